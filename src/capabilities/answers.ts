@@ -1,0 +1,87 @@
+import { digestOf } from "../canonical/digest.js";
+import { decodeAbi, encodeAbi } from "../canonical/msgpack.js";
+import type { HostCall } from "../contracts/execution.js";
+import { capabilityEffects, isCapabilityName } from "../contracts/imports.js";
+import { decodeBase64Url, encodeBase64Url } from "../crypto/encoding.js";
+import type { AbiValue, GuestCall } from "../ports.js";
+import { clipText, greatestMaxBytes } from "./bounds.js";
+
+/** How a call ended and the bytes the guest reads. */
+export type CallEnd = { readonly outcome: HostCall["outcome"]; readonly response: Uint8Array };
+
+/** A call outside its grant, for the record of the run. */
+export type DeniedCall = {
+  readonly seq: number;
+  readonly capability: string;
+  readonly code: string;
+  readonly message: string;
+};
+
+/** Can a write-effect of the run have happened? `committed`: at least one has. `unknown`: one may have. */
+export type WriteState = "none" | "committed" | "unknown";
+
+/** Response bytes may be larger than what they carry by this much: names and sizes of a listing, keys, headers. */
+const responseBytes = greatestMaxBytes + 8_388_608;
+
+/** Answer `{ok: value}`. Throws EXO_MSGPACK when a performer's value has no form in the profile or is too large. */
+export function answerOk(value: AbiValue): CallEnd {
+  if (typeof value !== "object" || value === null || Array.isArray(value) || value instanceof Uint8Array) {
+    throw new TypeError("a performer answers with a map");
+  }
+  const response = encodeAbi({ ok: value });
+  if (response.length > responseBytes) throw new RangeError("a performer's answer is too large");
+  return { outcome: "ok", response };
+}
+
+/** Answer `{error: {code, message}}` under an outcome that is not ok. */
+export function answerError(outcome: "denied" | "error" | "unknown", code: string, message: string): CallEnd {
+  return { outcome, response: encodeAbi({ error: { code, message: clipText(message, 1000) } }) };
+}
+
+/** The transcript entry of a call (spec/contracts.md, HostCall). `request` are the bytes that were judged. */
+export function entryOf(call: GuestCall, request: Uint8Array, end: CallEnd): HostCall {
+  return Object.freeze({
+    schema: "exoarmur.host-call/v1",
+    seq: call.seq,
+    capability: call.capability,
+    requestDigest: digestOf(request),
+    request: encodeBase64Url(request),
+    outcome: end.outcome,
+    responseDigest: digestOf(end.response),
+    response: encodeBase64Url(end.response),
+    assurance: "local",
+    fuel: call.fuel,
+  });
+}
+
+/** The first call of a transcript that was outside its grant, or null. */
+export function findDenied(entries: readonly HostCall[]): DeniedCall | null {
+  const entry = entries.find(({ outcome }) => outcome === "denied");
+  if (entry === undefined) return null;
+  const { code, message } = errorOf(entry);
+  return { seq: entry.seq, capability: entry.capability, code, message };
+}
+
+/**
+ * What a transcript says of write-effects (spec/capabilities.md): `unknown` as soon as one has no definite answer, else
+ * `committed` when one was answered ok. A capability this build does not know counts as a write.
+ */
+export function writeStateOf(entries: readonly HostCall[]): WriteState {
+  const writes = entries.filter(
+    ({ capability }) => !isCapabilityName(capability) || capabilityEffects[capability] === "write",
+  );
+  if (writes.some(({ outcome }) => outcome === "unknown")) return "unknown";
+  return writes.some(({ outcome }) => outcome === "ok") ? "committed" : "none";
+}
+
+function errorOf(entry: HostCall): { readonly code: string; readonly message: string } {
+  const bytes = decodeBase64Url(entry.response);
+  const value = bytes === undefined ? null : decodeAbi(bytes);
+  const error = isMap(value) ? value["error"] : undefined;
+  const { code, message } = isMap(error) ? error : {};
+  return { code: String(code ?? "EXO_CAPABILITY_DENIED"), message: String(message ?? "") };
+}
+
+function isMap(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Uint8Array);
+}

@@ -1,0 +1,32 @@
+/** Bytes one call may read or write when its grant names no `maxBytes`: 16 MiB. */
+export const defaultMaxBytes = 16_777_216;
+
+/** Bytes one call may read or write whatever its grant names: 32 MiB, so that a transcript entry stays a document. */
+export const greatestMaxBytes = 33_554_432;
+
+/**
+ * Request and response bytes a transcript may hold when another call is made: 64 MiB. A call beyond it ends the run as
+ * host_call_limit, in a recording and in its replay alike (spec/capabilities.md).
+ */
+export const transcriptBytes = 67_108_864;
+
+/** Bytes of a request without write content: a path of 4,096 characters or a log line, with room to spare. */
+export const plainRequestBytes = 32_768;
+
+/** Entries of one listed directory. */
+export const listEntries = 10_000;
+
+/** UTF-8 bytes of one log message: 4 KiB. */
+export const logMessageBytes = 4096;
+
+/** The number of bytes one call may carry under a grant. */
+export function effectiveMaxBytes(maxBytes: unknown): number {
+  return typeof maxBytes === "number" ? Math.min(maxBytes, greatestMaxBytes) : defaultMaxBytes;
+}
+
+/** The first `units` UTF-16 code units of a text, one less where the cut would split a character. */
+export function clipText(text: string, units: number): string {
+  if (text.length <= units) return text;
+  const last = text.charCodeAt(units - 1);
+  return text.slice(0, last >= 0xd800 && last < 0xdc00 ? units - 1 : units);
+}

@@ -1,0 +1,91 @@
+import { isUnder, parseAliasPath } from "../contracts/alias-path.js";
+import { alwaysGranted, type CapabilityName } from "../contracts/imports.js";
+import type { CapabilityGrant, Constraints, Grants } from "../contracts/manifest.js";
+import { encodeUtf8 } from "../crypto/encoding.js";
+import { ok, type Result, refuse } from "../errors.js";
+import { effectiveMaxBytes } from "./bounds.js";
+import type { CapabilityRequest } from "./schemas.js";
+
+/** Capabilities that reach into root directories, and so need `roots`. */
+const rooted: ReadonlySet<CapabilityName> = new Set(["fs_read", "fs_write", "fs_list", "fs_stat", "fs_remove"]);
+
+/**
+ * Is this request inside the grant? Gives the constraints for the performer, `maxBytes` always set. Outside it:
+ * EXO_CAPABILITY_DENIED, or EXO_FS_PATH for a path that is no root-alias path. Where a grant of the deployment is
+ * missing the message holds the line for config.json. A capability granted twice is granted where both allow.
+ *
+ * @param executor name of the executor for that line
+ */
+export function checkGrant(
+  grants: Grants,
+  capability: CapabilityName,
+  request: CapabilityRequest,
+  executor: string,
+): Result<Constraints> {
+  const granted = grants.capabilities.filter((grant) => grant.name === capability);
+  if (granted.length === 0 && !alwaysGranted.includes(capability)) {
+    const constraints = rooted.has(capability) ? { roots: [firstSegment(request) ?? "data"] } : {};
+    const line = JSON.stringify({ [executor]: { [capability]: constraints } });
+    return denied(
+      `${capability} is not granted; its manifest must list it and config.json must grant it: "grants": ${line}`,
+    );
+  }
+  let maxBytes = effectiveMaxBytes(undefined);
+  for (const [index, grant] of granted.entries()) {
+    const checked = checkOne(grant, request, executor);
+    if (!checked.ok) return checked;
+    maxBytes = index === 0 ? checked.value : Math.min(maxBytes, checked.value);
+  }
+  if (granted.length === 0) {
+    const size = checkSize(capability, request, maxBytes);
+    if (!size.ok) return size;
+  }
+  return ok({ ...granted[0]?.constraints, maxBytes });
+}
+
+function checkOne(grant: CapabilityGrant, request: CapabilityRequest, executor: string): Result<number> {
+  const constraints = grant.constraints ?? {};
+  const maxBytes = effectiveMaxBytes(constraints.maxBytes);
+  const size = checkSize(grant.name, request, maxBytes);
+  if (!size.ok || !rooted.has(grant.name)) return size;
+  const path = parseAliasPath(String(request["path"]));
+  if (path === null) {
+    return refuse("EXO_FS_PATH", `${grant.name} expects a root-alias path such as data/orders.csv`);
+  }
+  const root = path[0] ?? "";
+  if (!(constraints.roots ?? []).includes(root)) {
+    // A guest's own words are repeated only when they are a well-formed alias.
+    const name = aliasForm.test(root) ? JSON.stringify(root) : "the path's first segment";
+    const line = `add ${name} to grants.${executor}.${grant.name}.roots in config.json`;
+    return denied(`${grant.name} is not granted for root ${name}; ${line}`);
+  }
+  if (constraints.paths !== undefined && !constraints.paths.some((base) => isUnderText(path, base))) {
+    return denied(`${grant.name} is not granted for this path; the grant names narrower paths`);
+  }
+  return ok(maxBytes);
+}
+
+/** Bytes the request asks for or carries must fit the grant; a read without a length is cut by its performer. */
+function checkSize(capability: CapabilityName, request: CapabilityRequest, maxBytes: number): Result<number> {
+  const { bytes, message, length } = request;
+  let asked = typeof length === "number" ? length : 0;
+  if (bytes instanceof Uint8Array) asked = bytes.length;
+  if (typeof message === "string") asked = encodeUtf8(message).length;
+  return asked <= maxBytes ? ok(maxBytes) : denied(`${capability} is granted for at most ${maxBytes} bytes a call`);
+}
+
+function isUnderText(path: readonly string[], base: string): boolean {
+  const parsed = parseAliasPath(base);
+  return parsed !== null && isUnder(path, parsed);
+}
+
+function firstSegment(request: CapabilityRequest): string | undefined {
+  const segment = parseAliasPath(String(request["path"]))?.[0];
+  return segment !== undefined && aliasForm.test(segment) ? segment : undefined;
+}
+
+const aliasForm = /^[a-z0-9][a-z0-9_-]{0,99}$/;
+
+function denied(message: string): Result<never> {
+  return refuse("EXO_CAPABILITY_DENIED", message);
+}

@@ -1,0 +1,94 @@
+import { z } from "zod";
+import { decodeAbi } from "../canonical/msgpack.js";
+import type { CapabilityName } from "../contracts/imports.js";
+import { encodeUtf8 } from "../crypto/encoding.js";
+import { isExoArmurError, ok, type Result, refuse } from "../errors.js";
+import type { AbiValue } from "../ports.js";
+import { greatestMaxBytes, logMessageBytes, plainRequestBytes } from "./bounds.js";
+
+const path = z.string().min(1).max(4096);
+const bytes = z.instanceof(Uint8Array);
+const count = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
+
+/** Request of every capability (spec/capabilities.md). Nothing is defaulted, dropped or converted. */
+export const requestSchemas = {
+  clock_now: z.strictObject({}),
+  random_bytes: z.strictObject({ length: z.number().int().min(0).max(65_536) }),
+  log: z.strictObject({
+    level: z.enum(["trace", "debug", "info", "warn", "error"]),
+    message: z
+      .string()
+      .max(logMessageBytes)
+      .refine((text) => encodeUtf8(text).length <= logMessageBytes),
+  }),
+  fs_read: z.strictObject({ path, offset: count.optional(), length: count.optional() }),
+  fs_write: z.strictObject({ path, bytes, mode: z.enum(["create", "replace"]) }),
+  fs_list: z.strictObject({ path }),
+  fs_stat: z.strictObject({ path }),
+  fs_remove: z.strictObject({ path }),
+} as const satisfies Record<CapabilityName, z.ZodType>;
+
+/** A request after its schema. */
+export type CapabilityRequest = Readonly<Record<string, AbiValue>>;
+
+/** Members of a request that are write content, to be shown by size and digest instead of in full. */
+export const contentMembers: Readonly<Record<CapabilityName, readonly string[]>> = {
+  clock_now: [],
+  random_bytes: [],
+  log: [],
+  fs_read: [],
+  fs_write: ["bytes"],
+  fs_list: [],
+  fs_stat: [],
+  fs_remove: [],
+};
+
+/** What a broken request is told. Fixed text: it becomes part of the answer, and so of the transcript. */
+const expected: Readonly<Record<CapabilityName, string>> = {
+  clock_now: "{}",
+  random_bytes: "{length: 0 to 65536}",
+  log: "{level: trace|debug|info|warn|error, message: text of at most 4096 bytes}",
+  fs_read: "{path: text, offset?: integer, length?: integer}",
+  fs_write: '{path: text, bytes: bytes, mode: "create"|"replace"}',
+  fs_list: "{path: text}",
+  fs_stat: "{path: text}",
+  fs_remove: "{path: text}",
+};
+
+/** No request has more members than this; a longer map is refused before anything is made for it. */
+const maxMembers = 8;
+
+/**
+ * Reads a guest's request: one flat msgpack map of the capability's shape. EXO_CAPABILITY_REQUEST for anything else,
+ * with a message that repeats nothing the guest wrote.
+ */
+export function readRequest(capability: CapabilityName, request: Uint8Array): Result<CapabilityRequest> {
+  const content = contentMembers[capability].length > 0;
+  const maxBytes = plainRequestBytes + (content ? greatestMaxBytes : 0);
+  const broken = (why: string): Result<never> =>
+    refuse("EXO_CAPABILITY_REQUEST", `${capability} expects ${expected[capability]}; ${why}`);
+  if (request.length > maxBytes) return broken(`the request is larger than ${maxBytes} bytes`);
+  if (!isSmallMap(request)) return broken(`the request is not a msgpack map of at most ${maxMembers} members`);
+  let value: AbiValue;
+  try {
+    value = decodeAbi(request, { maxBytes, maxDepth: 1 });
+  } catch (error) {
+    if (isExoArmurError(error, "EXO_MSGPACK")) return broken("the request is not a flat msgpack map");
+    throw error;
+  }
+  const parsed = requestSchemas[capability].safeParse(value);
+  if (parsed.success) return ok(parsed.data as CapabilityRequest);
+  const member = parsed.error.issues[0]?.path[0];
+  return broken(member === undefined ? "an unknown member came" : `member ${String(member)} is missing or wrong`);
+}
+
+/** Does the document start with the header of a map that is short enough? The count is read before it is believed. */
+function isSmallMap(request: Uint8Array): boolean {
+  const head = request[0] ?? 0;
+  if (head >= 0x80 && head <= 0x8f) return (head & 0x0f) <= maxMembers;
+  const width = head === 0xde ? 2 : head === 0xdf ? 4 : 0;
+  if (width === 0 || request.length <= width) return false;
+  let members = 0;
+  for (const byte of request.subarray(1, 1 + width)) members = members * 256 + byte;
+  return members <= maxMembers;
+}

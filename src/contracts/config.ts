@@ -1,0 +1,35 @@
+import { z } from "zod";
+import { nameSchema } from "./common.js";
+import { capabilityNames } from "./imports.js";
+import { constraintsSchema } from "./manifest.js";
+import { budgetSchema, safetyConfigSchema } from "./safety.js";
+
+const rootAlias = z.string().max(100).regex(/^[a-z0-9][a-z0-9_-]*$/, "expected a lower-case alias such as data");
+
+/** config.json of a home (spec/home.md). A root's path is relative to the folder that holds the home. */
+export const configSchema = z.strictObject({
+  $schema: z.string().optional(),
+  schema: z.literal("exoarmur.config/v1"),
+  tenantId: nameSchema,
+  cellId: nameSchema,
+  /** Further tenants of this cell. */
+  tenants: z.array(nameSchema).max(1000).optional(),
+  roots: z.record(rootAlias, z.strictObject({ path: z.string().min(1).max(4096), access: z.enum(["read", "write"]) })),
+  grants: z.record(nameSchema, z.partialRecord(z.enum(capabilityNames), constraintsSchema)),
+  safety: z
+    .strictObject({
+      sources: safetyConfigSchema.shape.sources.partial().optional(),
+      budgets: z.strictObject({ runs: budgetSchema.optional(), fuel: budgetSchema.optional() }).optional(),
+    })
+    .optional(),
+  sandbox: z
+    .strictObject({
+      workers: z.number().int().min(1).max(256).optional(),
+      queueBound: z.number().int().min(1).max(1_000_000).optional(),
+    })
+    .optional(),
+  features: z.record(nameSchema, z.boolean()),
+});
+
+/** A home's configuration. */
+export type Config = z.infer<typeof configSchema>;

@@ -1,0 +1,84 @@
+import { z } from "zod";
+import { parseCanonical } from "../canonical/read.js";
+import { preAuthEncode } from "../crypto/dsse.js";
+import { admitPublicKey, verifyEd25519 } from "../crypto/ed25519.js";
+import { decodeBase64, encodeBase64 } from "../crypto/encoding.js";
+import { keyIdOf } from "../crypto/key-id.js";
+import { type Result, ok, refuse } from "../errors.js";
+import type { Signer } from "../ports.js";
+import { base64Schema, keyIdSchema } from "./common.js";
+
+/** Payload types of everything this project signs as DSSE. */
+export const payloadTypes = {
+  statement: "application/vnd.in-toto+json",
+  approvalGrant: "application/vnd.exoarmur.approval-grant+json",
+  policy: "application/vnd.exoarmur.policy+json",
+  manifest: "application/vnd.exoarmur.executor+json",
+  killSwitch: "application/vnd.exoarmur.kill-switch+json",
+  resolution: "application/vnd.exoarmur.resolution+json",
+} as const;
+
+/** DSSE envelope: standard padded base64, every signature 64 bytes. */
+export const envelopeSchema = z.strictObject({
+  payloadType: z.string().min(1).max(200),
+  payload: base64Schema,
+  signatures: z.array(z.strictObject({ keyid: keyIdSchema, sig: base64Schema })).min(1).max(100),
+});
+
+/** A DSSE envelope as JSON. */
+export type Envelope = z.infer<typeof envelopeSchema>;
+
+/** Signs `payload` under `payloadType` with one key. */
+export async function signEnvelope(payloadType: string, payload: Uint8Array, signer: Signer): Promise<Envelope> {
+  const sig = await signer.sign(preAuthEncode(payloadType, payload));
+  return {
+    payloadType,
+    payload: encodeBase64(payload),
+    signatures: [{ keyid: signer.keyId, sig: encodeBase64(sig) }],
+  };
+}
+
+/** A key whose signature on an envelope verified. */
+export type EnvelopeSigner = { readonly keyId: string; readonly publicKey: Uint8Array };
+
+/**
+ * Opens an envelope: the payload type must be the expected one, no signer may appear twice, and every signature must
+ * be by one of `keys` and verify. Key ids are hints: the key is found by id, then admitted and used whole.
+ *
+ * @returns the payload bytes and the signers, or EXO_ENVELOPE, EXO_TRUST (no such key), EXO_KEY_REFUSED, EXO_SIGNATURE.
+ */
+export function openEnvelope(
+  envelope: Envelope,
+  payloadType: string,
+  keys: readonly Uint8Array[],
+): Result<{ payload: Uint8Array; signers: readonly EnvelopeSigner[] }> {
+  if (envelope.payloadType !== payloadType) {
+    return refuse("EXO_ENVELOPE", `expected payload type ${payloadType}, got ${envelope.payloadType}`);
+  }
+  const payload = decodeBase64(envelope.payload);
+  if (payload === undefined) return refuse("EXO_ENVELOPE", "the payload is not standard padded base64");
+  const message = preAuthEncode(payloadType, payload);
+  const signers: EnvelopeSigner[] = [];
+  for (const { keyid, sig } of envelope.signatures) {
+    if (signers.some((signer) => signer.keyId === keyid)) {
+      return refuse("EXO_ENVELOPE", `key ${keyid} signs twice`);
+    }
+    const publicKey = keys.find((key) => keyIdOf(key) === keyid);
+    if (publicKey === undefined) return refuse("EXO_TRUST", `no trusted key has the id ${keyid}`);
+    const admitted = admitPublicKey(publicKey);
+    if (!admitted.ok) return admitted;
+    const signature = decodeBase64(sig);
+    if (signature?.length !== 64 || !verifyEd25519(publicKey, message, signature)) {
+      return refuse("EXO_SIGNATURE", `the signature by key ${keyid} does not verify`);
+    }
+    signers.push({ keyId: keyid, publicKey });
+  }
+  return ok({ payload, signers });
+}
+
+/** Reads an envelope from its canonical bytes. Throws EXO_JSON_* or EXO_SCHEMA. */
+export function parseEnvelope(bytes: Uint8Array): Result<Envelope> {
+  const parsed = envelopeSchema.safeParse(parseCanonical(bytes, { maxBytes: 16_777_216 }));
+  if (!parsed.success) return refuse("EXO_ENVELOPE", "the bytes are not a DSSE envelope");
+  return ok(parsed.data);
+}

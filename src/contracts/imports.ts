@@ -1,0 +1,122 @@
+/**
+ * What a guest may import: one table, shared by admission, broker and documentation (spec/sandbox.md, spec/abi.md).
+ * An import outside this table, or with another signature, is refused.
+ */
+
+/** Every capability, in the order documents list them. */
+export const capabilityNames = [
+  "clock_now",
+  "random_bytes",
+  "log",
+  "fs_read",
+  "fs_write",
+  "fs_list",
+  "fs_stat",
+  "fs_remove",
+] as const;
+
+/** The name of a capability. */
+export type CapabilityName = (typeof capabilityNames)[number];
+
+/** Does using the capability read or change anything outside the run? */
+export type CapabilityEffect = "none" | "read" | "write";
+
+/** Effect of every capability. */
+export const capabilityEffects: Readonly<Record<CapabilityName, CapabilityEffect>> = {
+  clock_now: "none",
+  random_bytes: "none",
+  log: "none",
+  fs_read: "read",
+  fs_write: "write",
+  fs_list: "read",
+  fs_stat: "read",
+  fs_remove: "write",
+};
+
+/** Capabilities every executor has without asking. */
+export const alwaysGranted: readonly CapabilityName[] = ["log"];
+
+/** True for the name of a capability this build knows. */
+export function isCapabilityName(name: string): name is CapabilityName {
+  return (capabilityNames as readonly string[]).includes(name);
+}
+
+/** Module name of the kernel's own functions: blocks, input, output, configuration, variables, log lines. */
+export const kernelModule = "extism:host/env";
+
+/** Module name of the capabilities. */
+export const capabilityModule = "extism:host/user";
+
+/** A value type that may cross between guest and host. Floats never do: no NaN comes from the host. */
+export type ImportType = "i32" | "i64";
+
+/** One importable function. */
+export type ImportRow = {
+  readonly module: string;
+  readonly name: string;
+  readonly params: readonly ImportType[];
+  readonly results: readonly ImportType[];
+  /** Fuel for the call itself. */
+  readonly cost: number;
+  /** Index of an argument that is a length in bytes: its unsigned value, shifted right by 3, is charged as well. */
+  readonly lengthArg?: number;
+  /** Capability that must be granted; null for the kernel functions every guest may use. */
+  readonly capability: CapabilityName | null;
+};
+
+/** Fuel of one call of any import. */
+const callCost = 10;
+
+function kernel(
+  name: string,
+  params: readonly ImportType[],
+  results: readonly ImportType[],
+  extra: { readonly lengthArg?: number; readonly capability?: CapabilityName } = {},
+): ImportRow {
+  return { module: kernelModule, name, params, results, cost: callCost, capability: null, ...extra };
+}
+
+/** The import table. Signatures of the kernel functions are those of the Extism PDKs. */
+export const importTable: readonly ImportRow[] = [
+  kernel("alloc", ["i64"], ["i64"], { lengthArg: 0 }),
+  kernel("free", ["i64"], []),
+  kernel("length", ["i64"], ["i64"]),
+  kernel("length_unsafe", ["i64"], ["i64"]),
+  kernel("load_u8", ["i64"], ["i32"]),
+  kernel("load_u64", ["i64"], ["i64"]),
+  kernel("store_u8", ["i64", "i32"], []),
+  kernel("store_u64", ["i64", "i64"], []),
+  kernel("input_offset", [], ["i64"]),
+  kernel("input_length", [], ["i64"]),
+  kernel("input_load_u8", ["i64"], ["i32"]),
+  kernel("input_load_u64", ["i64"], ["i64"]),
+  kernel("output_set", ["i64", "i64"], [], { lengthArg: 1 }),
+  kernel("error_set", ["i64"], []),
+  kernel("config_get", ["i64"], ["i64"]),
+  kernel("var_get", ["i64"], ["i64"]),
+  kernel("var_set", ["i64", "i64"], []),
+  kernel("log_trace", ["i64"], [], { capability: "log" }),
+  kernel("log_debug", ["i64"], [], { capability: "log" }),
+  kernel("log_info", ["i64"], [], { capability: "log" }),
+  kernel("log_warn", ["i64"], [], { capability: "log" }),
+  kernel("log_error", ["i64"], [], { capability: "log" }),
+  kernel("get_log_level", [], ["i32"]),
+  ...capabilityNames.map(
+    (name): ImportRow => ({
+      module: capabilityModule,
+      name,
+      // Handle of a msgpack request block in, handle of a msgpack response block out (spec/abi.md).
+      params: ["i64"],
+      results: ["i64"],
+      cost: callCost,
+      capability: name,
+    }),
+  ),
+];
+
+const rows: ReadonlyMap<string, ImportRow> = new Map(importTable.map((row) => [`${row.module}\n${row.name}`, row]));
+
+/** The row of an import, or undefined when the table has none. */
+export function findImport(module: string, name: string): ImportRow | undefined {
+  return rows.get(`${module}\n${name}`);
+}

@@ -1,0 +1,103 @@
+import { type Digest, digestOf, digestOfJson } from "../canonical/digest.js";
+import { type JsonValue, canonicalize } from "../canonical/jcs.js";
+import { decodeBase64, encodeUtf8 } from "../crypto/encoding.js";
+import { type Result, ok, refuse } from "../errors.js";
+import type { Preview } from "./approval.js";
+import type { ActionIntent } from "./intent.js";
+import type { ExecutorManifest, Grants, ManifestFunction } from "./manifest.js";
+
+/** Value at an RFC 6901 pointer inside a JSON value; undefined when nothing is there. */
+export function readPointer(value: JsonValue, pointer: string): JsonValue | undefined {
+  let current: JsonValue | undefined = value;
+  for (const part of pointer.split("/").slice(1)) {
+    const key = part.replaceAll("~1", "/").replaceAll("~0", "~");
+    if (typeof current !== "object" || current === null) return undefined;
+    if (Array.isArray(current)) {
+      if (!/^(?:0|[1-9]\d{0,9})$/.test(key)) return undefined;
+      current = current[Number(key)];
+    } else {
+      current = Object.hasOwn(current, key) ? (current as { [key: string]: JsonValue })[key] : undefined;
+    }
+  }
+  return current;
+}
+
+/**
+ * The target an executor's function acts on: the string its manifest points at inside the parameters. undefined when
+ * the function names none; EXO_PARAMETERS when there is no non-empty string at the pointer.
+ */
+export function targetOf(fn: ManifestFunction, parameters: JsonValue): Result<string | undefined> {
+  if (fn.target === undefined) return ok(undefined);
+  const value = readPointer(parameters, fn.target);
+  if (typeof value !== "string" || value === "") {
+    return refuse("EXO_PARAMETERS", `expected a non-empty string at parameters${fn.target}, the target of ${fn.action}`);
+  }
+  return ok(value);
+}
+
+/** Input bytes of a guest as its manifest asks for them (spec/abi.md). EXO_PARAMETERS when parameters.input is not fit. */
+export function guestInput(fn: ManifestFunction, intent: ActionIntent): Result<Uint8Array> {
+  switch (fn.input) {
+    case "parameters":
+      return ok(canonicalize(intent.parameters));
+    case "intent": {
+      const { salt: _salt, ...visible } = intent;
+      return ok(canonicalize(visible));
+    }
+    case "text": {
+      const text = readPointer(intent.parameters, "/input");
+      if (typeof text !== "string") return refuse("EXO_PARAMETERS", "expected a string at parameters/input");
+      return ok(encodeUtf8(text));
+    }
+    case "bytes": {
+      const text = readPointer(intent.parameters, "/input");
+      const bytes = typeof text === "string" ? decodeBase64(text) : undefined;
+      if (bytes === undefined) return refuse("EXO_PARAMETERS", "expected standard padded base64 at parameters/input");
+      return ok(bytes);
+    }
+  }
+}
+
+/**
+ * Digest of what is asked for, whoever retries it: the intent without intentId, correlationId, requestedAt, expiresAt,
+ * context and salt. Compared under an idempotency key; never signed or logged.
+ */
+export function requestDigestOf(intent: ActionIntent): Digest {
+  const { intentId, correlationId, requestedAt, expiresAt, context, salt, ...request } = intent;
+  return digestOfJson(request);
+}
+
+/**
+ * Effect key of an intent (spec/contracts.md): digest of JCS([tenant, action, [pointer, value]...]), or null when the
+ * function declares none. EXO_PARAMETERS when a named parameter is missing.
+ */
+export function effectKeyOf(fn: ManifestFunction, intent: ActionIntent): Result<Digest | null> {
+  if (fn.effectKey === undefined) return ok(null);
+  const parts: JsonValue[] = [intent.tenantId, intent.action];
+  for (const pointer of fn.effectKey) {
+    const value = readPointer(intent.parameters, pointer);
+    if (value === undefined) return refuse("EXO_PARAMETERS", `expected a value at parameters${pointer}, part of the effect key`);
+    parts.push([pointer, value]);
+  }
+  return ok(digestOf(canonicalize(parts)));
+}
+
+/** What an approver is shown, built the same way at request and at start so that its digest can be compared. */
+export function previewOf(
+  intent: ActionIntent,
+  manifest: ExecutorManifest,
+  fn: ManifestFunction,
+  grants: Grants,
+): Preview {
+  return {
+    schema: "exoarmur.preview/v1",
+    intentId: intent.intentId,
+    actor: intent.actor,
+    action: intent.action,
+    executor: { name: manifest.name, version: manifest.version, function: fn.name },
+    target: intent.target ?? null,
+    effects: fn.effects,
+    parameters: intent.parameters,
+    grants,
+  };
+}

@@ -1,0 +1,35 @@
+import { z } from "zod";
+import { digestSchema, keyIdSchema, nameSchema, saltSchema, timeSchema, ulidSchema } from "./common.js";
+import { resolutionOutcomeSchema } from "./event.js";
+
+const signer = z.strictObject({ id: nameSchema, keyId: keyIdSchema });
+
+/** An operator's order to switch a kill switch. `nonce` makes every order one of a kind: a second arrival is ignored. */
+export const killSwitchOrderSchema = z.strictObject({
+  schema: z.literal("exoarmur.kill-switch/v1"),
+  cellId: nameSchema,
+  scope: z.enum(["global", "tenant"]),
+  tenantId: nameSchema.nullable(),
+  on: z.boolean(),
+  operator: signer,
+  nonce: saltSchema,
+  signedAt: timeSchema,
+});
+
+/** A kill-switch order. */
+export type KillSwitchOrder = z.infer<typeof killSwitchOrderSchema>;
+
+/** An operator's statement of how an in-doubt action ended, with the digests of what shows it. */
+export const resolutionOrderSchema = z.strictObject({
+  schema: z.literal("exoarmur.resolution/v1"),
+  cellId: nameSchema,
+  intentId: ulidSchema,
+  outcome: resolutionOutcomeSchema,
+  evidence: z.array(digestSchema).min(1).max(100),
+  operator: signer,
+  nonce: saltSchema,
+  signedAt: timeSchema,
+});
+
+/** A resolution order. */
+export type ResolutionOrder = z.infer<typeof resolutionOrderSchema>;

@@ -1,0 +1,40 @@
+import type { z } from "zod";
+import { approvalGrantSchema, approvalRequestSchema, previewSchema } from "./approval.js";
+import { bundleSchema, statementSchema } from "./bundle.js";
+import { configSchema } from "./config.js";
+import { eventSchema } from "./event.js";
+import { executionRecordSchema, hostCallSchema } from "./execution.js";
+import { intentDraftSchema, intentSchema } from "./intent.js";
+import { grantsSchema, manifestDraftSchema, manifestSchema } from "./manifest.js";
+import { killSwitchOrderSchema, resolutionOrderSchema } from "./order.js";
+import { decisionSchema, policyInputSchema, policySchema } from "./policy.js";
+import { finalVerdictSchema, safetyConfigSchema, safetySnapshotSchema, safetyVerdictSchema } from "./safety.js";
+import { trustSchema } from "./trust.js";
+
+/** Every published contract by name; spec/schemas holds the JSON Schema generated from each. */
+export const publishedSchemas: Readonly<Record<string, z.ZodType>> = {
+  "exoarmur.intent.v1": intentSchema,
+  "exoarmur.intent-draft.v1": intentDraftSchema,
+  "exoarmur.policy.v1": policySchema,
+  "exoarmur.policy-input.v1": policyInputSchema,
+  "exoarmur.policy-decision.v1": decisionSchema,
+  "exoarmur.safety-config.v1": safetyConfigSchema,
+  "exoarmur.safety-snapshot.v1": safetySnapshotSchema,
+  "exoarmur.safety-verdict.v1": safetyVerdictSchema,
+  "exoarmur.final-verdict.v1": finalVerdictSchema,
+  "exoarmur.approval-request.v1": approvalRequestSchema,
+  "exoarmur.approval-grant.v1": approvalGrantSchema,
+  "exoarmur.preview.v1": previewSchema,
+  "exoarmur.grants.v1": grantsSchema,
+  "exoarmur.executor.v1": manifestSchema,
+  "exoarmur.executor-draft.v1": manifestDraftSchema,
+  "exoarmur.execution.v1": executionRecordSchema,
+  "exoarmur.host-call.v1": hostCallSchema,
+  "exoarmur.event.v1": eventSchema,
+  "exoarmur.kill-switch.v1": killSwitchOrderSchema,
+  "exoarmur.resolution.v1": resolutionOrderSchema,
+  "exoarmur.trust.v1": trustSchema,
+  "exoarmur.config.v1": configSchema,
+  "exoarmur.statement.v1": statementSchema,
+  "exoarmur.proof.v1": bundleSchema,
+};

@@ -1,0 +1,61 @@
+import { z } from "zod";
+import { base64Schema, countSchema, digestSchema, keyIdSchema, nameSchema } from "./common.js";
+
+/** Roles a key can hold. One key, one role. */
+export const roleSchema = z.enum([
+  "runtime",
+  "log",
+  "approver",
+  "operator",
+  "policy-author",
+  "publisher",
+  "witness",
+  "root",
+]);
+
+/** A key's role. */
+export type Role = z.infer<typeof roleSchema>;
+
+/** A trusted key. `from` and `until` are log indexes, inclusive and exclusive; null is open. */
+export const trustedKeySchema = z.strictObject({
+  role: roleSchema,
+  id: nameSchema,
+  publicKey: base64Schema.length(44),
+  /** Whose key this is; keys of one person count once. Default: the id. */
+  person: nameSchema.optional(),
+  /** Tenants the key may act for. Default: all. */
+  tenants: z.array(nameSchema).min(1).optional(),
+  /** For approvers: the roles policies may ask for. Default: approver. */
+  roles: z.array(nameSchema).min(1).optional(),
+  from: countSchema.nullable(),
+  until: countSchema.nullable(),
+});
+
+/** One key of a trust file. */
+export type TrustedKey = z.infer<typeof trustedKeySchema>;
+
+/** Trust file `exoarmur.trust/v1` (spec/keys.md): public keys and what each may do. */
+export const trustSchema = z.strictObject({
+  schema: z.literal("exoarmur.trust/v1"),
+  logs: z.array(z.strictObject({ origin: nameSchema, vkey: z.string().min(1).max(400) })),
+  keys: z.array(trustedKeySchema),
+  witnesses: z.strictObject({ threshold: countSchema, vkeys: z.array(z.string().min(1).max(400)) }),
+  policies: z.array(digestSchema).optional(),
+  require: z.array(z.enum(["witnessed", "log"])).optional(),
+});
+
+/** Whom a verifier trusts, and for what. */
+export type Trust = z.infer<typeof trustSchema>;
+
+/** A key file of the home (spec/keys.md). `seed` is the 32-byte Ed25519 seed, base64. */
+export const keyFileSchema = z.strictObject({
+  schema: z.literal("exoarmur.key/v1"),
+  role: roleSchema,
+  id: nameSchema,
+  keyId: keyIdSchema,
+  publicKey: base64Schema.length(44),
+  seed: base64Schema.length(44),
+});
+
+/** A private key as stored on disk. */
+export type KeyFile = z.infer<typeof keyFileSchema>;

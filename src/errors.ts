@@ -1,0 +1,189 @@
+/**
+ * The one table of stable error codes. spec/errors.md is generated from it.
+ *
+ * `kind` says what sort of wrong it is: `input` (malformed or refused input), `denied` (well-formed, not allowed),
+ * `execution` (the guest's own end), `verification` (cryptographically or logically proven wrong),
+ * `unable` (could not be checked), `state` (the home or store is not fit for use), `internal` (a broken invariant).
+ */
+export type ErrorKind = "input" | "denied" | "execution" | "verification" | "unable" | "state" | "internal";
+
+type Row = readonly [kind: ErrorKind, meaning: string];
+
+/** Every code with its kind and a one-line meaning. Codes are never renamed or reused. */
+export const errorTable = {
+  // canonical bytes and readers (spec/canonical-bytes.md)
+  EXO_JSON_SYNTAX: ["input", "The bytes are not well-formed JSON."],
+  EXO_JSON_UTF8: ["input", "The bytes are not well-formed UTF-8."],
+  EXO_JSON_DUPLICATE_KEY: ["input", "An object has the same key twice."],
+  EXO_JSON_FORBIDDEN_KEY: ["input", "An object has a key that is never accepted, such as __proto__."],
+  EXO_JSON_DEPTH: ["input", "Nesting is deeper than 128 levels."],
+  EXO_JSON_SIZE: ["input", "The document is larger than the limit."],
+  EXO_JSON_NUMBER: ["input", "A number is -0, not finite, or an integer beyond 2^53-1."],
+  EXO_JSON_SURROGATE: ["input", "A string holds a lone surrogate."],
+  EXO_JSON_TYPE: ["input", "A value has no JSON form (undefined, function, Map, Date, accessor, hole, class instance)."],
+  EXO_JSON_NOT_CANONICAL: ["input", "The bytes are valid JSON but not its canonical form."],
+  EXO_MSGPACK: ["input", "The bytes are not a document of the msgpack profile."],
+  EXO_ID: ["input", "An identifier is not a ULID."],
+  // contracts
+  EXO_SCHEMA: ["input", "A document does not have the shape its contract requires."],
+  EXO_SCHEMA_VERSION: ["unable", "A document names a schema version this build does not know."],
+  EXO_YAML: ["input", "The file is not in the YAML subset that has one reading."],
+  // crypto
+  EXO_KEY: ["input", "A key is malformed."],
+  EXO_KEY_REFUSED: ["verification", "A public key is non-canonical, of small order or has a torsion component."],
+  EXO_KEY_MODE: ["state", "A private key file can be read by others."],
+  EXO_SIGNATURE: ["verification", "A signature does not verify."],
+  EXO_ENVELOPE: ["verification", "A DSSE envelope is malformed, repeats a signer or has an unexpected payload type."],
+  EXO_NOTE: ["verification", "A signed note or checkpoint is malformed."],
+  // wasm admission (spec/sandbox.md)
+  EXO_WASM_SIZE: ["input", "The module is empty or larger than the limit."],
+  EXO_WASM_INVALID: ["input", "The bytes are not a valid WebAssembly module."],
+  EXO_WASM_FEATURE: ["denied", "The module uses an instruction or feature that is not admitted."],
+  EXO_WASM_IMPORT: ["denied", "The module imports something its manifest was not granted, or with another signature."],
+  EXO_WASM_EXPORT: ["denied", "The module exports a reserved name, or lacks an export the manifest names."],
+  EXO_WASM_LIMIT: ["denied", "The module passes a structural limit of admission, such as frame size."],
+  EXO_PLUGIN_DIGEST: ["denied", "The module is not the one its manifest names."],
+  EXO_PLUGIN_REFUSED: ["denied", "The executor's module was not admitted."],
+  // execution ends (ExecutionRecord.status)
+  EXO_GUEST_ERROR: ["execution", "The guest reported an error of its own."],
+  EXO_TRAPPED: ["execution", "The guest trapped."],
+  EXO_OUT_OF_FUEL: ["execution", "The guest used all its fuel."],
+  EXO_OUT_OF_MEMORY: ["execution", "The guest asked for more memory than its limit."],
+  EXO_STACK_OVERFLOW: ["execution", "The guest's calls nested deeper than its stack limit."],
+  EXO_OUTPUT_LIMIT: ["execution", "The guest's output is larger than its limit or not of the declared type."],
+  EXO_HOST_CALL_LIMIT: ["execution", "The guest made more host calls than its limit."],
+  EXO_CAPABILITY_DENIED: ["denied", "The guest asked the host for something outside its grant."],
+  EXO_TIMED_OUT: ["execution", "The wall clock guard ended the run; an infrastructure fault, not reproducible."],
+  EXO_HOST_FAULT: ["execution", "The host could not carry the run; an infrastructure fault, not reproducible."],
+  EXO_KERNEL_BOUNDS: ["execution", "The guest passed the kernel a pointer or length outside its blocks."],
+  EXO_OVERLOADED: ["state", "The sandbox queue is full."],
+  // capabilities
+  EXO_CAPABILITY_REQUEST: ["input", "A host call's request does not have the shape of its capability."],
+  EXO_FS_PATH: ["denied", "A path is not a root-alias path, or leaves its root."],
+  EXO_FS_NOT_FOUND: ["execution", "The file or directory does not exist."],
+  EXO_FS_KIND: ["execution", "The path is a directory where a file is needed, or the reverse."],
+  EXO_FS_SIZE: ["execution", "The file is larger than the capability's cap."],
+  EXO_FS_IO: ["execution", "The operating system refused the operation."],
+  EXO_EFFECT_UNKNOWN: ["execution", "A write-effect began and has no definite answer."],
+  // governance
+  EXO_POLICY_DENIED: ["denied", "The policy denies the action."],
+  EXO_POLICY_ERROR: ["denied", "The policy could not be evaluated, which is a deny."],
+  EXO_POLICY_DEFERRED: ["denied", "The policy defers, which is a deny."],
+  EXO_POLICY_VERSION: ["state", "A policy's content changed but its version did not rise."],
+  EXO_POLICY_UNSIGNED: ["state", "The policy is not signed by a policy author this home trusts."],
+  EXO_SAFETY_DENIED: ["denied", "The safety gate denies the action."],
+  EXO_KILL_SWITCH: ["denied", "A kill switch is on."],
+  EXO_BUDGET: ["denied", "The tenant's budget for the window is used up."],
+  EXO_VERDICT_UNKNOWN: ["denied", "A verdict is not one this build knows, which is a deny."],
+  EXO_INTENT_EXPIRED: ["denied", "The intent's expiresAt has passed."],
+  EXO_EXECUTOR_UNKNOWN: ["denied", "No executor claims the action, or the named one does not exist."],
+  EXO_EXECUTOR_AMBIGUOUS: ["denied", "Two executors claim the action and the intent names neither."],
+  EXO_TARGET_MISMATCH: ["denied", "The intent's target is not the value its executor acts on."],
+  EXO_PARAMETERS: ["denied", "The parameters lack what the executor's function needs."],
+  EXO_TENANT_UNKNOWN: ["denied", "The tenant or cell is not this home's."],
+  EXO_ACTOR: ["denied", "The requester may not act as the intent's actor."],
+  EXO_EFFECT_KEY_HELD: ["denied", "Another run holds the same effect key."],
+  EXO_CANCELLED: ["denied", "The caller withdrew before the execution started."],
+  EXO_CONFLICT: ["denied", "What the decision was based on kept changing while the execution was to start."],
+  // idempotency and approval
+  EXO_IDEMPOTENCY_CONFLICT: ["input", "The idempotency key was used before with another request."],
+  EXO_INTENT_REUSED: ["input", "The intent id was used before with another intent."],
+  EXO_APPROVAL_DENIED: ["denied", "An approver denied the request."],
+  EXO_APPROVAL_EXPIRED: ["denied", "The approval request expired."],
+  EXO_APPROVAL_UNKNOWN: ["input", "No approval request has this digest or id."],
+  EXO_APPROVAL_CLOSED: ["input", "The approval request is closed."],
+  EXO_APPROVAL_DUPLICATE: ["input", "The approver has already decided."],
+  EXO_APPROVAL_APPROVER: ["input", "The signer is not in the request's roster, or is the requester."],
+  EXO_APPROVAL_REASON: ["input", "A deny needs a reason."],
+  EXO_APPROVAL_PENDING: ["denied", "The approval request has too few approvals."],
+  EXO_APPROVAL_SPENT: ["input", "The approval has been spent."],
+  EXO_APPROVAL_STALE: ["denied", "What was approved is no longer what would run."],
+  EXO_APPROVAL_ROSTER: ["denied", "Nobody in the trust file may approve this request."],
+  EXO_ORDER: ["input", "An operator's order is malformed, unsigned or by a key without the role."],
+  EXO_INTENT_UNKNOWN: ["input", "No intent has this id."],
+  EXO_NOT_IN_DOUBT: ["input", "The intent is not in doubt."],
+  EXO_IN_DOUBT: ["execution", "The action started and its outcome is not known."],
+  // home, store, log
+  EXO_HOME_MISSING: ["state", "The home folder does not exist; make one with exoarmur init."],
+  EXO_HOME_EXISTS: ["state", "The home folder exists already."],
+  EXO_HOME_DAMAGED: ["state", "A file of the home is missing or damaged."],
+  EXO_HOME_READ_ONLY: ["state", "The home cannot be written."],
+  EXO_HOME_LOCKED: ["state", "Another runtime owns the home."],
+  EXO_HOME_NETWORK: ["state", "The home is on a network file system."],
+  EXO_FENCED: ["state", "Another runtime took the home over."],
+  EXO_CLOSED: ["state", "The runtime is closed."],
+  EXO_STORE: ["state", "The store could not be read or written."],
+  EXO_STORE_DAMAGED: ["state", "The store's content contradicts itself."],
+  EXO_STORE_ROLLED_BACK: ["state", "The store is behind a checkpoint that was already published."],
+  EXO_LOG_RANGE: ["input", "A log index or size is out of range."],
+  EXO_LOG_PROOF: ["verification", "A log proof does not verify."],
+  // bundle, verification, replay
+  EXO_BUNDLE: ["verification", "The file is not a well-formed proof bundle."],
+  EXO_MATERIAL_MISSING: ["unable", "A material that a check needs is not in the bundle."],
+  EXO_MATERIAL_DIGEST: ["verification", "A material's bytes do not have its digest."],
+  EXO_MATERIAL_SET: ["verification", "The bundle's materials are not exactly those its statement names."],
+  EXO_TRUST: ["verification", "A key is not trusted for the role it was used in."],
+  EXO_REVISION: ["unable", "The bundle was made under a revision this build does not know."],
+  EXO_CHECK_FAILED: ["verification", "A verification check failed."],
+  EXO_REPLAY_DIVERGED: ["verification", "Re-execution gave something else than the record."],
+  EXO_REPLAY_UNABLE: ["unable", "The record cannot be re-executed."],
+  EXO_NO_RECORDS: ["verification", "No audit records exist for the correlation."],
+  // command line and the rest
+  EXO_USAGE: ["input", "The command line is wrong."],
+  EXO_FILE: ["input", "A file could not be read or written."],
+  EXO_FLAG: ["state", "A feature flag's dependency is off."],
+  EXO_INTERNAL: ["internal", "A broken invariant; please report it."],
+} as const satisfies Record<string, Row>;
+
+/** A stable error code, `EXO_...`. */
+export type ErrorCode = keyof typeof errorTable;
+
+/** The kind of a code. */
+export function errorKind(code: ErrorCode): ErrorKind {
+  return errorTable[code][0];
+}
+
+/** Where in a document an error sits; all optional. `offset` counts bytes, `pointer` is an RFC 6901 JSON pointer. */
+export type ErrorPlace = {
+  readonly file?: string;
+  readonly line?: number;
+  readonly offset?: number;
+  readonly pointer?: string;
+};
+
+/**
+ * The only error this package throws on purpose. Thrown for misuse, malformed input and broken state; expected outcomes
+ * (a denial, a failed run) are values. `message` never holds secrets or guest-chosen bytes longer than 200 characters.
+ */
+export class ExoArmurError extends Error {
+  readonly code: ErrorCode;
+  readonly place: ErrorPlace;
+
+  constructor(code: ErrorCode, message: string, place: ErrorPlace = {}, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "ExoArmurError";
+    this.code = code;
+    this.place = place;
+  }
+}
+
+/** True for an ExoArmurError, optionally of one code. */
+export function isExoArmurError(error: unknown, code?: ErrorCode): error is ExoArmurError {
+  return error instanceof ExoArmurError && (code === undefined || error.code === code);
+}
+
+/** A refusal as a value: `code` from the table, `message` says what was expected and what came. */
+export type Refusal = { readonly code: ErrorCode; readonly message: string };
+
+/** Either a value or a refusal. */
+export type Result<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: Refusal };
+
+/** Shorthand for a successful Result. */
+export function ok<T>(value: T): Result<T> {
+  return { ok: true, value };
+}
+
+/** Shorthand for a refused Result. */
+export function refuse(code: ErrorCode, message: string): Result<never> {
+  return { ok: false, error: { code, message } };
+}

@@ -1,0 +1,86 @@
+import { encodeHex, encodeUtf8 } from "../crypto/encoding.js";
+import { sha256 } from "../crypto/sha256.js";
+
+/**
+ * Keys of the pipeline's state in the store (spec/home.md). Names chosen by callers are hashed: keys stay short ASCII,
+ * and nothing a caller writes can reach another family.
+ */
+function hashOf(...names: readonly string[]): string {
+  return encodeHex(sha256(encodeUtf8(names.map((name) => `${name.length}:${name}`).join("")))).slice(0, 40);
+}
+
+/** Decimal of fixed width, so that byte order is numeric order. */
+function fixed(value: number): string {
+  return String(value).padStart(16, "0");
+}
+
+/** Events of one chain, in order of sequence. */
+export const eventKeys = {
+  one: (tenantId: string, correlationId: string, sequence: number): string =>
+    `e/${hashOf(tenantId, correlationId)}/${fixed(sequence)}`,
+  range: (tenantId: string, correlationId: string): { gte: string; lt: string } => {
+    const prefix = `e/${hashOf(tenantId, correlationId)}`;
+    return { gte: `${prefix}/`, lt: `${prefix}0` };
+  },
+  head: (tenantId: string, correlationId: string): string => `c/${hashOf(tenantId, correlationId)}`,
+  heads: { gte: "c/", lt: "c0" },
+} as const;
+
+/** State document of an intent. */
+export const intentKeys = {
+  one: (intentId: string): string => `i/${intentId}`,
+  all: { gte: "i/", lt: "i0" },
+  /** Intents that a crash would leave open, by id. */
+  open: (intentId: string): string => `o/${intentId}`,
+  opens: { gte: "o/", lt: "o0" },
+} as const;
+
+/** Idempotency reservation of (tenant, principal, key). */
+export function idempotencyKeyOf(tenantId: string, principal: string, key: string): string {
+  return `k/${hashOf(tenantId, principal, key)}`;
+}
+
+/** Holder of an effect key. */
+export function effectKeyName(tenantId: string, effectKey: string): string {
+  return `f/${hashOf(tenantId, effectKey)}`;
+}
+
+/** Approval requests by id, and the ids that wait. */
+export const approvalKeys = {
+  one: (requestId: string): string => `q/${requestId}`,
+  all: { gte: "q/", lt: "q0" },
+  byDigest: (digest: string): string => `d/${digest.slice(7)}`,
+} as const;
+
+/** A material's bytes by digest. */
+export function blobKey(digest: string): string {
+  return `b/${digest.slice("sha256:".length)}`;
+}
+
+/** Signed envelope and log index of an intent's bundle. */
+export function bundleKey(intentId: string): string {
+  return `p/${intentId}`;
+}
+
+/** Budget use of a tenant. */
+export function budgetKey(tenantId: string): string {
+  return `u/${hashOf(tenantId)}`;
+}
+
+/** Documents of which there is one. */
+export const stateKeys = { killSwitch: "s/kill-switch", policy: "s/policy" } as const;
+
+/** Trust score of an actor, where an operator set one. */
+export function trustScoreKey(tenantId: string, actorId: string): string {
+  return `s/trust/${hashOf(tenantId, actorId)}`;
+}
+
+/** Nonces of operator orders that were carried out. */
+export function orderKey(nonce: string): string {
+  return `n/${nonce}`;
+}
+
+/** Names of plugin versions already recorded as admitted. */
+export function admittedKey(manifestDigest: string): string {
+  return `a/${manifestDigest.slice("sha256:".length)}`;
+}

@@ -1,0 +1,170 @@
+import { parseAliasPath } from "../contracts/alias-path.js";
+import { pointerOf } from "../contracts/common.js";
+import { isCapabilityName } from "../contracts/imports.js";
+import type { PolicyDocument, PolicyRule } from "../contracts/policy.js";
+import { ExoArmurError } from "../errors.js";
+import {
+  anyOf,
+  isOneOf,
+  type Test,
+  testAction,
+  testParameter,
+  testTargetPrefix,
+  testTargetText,
+  testTargetUnder,
+  testTargetUrl,
+} from "./match.js";
+import { compilePattern } from "./pattern.js";
+import { isHost, isScheme, isUrlPath } from "./url.js";
+
+/** One member of a rule's match: its JSON pointer inside `match`, and the test. */
+export type CompiledMember = { readonly name: string; readonly test: Test };
+
+/** A rule ready to run. All members must hold. */
+export type CompiledRule = { readonly rule: PolicyRule; readonly members: readonly CompiledMember[] };
+
+/** A policy ready to run. `document` is what it was compiled from. */
+export type CompiledPolicy = { readonly document: PolicyDocument; readonly rules: readonly CompiledRule[] };
+
+type TargetMatch = Exclude<NonNullable<PolicyRule["match"]["target"]>, readonly unknown[]>;
+type ParameterMatch = NonNullable<PolicyRule["match"]["parameters"]>[string];
+type Path = readonly PropertyKey[];
+
+/**
+ * Compiles a policy whose shape was validated (spec/policy.md). Refuses what has the shape but no meaning: a bad
+ * pattern, `min` above `max`, an `under` that is no root-alias path, a URL member that no normal URL can have, an
+ * action no intent can have, an unknown capability to narrow.
+ *
+ * @throws ExoArmurError EXO_SCHEMA with the JSON pointer in `place`.
+ */
+export function compilePolicy(policy: PolicyDocument): CompiledPolicy {
+  return { document: policy, rules: policy.rules.map((rule, index) => compileRule(rule, ["rules", index])) };
+}
+
+function compileRule(rule: PolicyRule, at: Path): CompiledRule {
+  checkObligations(rule, [...at, "obligations"]);
+  const { match } = rule;
+  const here = [...at, "match"];
+  const members: CompiledMember[] = [];
+  const add = (name: string, test: Test) => members.push({ name, test });
+  if (match.action !== undefined) {
+    const patterns = listOf(match.action);
+    for (const pattern of patterns) {
+      if (pattern !== "*" && !pattern.includes(".")) {
+        fail([...here, "action"], `expected an action or a pattern such as ${pattern}.*, got ${pattern}`);
+      }
+    }
+    add("/action", testAction(patterns));
+  }
+  if (match.tenant !== undefined) add("/tenant", equality(match.tenant, ({ intent }) => intent.tenantId));
+  if (match.actor?.id !== undefined) add("/actor/id", equality(match.actor.id, ({ intent }) => intent.actor.id));
+  if (match.actor?.type !== undefined) {
+    add("/actor/type", equality(match.actor.type, ({ intent }) => intent.actor.type));
+  }
+  if (match.executor !== undefined) {
+    add("/executor", equality(match.executor, ({ intent }) => intent.executor?.name));
+  }
+  if (match.target !== undefined) {
+    const targets = listOf(match.target);
+    const path = (index: number) => [...here, "target", ...(Array.isArray(match.target) ? [index] : [])];
+    add("/target", anyOf(targets.map((target, index) => compileTarget(target, path(index)))));
+  }
+  for (const [pointer, parameter] of Object.entries(match.parameters ?? {})) {
+    const name = pointerOf(["parameters", pointer]);
+    add(name, compileParameter(pointer, parameter, [...here, "parameters", pointer]));
+  }
+  return { rule, members };
+}
+
+function equality(values: string | readonly string[], read: (of: Parameters<Test>[0]) => string | undefined): Test {
+  const equals = isOneOf<string | undefined>(listOf(values));
+  return (evaluation) => (equals(read(evaluation)) ? "yes" : "no");
+}
+
+function compileTarget(target: TargetMatch, at: Path): Test {
+  if (typeof target === "string") return testTargetText([target]);
+  if ("prefix" in target) return testTargetPrefix(listOf(target.prefix));
+  if ("under" in target) {
+    return testTargetUnder(
+      listOf(target.under).map((base) => {
+        const segments = parseAliasPath(base);
+        return segments ?? fail([...at, "under"], `expected a root-alias path such as data/reports, got ${quote(base)}`);
+      }),
+    );
+  }
+  const { url } = target;
+  const ask = <T extends string | number>(member: "scheme" | "host" | "path" | "port", value: T | T[] | undefined) => {
+    if (value === undefined) return null;
+    const values = listOf(value);
+    for (const one of values) checkUrlMember(member, one, [...at, "url", member]);
+    return values;
+  };
+  return testTargetUrl({
+    scheme: ask("scheme", url.scheme),
+    host: ask("host", url.host),
+    port: ask("port", url.port),
+    path: ask("path", url.path),
+  });
+}
+
+const urlMembers = {
+  scheme: { holds: isScheme, expected: "a lower-case scheme such as https" },
+  host: { holds: isHost, expected: "a lower-case host such as api.example.com" },
+  path: { holds: isUrlPath, expected: "a path in normal form such as /v1/orders" },
+} as const;
+
+function checkUrlMember(member: keyof typeof urlMembers | "port", value: string | number, at: Path): void {
+  if (member === "port" || typeof value === "number") return;
+  const { holds, expected } = urlMembers[member];
+  if (!holds(value)) fail(at, `expected ${expected}, got ${quote(value)}`);
+}
+
+function compileParameter(pointer: string, match: ParameterMatch, at: Path): Test {
+  if (typeof match !== "object" || match === null) {
+    return testParameter(pointer, (value) => (value === match ? "yes" : "no"));
+  }
+  if ("in" in match) {
+    const set = new Set<unknown>(match.in);
+    return testParameter(pointer, (value) => (set.has(value) ? "yes" : "no"));
+  }
+  if ("matches" in match) {
+    const pattern = compilePattern(match.matches);
+    if (!pattern.ok) return fail([...at, "matches"], `expected an RE2 pattern: ${pattern.why}`);
+    return testParameter(pointer, (value) =>
+      typeof value !== "string" ? "unclear" : pattern.test(value) ? "yes" : "no",
+    );
+  }
+  const { min, max } = match;
+  if (min === undefined && max === undefined) return fail(at, "expected min or max, got neither");
+  const low = min ?? Number.NEGATIVE_INFINITY;
+  const high = max ?? Number.POSITIVE_INFINITY;
+  if (low > high) return fail(at, `expected min to be at most max, got ${low} and ${high}`);
+  return testParameter(pointer, (value) =>
+    typeof value !== "number" ? "unclear" : value >= low && value <= high ? "yes" : "no",
+  );
+}
+
+function checkObligations(rule: PolicyRule, at: Path): void {
+  for (const [capability, { paths }] of Object.entries(rule.obligations?.narrow ?? {})) {
+    const here = [...at, "narrow", capability];
+    if (!isCapabilityName(capability)) fail(here, `expected a capability such as fs_read, got ${quote(capability)}`);
+    for (const path of paths ?? []) {
+      if (path !== "{target}" && (path.includes("{target}") || parseAliasPath(path) === null)) {
+        fail([...here, "paths"], `expected a root-alias path or {target}, got ${quote(path)}`);
+      }
+    }
+  }
+}
+
+function listOf<T>(value: T | readonly T[]): readonly T[] {
+  return Array.isArray(value) ? (value as readonly T[]) : [value as T];
+}
+
+function quote(text: string): string {
+  return JSON.stringify(text.length > 120 ? `${text.slice(0, 120)}...` : text);
+}
+
+function fail(at: Path, message: string): never {
+  const pointer = pointerOf(at);
+  throw new ExoArmurError("EXO_SCHEMA", `policy: ${pointer}: ${message}`, { pointer });
+}

@@ -1,0 +1,23 @@
+import type { CompiledPolicy } from "./compile.js";
+import { askRule } from "./evaluate.js";
+import { type Answer, Evaluation, type PolicySubject } from "./match.js";
+
+/** How one rule answered, and each member of its match by JSON pointer inside `match`. */
+export type RuleExplanation = {
+  readonly ruleId: string;
+  readonly answer: Answer;
+  readonly members: readonly { readonly name: string; readonly answer: Answer }[];
+};
+
+/**
+ * How every rule answers for a subject, also those after the one that decided (spec/policy.md). The first rule that does
+ * not answer `no` is the one evaluatePolicy went by; `unclear` there is an evaluation error.
+ */
+export function explainPolicy(policy: CompiledPolicy, subject: PolicySubject): RuleExplanation[] {
+  const evaluation = new Evaluation(subject);
+  return policy.rules.map((compiled) => ({
+    ruleId: compiled.rule.id,
+    answer: askRule(compiled, evaluation),
+    members: compiled.members.map(({ name, test }) => ({ name, answer: test(evaluation) })),
+  }));
+}

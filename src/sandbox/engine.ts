@@ -1,0 +1,25 @@
+/** A compiled module. Only the engine looks inside. */
+export type WasmModule = { readonly [compiled]: true };
+declare const compiled: unique symbol;
+
+/** An instance: functions, and objects whose class the {@link engine} knows. */
+export type WasmInstance = { readonly exports: Readonly<Record<string, unknown>> };
+
+/** A row of an import list; in an export list `module` is absent. */
+export type WasmItem = { readonly module: string; readonly name: string; readonly kind: string };
+
+/** What this folder asks of the engine. Declared here and not by a library of types, so that it fits Node and browsers. */
+type Engine = {
+  readonly Module: {
+    new (bytes: Uint8Array): WasmModule;
+    imports(module: WasmModule): readonly WasmItem[];
+    exports(module: WasmModule): readonly Omit<WasmItem, "module">[];
+  };
+  readonly Global: abstract new () => { value: number | bigint };
+  readonly Memory: abstract new () => { readonly buffer: ArrayBufferLike };
+  readonly RuntimeError: abstract new () => Error;
+  compile(bytes: Uint8Array): Promise<WasmModule>;
+};
+
+/** The WebAssembly engine of this platform. */
+export const engine = (globalThis as unknown as { readonly WebAssembly: Engine }).WebAssembly;

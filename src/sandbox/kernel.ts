@@ -1,0 +1,292 @@
+import { encodeAbi } from "../canonical/msgpack.js";
+import type { ErrorCode } from "../errors.js";
+import type { GuestAnswer, GuestCall, RunLimits } from "../ports.js";
+import { type Block, BlockTable, toLength } from "./blocks.js";
+import { boundsStop, memoryStop, Stop } from "./stop.js";
+
+/** Answers one capability call at once; the guest waits for it. */
+export type CallSync = (call: GuestCall) => GuestAnswer;
+
+/** A function as a WebAssembly module imports it. */
+export type HostFunction = (...args: never[]) => bigint | number | undefined;
+
+/** Level `info`: the only one a guest ever sees, whatever the host logs (spec/abi.md). */
+const pinnedLogLevel = 2;
+
+/** Longest message of a guest's own error, in UTF-16 code units. */
+const errorUnits = 1024;
+
+/** Most bytes of all variables of a run together, names included (spec/abi.md). */
+const variableBytes = 65_536;
+
+/** Longest name of a variable in bytes. */
+const variableName = 1024;
+
+/** What stands for a guest's error message that is not UTF-8. */
+export const notUtf8 = "(the message is not UTF-8)";
+
+const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+const bijective = new TextDecoder("latin1");
+const lenient = new TextDecoder("utf-8", { ignoreBOM: true });
+
+/** The state of one run's kernel: blocks, input, output, error, variables, calls (spec/abi.md). */
+export class Kernel {
+  readonly blocks: BlockTable;
+  /** The input, until the guest frees it. */
+  input: Block | undefined;
+  /** A copy of what the guest set last. */
+  output: Uint8Array | undefined;
+  /** Capability calls made so far, log lines included. */
+  calls = 0;
+  readonly #limits: RunLimits;
+  readonly #call: CallSync;
+  readonly #fuel: () => number;
+  #error: Uint8Array | undefined;
+  #variables: Map<string, Uint8Array> | undefined;
+  #variableBytes = 0;
+
+  /**
+   * @param input Becomes the guest's input block as it is, not copied: the guest may overwrite it.
+   * @param fuel Tells how much fuel is used so far.
+   */
+  constructor(input: Uint8Array, limits: RunLimits, call: CallSync, fuel: () => number) {
+    this.#limits = limits;
+    this.#call = call;
+    this.#fuel = fuel;
+    this.blocks = new BlockTable(limits.kernelBytes);
+    this.input = input.byteLength === 0 ? undefined : this.blocks.adopt(input);
+  }
+
+  /** A block of `length` bytes; no block and address 0 for none. */
+  allocate(length: bigint): bigint {
+    const bytes = toLength(length);
+    if (bytes > this.#limits.kernelBytes) {
+      throw memoryStop();
+    }
+    return bytes === 0 ? 0n : this.blocks.allocate(bytes).address;
+  }
+
+  /** Frees a block. Address 0 and a block that is free already are no error: PDKs free what the host freed. */
+  free(address: bigint): void {
+    const block = this.blocks.find(address);
+    if (block !== undefined) {
+      this.blocks.release(block);
+      if (block === this.input) {
+        this.input = undefined;
+      }
+    }
+  }
+
+  /** The guest's own error message, undefined when none is set. */
+  get error(): string | undefined {
+    return this.#error === undefined ? undefined : decodeMessage(this.#error);
+  }
+
+  /** Calls a capability with the bytes of a request block; the answer comes in a block of its own. */
+  callCapability(capability: string, request: Uint8Array): Uint8Array {
+    if (this.calls >= this.#limits.hostCalls) {
+      throw new Stop("host_call_limit", "EXO_HOST_CALL_LIMIT" satisfies ErrorCode);
+    }
+    const seq = this.calls++;
+    const answer = this.#call({ seq, capability, request, fuel: this.#fuel() });
+    if (answer.kind === "stop") {
+      throw new Stop(answer.status, answer.code, answer.message);
+    }
+    return answer.response;
+  }
+
+  /** The whole of a block, copied; no bytes for address 0. */
+  read(address: bigint): Uint8Array {
+    if (address === 0n) {
+      return new Uint8Array(0);
+    }
+    const block = this.blocks.at(address);
+    return block.copy(0, block.view.byteLength);
+  }
+
+  /** Keeps a copy of `length` bytes from `address` as the output. */
+  setOutput(address: bigint, length: bigint): void {
+    const bytes = toLength(length);
+    if (bytes > this.#limits.outputBytes) {
+      throw new Stop("output_limit", "EXO_OUTPUT_LIMIT" satisfies ErrorCode);
+    }
+    if (bytes === 0 && address === 0n) {
+      this.output = new Uint8Array(0);
+      return;
+    }
+    const block = this.blocks.within(address, bytes);
+    this.output = block.copy(this.blocks.offset(), bytes);
+  }
+
+  /** Keeps the block's text as the guest's error; address 0 takes it back. */
+  setError(address: bigint): void {
+    if (address === 0n) {
+      this.#error = undefined;
+      return;
+    }
+    const block = this.blocks.at(address);
+    this.#error = block.copy(0, Math.min(block.view.byteLength, errorUnits * 4 + 1));
+  }
+
+  /** Sends a log line through the `log` capability and frees its block. */
+  log(level: string, address: bigint): void {
+    const message = lenient.decode(this.read(address));
+    this.callCapability("log", encodeAbi({ level, message }));
+    this.free(address);
+  }
+
+  /** Address of a new block with the variable's value, 0 when it is not set. Frees the key's block. */
+  getVariable(key: bigint): bigint {
+    const value = this.#variables?.get(this.#variableKey(key));
+    const address = value === undefined || value.byteLength === 0 ? 0n : this.#store(value);
+    this.free(key);
+    return address;
+  }
+
+  /** Sets a variable to the bytes of a block; address 0 deletes it. Frees both blocks. */
+  setVariable(key: bigint, value: bigint): void {
+    const name = this.#variableKey(key);
+    const bytes = this.read(value);
+    this.#variables ??= new Map();
+    const old = this.#variables.get(name);
+    if (old !== undefined) {
+      this.#variables.delete(name);
+      this.#chargeVariable(-1, name.length + old.byteLength);
+    }
+    if (value !== 0n) {
+      this.#chargeVariable(1, name.length + bytes.byteLength);
+      this.#variables.set(name, bytes);
+      this.free(value);
+    }
+    this.free(key);
+  }
+
+  #chargeVariable(sign: 1 | -1, bytes: number): void {
+    this.#variableBytes += sign * bytes;
+    if (this.#variableBytes > variableBytes) {
+      throw memoryStop();
+    }
+    if (sign === 1) {
+      this.blocks.charge(bytes);
+    } else {
+      this.blocks.refund(bytes);
+    }
+  }
+
+  /** Variables are named by bytes: two names that differ are two, also where neither is UTF-8. */
+  #variableKey(address: bigint): string {
+    if (address !== 0n && this.blocks.at(address).view.byteLength > variableName) {
+      throw memoryStop();
+    }
+    return bijective.decode(this.read(address));
+  }
+
+  #store(bytes: Uint8Array): bigint {
+    const block = this.blocks.allocate(bytes.byteLength);
+    new Uint8Array(block.view.buffer).set(bytes);
+    return block.address;
+  }
+
+  /** The import `(handle) -> handle` of a capability. */
+  capabilityImport(capability: string): HostFunction {
+    return (request: bigint): bigint => {
+      const response = this.callCapability(capability, this.read(request));
+      return response.byteLength === 0 ? 0n : this.#store(response);
+    };
+  }
+
+  /** The input's view. Throws the bounds stop when `length` bytes at `offset` are not inside it. */
+  inputView(offset: number, length: number): DataView {
+    const input = this.input;
+    if (input === undefined || offset + length > input.view.byteLength) {
+      throw boundsStop();
+    }
+    return input.view;
+  }
+}
+
+/** UTF-8 of at most 4,097 bytes to text of at most 1,024 code units that ends on a whole character. */
+function decodeMessage(bytes: Uint8Array): string {
+  let end = Math.min(bytes.byteLength, errorUnits * 4);
+  if (end < bytes.byteLength) {
+    // Cut before a character that continues past the cut.
+    while (end > 0 && ((bytes[end] as number) & 0xc0) === 0x80) {
+      end--;
+    }
+  }
+  let text: string;
+  try {
+    text = strict.decode(bytes.subarray(0, end));
+  } catch {
+    return notUtf8;
+  }
+  const last = text.charCodeAt(errorUnits - 1);
+  const splitsPair = text.length > errorUnits && last >= 0xd800 && last < 0xdc00;
+  return text.slice(0, splitsPair ? errorUnits - 1 : errorUnits);
+}
+
+type Factory = (kernel: Kernel) => HostFunction;
+
+const logImport =
+  (level: string): Factory =>
+  (kernel) =>
+  (address: bigint): undefined => {
+    kernel.log(level, address);
+  };
+
+/** Every function of `extism:host/env` that admission lets through, one factory each: a run makes only what it imports. */
+export const kernelImports: Readonly<Record<string, Factory>> = {
+  alloc: (kernel) => (length: bigint) => kernel.allocate(length),
+  free: (kernel) => (address: bigint) => {
+    kernel.free(address);
+    return undefined;
+  },
+  length: (kernel) => (address: bigint) => BigInt(kernel.blocks.find(address)?.view.byteLength ?? 0),
+  length_unsafe: (kernel) => (address: bigint) => BigInt(kernel.blocks.find(address)?.view.byteLength ?? 0),
+  load_u8: ({ blocks }) => (address: bigint) => blocks.within(address, 1).view.getUint8(blocks.offset()),
+  load_u64: ({ blocks }) => (address: bigint) => blocks.within(address, 8).view.getBigUint64(blocks.offset(), true),
+  store_u8: ({ blocks }) => (address: bigint, value: number) => {
+    blocks.within(address, 1).view.setUint8(blocks.offset(), value);
+    return undefined;
+  },
+  store_u64: ({ blocks }) => (address: bigint, value: bigint) => {
+    blocks.within(address, 8).view.setBigUint64(blocks.offset(), value, true);
+    return undefined;
+  },
+  input_offset: (kernel) => () => kernel.input?.address ?? 0n,
+  input_length: (kernel) => () => BigInt(kernel.input?.view.byteLength ?? 0),
+  input_load_u8: (kernel) => (offset: bigint) => {
+    const at = toLength(offset);
+    return kernel.inputView(at, 1).getUint8(at);
+  },
+  input_load_u64: (kernel) => (offset: bigint) => {
+    const at = toLength(offset);
+    return kernel.inputView(at, 8).getBigUint64(at, true);
+  },
+  output_set: (kernel) => (address: bigint, length: bigint) => {
+    kernel.setOutput(address, length);
+    return undefined;
+  },
+  error_set: (kernel) => (address: bigint) => {
+    kernel.setError(address);
+    return undefined;
+  },
+  // The configuration is empty and pinned; the key is looked up all the same, so that a wild pointer ends the run.
+  config_get: (kernel) => (key: bigint) => {
+    if (key !== 0n) {
+      kernel.blocks.release(kernel.blocks.at(key));
+    }
+    return 0n;
+  },
+  var_get: (kernel) => (key: bigint) => kernel.getVariable(key),
+  var_set: (kernel) => (key: bigint, value: bigint) => {
+    kernel.setVariable(key, value);
+    return undefined;
+  },
+  log_trace: logImport("trace"),
+  log_debug: logImport("debug"),
+  log_info: logImport("info"),
+  log_warn: logImport("warn"),
+  log_error: logImport("error"),
+  get_log_level: () => () => pinnedLogLevel,
+};

@@ -1,0 +1,26 @@
+/** Version of the SDK that package.json pins; a test compares the two. */
+export const extismVersion = "2.0.0-rc13";
+
+/** Most jobs that wait when all workers are busy. */
+export const defaultQueueBound = 1024;
+
+/** Compiled modules kept, on the main thread and in each worker. */
+export const moduleCacheSize = 64;
+
+/** Native stack of a worker. The counted stack of a guest must stay under a third of it (spec/sandbox.md). */
+export const workerStackMb = 4;
+
+/** JavaScript heap of a worker. The blocks of a guest are outside it; their bookkeeping is inside. */
+export const workerHeapMb = 256;
+
+/** Longest wait for a worker to come up. */
+export const startTimeoutMs = 30_000;
+
+/** After the deadline: longest wait for the call under way to settle, so that its end can be recorded. */
+export const callGraceMs = 250;
+
+/** Longest wait for a terminated worker to be gone before its job is answered. */
+export const terminateTimeoutMs = 2000;
+
+/** A worker waits this long beyond a job's deadline for an answer, then gives the job up by itself. */
+export const answerSlackMs = 60_000;

@@ -1,0 +1,69 @@
+import { noteKey, parseVkey } from "../crypto/note-key.js";
+import { isExoArmurError } from "../errors.js";
+import { openCheckpoint, readCheckpoint } from "../log/checkpoint.js";
+import { leafBytes } from "../log/leaf.js";
+import { type ProofFile, parseProofFile } from "../log/proof-file.js";
+import { leafHash, verifyInclusion } from "../log/tree.js";
+import type { Evidence } from "./evidence.js";
+import type { KeySource } from "./keys.js";
+import { expect, fail, notApplicable, unable } from "./report.js";
+
+function proofOf(evidence: Evidence): ProofFile {
+  if (evidence.bundle.logProof === "") return unable("EXO_MATERIAL_MISSING", "the bundle carries no log proof");
+  try {
+    return parseProofFile(evidence.bundle.logProof);
+  } catch (error) {
+    if (isExoArmurError(error)) return fail(error.code, error.message);
+    throw error;
+  }
+}
+
+/** The statement's leaf is in the tree that the checkpoint names. */
+export function checkInclusion(evidence: Evidence): string {
+  const proof = proofOf(evidence);
+  const { size, root } = readCheckpoint(proof.checkpoint);
+  expect(proof.extra === undefined, "EXO_LOG_PROOF", "the log proof carries extra data that nothing signs");
+  const included = verifyInclusion({
+    leafHash: leafHash(leafBytes("bundle", evidence.digest)),
+    index: proof.index,
+    size,
+    proof: proof.proof,
+    root,
+  });
+  expect(included, "EXO_LOG_PROOF", `the statement is not leaf ${proof.index} of the checkpoint's ${size}`);
+  return `log position ${proof.index} of ${size}`;
+}
+
+/** The checkpoint is signed by the log's key. */
+export function checkCheckpoint(evidence: Evidence, keys: KeySource): string {
+  const { checkpoint } = proofOf(evidence);
+  const { origin } = readCheckpoint(checkpoint);
+  const vkeys =
+    keys.trust === null
+      ? keys.keysFor("log").map((key) => noteKey(origin, key.publicKey))
+      : keys.trust.logs.filter((log) => log.origin === origin).map((log) => parseVkey(log.vkey));
+  expect(vkeys.length > 0, "EXO_TRUST", `no key is trusted for the log ${origin}`);
+  const opened = openCheckpoint(checkpoint, vkeys);
+  expect(opened.signatures.length > 0, "EXO_NOTE", `the checkpoint carries no signature of ${origin}`);
+  return `log ${origin}`;
+}
+
+/** Enough trusted witnesses cosigned the checkpoint, where the trust file asks for them. */
+export function checkWitnesses(evidence: Evidence, keys: KeySource): string {
+  const { trust } = keys;
+  const threshold = trust === null ? 0 : Math.max(trust.witnesses.threshold, trust.require?.includes("witnessed") ? 1 : 0);
+  if (trust === null || threshold === 0) return notApplicable("the trust file asks for no witnesses");
+  const vkeys = trust.witnesses.vkeys.map((vkey) => parseVkey(vkey));
+  const { checkpoint } = proofOf(evidence);
+  const opened = openCheckpoint(checkpoint, vkeys);
+  const distinct = new Set(opened.signatures.map((signature) => signature.name));
+  expect(distinct.size >= threshold, "EXO_TRUST", `${distinct.size} of ${threshold} witnesses cosigned the checkpoint`);
+  return `${distinct.size} of ${threshold} witnesses`;
+}
+
+/** What only the whole log can show. Made by `log check`, not from one file. */
+export function checkLogScope(_evidence: Evidence, keys: KeySource): string {
+  if (keys.trust?.require?.includes("log")) return unable("EXO_MATERIAL_MISSING", "the trust file requires the log, and none was given");
+  return notApplicable("approval spent once, one end, nothing after it: needs the log");
+}
+

@@ -1,0 +1,59 @@
+import type { Role, Trust } from "../contracts/trust.js";
+import { decodeBase64 } from "../crypto/encoding.js";
+import { parseProofFile } from "../log/proof-file.js";
+import type { Evidence } from "./evidence.js";
+
+/** A key a check may accept, with whose it is. `id` and `person` are null in a self-check. */
+export type CheckKey = {
+  readonly publicKey: Uint8Array;
+  readonly id: string | null;
+  readonly person: string | null;
+};
+
+/** Where the checks take their keys from. */
+export type KeySource = {
+  readonly trust: Trust | null;
+  /** Keys admissible for a role at the bundle's place in the log and for its tenant. */
+  keysFor(role: Role): readonly CheckKey[];
+};
+
+/** Index of the bundle's leaf as its proof states it, or null when there is no readable proof. */
+function statedIndex(evidence: Evidence): number | null {
+  try {
+    return parseProofFile(evidence.bundle.logProof).index;
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * Keys from a trust file, or from the bundle itself. A trusted key with bounds (from, until) is admissible only when the
+ * bundle's log index is known and inside them.
+ */
+export function keySource(evidence: Evidence, trust: Trust | null): KeySource {
+  if (trust === null) {
+    return {
+      trust,
+      keysFor: (role) =>
+        evidence.predicate.keys.flatMap((key) => {
+          const publicKey = key.role === role ? decodeBase64(key.publicKey) : undefined;
+          return publicKey === undefined ? [] : [{ publicKey, id: null, person: null }];
+        }),
+    };
+  }
+  const index = statedIndex(evidence);
+  const { tenantId } = evidence.predicate;
+  return {
+    trust,
+    keysFor: (role) =>
+      trust.keys.flatMap((key) => {
+        const publicKey = decodeBase64(key.publicKey);
+        const bounded = key.from !== null || key.until !== null;
+        const inside =
+          !bounded || (index !== null && (key.from ?? 0) <= index && index < (key.until ?? Number.POSITIVE_INFINITY));
+        const forTenant = key.tenants === undefined || key.tenants.includes(tenantId);
+        if (key.role !== role || publicKey === undefined || !inside || !forTenant) return [];
+        return [{ publicKey, id: key.id, person: key.person ?? key.id }];
+      }),
+  };
+}
