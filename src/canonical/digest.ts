@@ -1,6 +1,6 @@
-import { ExoArmurError } from "../errors.js";
 import { decodeHex } from "../crypto/encoding.js";
 import { sha256Hex } from "../crypto/sha256.js";
+import { ExoArmurError } from "../errors.js";
 import { canonicalize } from "./jcs.js";
 
 /** Text form of a SHA-256 digest: `sha256:` and 64 lower-case hex characters. */

@@ -41,6 +41,7 @@ export function isUlid(text: string): boolean {
 
 /** Returns `text` when it is a ULID. Throws EXO_ID otherwise. */
 export function checkUlid(text: string): string {
-  if (!isUlid(text)) throw new ExoArmurError("EXO_ID", "An id is a ULID: 26 characters of upper-case Crockford base32.");
+  if (!isUlid(text))
+    throw new ExoArmurError("EXO_ID", "An id is a ULID: 26 characters of upper-case Crockford base32.");
   return text;
 }

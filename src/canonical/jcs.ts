@@ -2,13 +2,7 @@ import { encodeUtf8, isWellFormed } from "../crypto/encoding.js";
 import { type ErrorCode, ExoArmurError } from "../errors.js";
 
 /** What has a canonical form (spec/canonical-bytes.md). */
-export type JsonValue =
-  | null
-  | boolean
-  | number
-  | string
-  | readonly JsonValue[]
-  | { readonly [key: string]: JsonValue };
+export type JsonValue = null | boolean | number | string | readonly JsonValue[] | { readonly [key: string]: JsonValue };
 
 /** `maxBytes` bounds the canonical bytes; the default is `defaultMaxBytes`. */
 export type CanonicalOptions = { readonly maxBytes?: number };
@@ -135,7 +129,12 @@ function writeNumber(value: number, depth: number, walk: Walk): string {
   // From 1e21 on, the canonical form has an exponent and is a double by form; below, it would be an inexact integer.
   if (!Number.isFinite(value) || value === 0 || (Number.isInteger(value) && Math.abs(value) < 1e21)) {
     const shown = Object.is(value, -0) ? "-0" : String(value);
-    throw fault("EXO_JSON_NUMBER", `A number is finite, not -0 and no integer beyond 2^53-1; this is ${shown}`, depth, walk);
+    throw fault(
+      "EXO_JSON_NUMBER",
+      `A number is finite, not -0 and no integer beyond 2^53-1; this is ${shown}`,
+      depth,
+      walk,
+    );
   }
   return `${value}`;
 }

@@ -1,6 +1,6 @@
 import { isWellFormed } from "../crypto/encoding.js";
 import { type ErrorCode, ExoArmurError } from "../errors.js";
-import { type JsonValue, maxDepth as depthCeiling } from "./jcs.js";
+import { maxDepth as depthCeiling, type JsonValue } from "./jcs.js";
 
 /** Where the parser is in the text. Positions are UTF-16 code units; errors report bytes. */
 type Cursor = { readonly text: string; readonly maxDepth: number; at: number };
@@ -98,7 +98,8 @@ function parseLiteral<T extends JsonValue>(cursor: Cursor, word: string, value: 
   return value;
 }
 
-const numberForm = /-?(?:0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?/y;
+// The lookahead makes a leading zero a syntax error rather than a 0 with something after it.
+const numberForm = /-?(?:0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?(?!\d)/y;
 
 function parseNumber(cursor: Cursor): number {
   const start = cursor.at;
@@ -121,6 +122,7 @@ function parseNumber(cursor: Cursor): number {
   return value;
 }
 
+// biome-ignore lint/suspicious/noControlCharactersInRegex: JSON strings may not hold these bare.
 const plainRun = /[^"\\\0-\x1f]*/y;
 
 function parseString(cursor: Cursor): string {
@@ -135,7 +137,8 @@ function parseString(cursor: Cursor): string {
     cursor.at = plainRun.lastIndex;
     const mark = cursor.text[cursor.at];
     if (mark === '"') break;
-    if (mark !== "\\") throw unexpected(cursor, mark === undefined ? "the end of a string" : "an escape for a control character");
+    if (mark !== "\\")
+      throw unexpected(cursor, mark === undefined ? "the end of a string" : "an escape for a control character");
     out += parseEscape(cursor);
     escaped = true;
   }

@@ -64,7 +64,9 @@ function prepareContainer(value: object, depth: number): unknown {
   if (Array.isArray(value)) return Array.from(value, (item: unknown) => prepare(item, depth + 1));
   if (prototype !== Object.prototype && prototype !== null) throw refused("has an object that is not plain");
   const map = new Map<string, unknown>();
-  for (const key of Object.keys(value).sort()) {
+  const keys = Object.keys(value);
+  if (Reflect.ownKeys(value).length !== keys.length) throw refused("has an object with hidden or symbol members");
+  for (const key of keys.sort()) {
     if (key === "__proto__") throw refused("has the key __proto__");
     map.set(checkText(key), prepare((value as Record<string, unknown>)[key], depth + 1));
   }

@@ -32,7 +32,10 @@ export function parseTime(text: string): number {
     const ms = days * dayMs + hour * 3_600_000 + minute * 60_000 + second * 1000 + milli;
     if (ms >= 0 && ms <= lastMs && formatTime(ms) === text) return ms;
   }
-  throw new ExoArmurError("EXO_SCHEMA", "A time is RFC 3339 in UTC with milliseconds, such as 2026-01-31T09:05:00.000Z.");
+  throw new ExoArmurError(
+    "EXO_SCHEMA",
+    "A time is RFC 3339 in UTC with milliseconds, such as 2026-01-31T09:05:00.000Z.",
+  );
 }
 
 /** True when parseTime accepts the text. */

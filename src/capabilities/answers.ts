@@ -74,12 +74,23 @@ export function writeStateOf(entries: readonly HostCall[]): WriteState {
   return writes.some(({ outcome }) => outcome === "ok") ? "committed" : "none";
 }
 
+/** Code and message of a recorded denial. A bundle may come from anybody, so nothing is taken for granted. */
 function errorOf(entry: HostCall): { readonly code: string; readonly message: string } {
-  const bytes = decodeBase64Url(entry.response);
-  const value = bytes === undefined ? null : decodeAbi(bytes);
-  const error = isMap(value) ? value["error"] : undefined;
-  const { code, message } = isMap(error) ? error : {};
-  return { code: String(code ?? "EXO_CAPABILITY_DENIED"), message: String(message ?? "") };
+  const value = decodeResponse(entry.response);
+  const error = isMap(value) && isMap(value["error"]) ? value["error"] : {};
+  const { code, message } = error;
+  return {
+    code: typeof code === "string" ? code : "EXO_CAPABILITY_DENIED",
+    message: typeof message === "string" ? message : "",
+  };
+}
+
+function decodeResponse(response: string): AbiValue {
+  try {
+    return decodeAbi(decodeBase64Url(response) ?? new Uint8Array());
+  } catch {
+    return null;
+  }
 }
 
 function isMap(value: unknown): value is Readonly<Record<string, unknown>> {

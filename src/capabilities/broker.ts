@@ -156,6 +156,7 @@ class GrantBroker implements Broker {
     perform: () => Promise<PerformOutcome> | PerformOutcome,
     signal: AbortSignal,
   ): Promise<GuestAnswer> {
+    if (signal.aborted) return this.#notJournaled(call, request, "aborted");
     const effect: Effect = {
       seq: call.seq,
       capability: call.capability,

@@ -4,7 +4,7 @@ import type { CapabilityGrant, Constraints, Grants } from "../contracts/manifest
 import { encodeUtf8 } from "../crypto/encoding.js";
 import { ok, type Result, refuse } from "../errors.js";
 import { effectiveMaxBytes } from "./bounds.js";
-import type { CapabilityRequest } from "./schemas.js";
+import { type CapabilityRequest, textOf } from "./schemas.js";
 
 /** Capabilities that reach into root directories, and so need `roots`. */
 const rooted: ReadonlySet<CapabilityName> = new Set(["fs_read", "fs_write", "fs_list", "fs_stat", "fs_remove"]);
@@ -48,18 +48,19 @@ function checkOne(grant: CapabilityGrant, request: CapabilityRequest, executor: 
   const maxBytes = effectiveMaxBytes(constraints.maxBytes);
   const size = checkSize(grant.name, request, maxBytes);
   if (!size.ok || !rooted.has(grant.name)) return size;
-  const path = parseAliasPath(String(request["path"]));
-  if (path === null) {
+  const path = textOf(request, "path");
+  const segments = parseAliasPath(path);
+  if (segments === null) {
     return refuse("EXO_FS_PATH", `${grant.name} expects a root-alias path such as data/orders.csv`);
   }
-  const root = path[0] ?? "";
+  const root = segments[0] ?? "";
   if (!(constraints.roots ?? []).includes(root)) {
     // A guest's own words are repeated only when they are a well-formed alias.
     const name = aliasForm.test(root) ? JSON.stringify(root) : "the path's first segment";
     const line = `add ${name} to grants.${executor}.${grant.name}.roots in config.json`;
     return denied(`${grant.name} is not granted for root ${name}; ${line}`);
   }
-  if (constraints.paths !== undefined && !constraints.paths.some((base) => isUnderText(path, base))) {
+  if (constraints.paths !== undefined && !constraints.paths.some((base) => isUnder(path, base))) {
     return denied(`${grant.name} is not granted for this path; the grant names narrower paths`);
   }
   return ok(maxBytes);
@@ -74,13 +75,8 @@ function checkSize(capability: CapabilityName, request: CapabilityRequest, maxBy
   return asked <= maxBytes ? ok(maxBytes) : denied(`${capability} is granted for at most ${maxBytes} bytes a call`);
 }
 
-function isUnderText(path: readonly string[], base: string): boolean {
-  const parsed = parseAliasPath(base);
-  return parsed !== null && isUnder(path, parsed);
-}
-
 function firstSegment(request: CapabilityRequest): string | undefined {
-  const segment = parseAliasPath(String(request["path"]))?.[0];
+  const segment = parseAliasPath(textOf(request, "path"))?.[0];
   return segment !== undefined && aliasForm.test(segment) ? segment : undefined;
 }
 

@@ -1,5 +1,6 @@
 import type { Clock, Entropy, Logger, Performer, PerformOutcome } from "../ports.js";
 import { clipText } from "./bounds.js";
+import { textOf } from "./schemas.js";
 
 /** clock_now: `{ms}`, milliseconds since the Unix epoch. */
 export function createClockPerformer(clock: Clock): { readonly clock_now: Performer } {
@@ -19,7 +20,7 @@ export function createLogPerformer(logger: Logger): { readonly log: Performer } 
   return {
     log: {
       perform: (request) => {
-        logger.log(levelOf(request["level"]), "guest log", { message: visible(String(request["message"])) });
+        logger.log(levelOf(request["level"]), "guest log", { message: visible(textOf(request, "message")) });
         return done({});
       },
     },

@@ -31,6 +31,12 @@ export const requestSchemas = {
 /** A request after its schema. */
 export type CapabilityRequest = Readonly<Record<string, AbiValue>>;
 
+/** A member of a request that its schema says is text. */
+export function textOf(request: CapabilityRequest, member: string): string {
+  const value = request[member];
+  return typeof value === "string" ? value : "";
+}
+
 /** Members of a request that are write content, to be shown by size and digest instead of in full. */
 export const contentMembers: Readonly<Record<CapabilityName, readonly string[]>> = {
   clock_now: [],

@@ -70,7 +70,10 @@ export type Obligations = z.infer<typeof obligationsSchema>;
 
 /** One rule. */
 export const ruleSchema = z.strictObject({
-  id: nameSchema.refine((id) => id !== "default", "`default` names the rule that denies what nothing matched"),
+  /** At most 190 characters: a final verdict lists it as `policy:<id>`, which is a name too. */
+  id: nameSchema
+    .max(190)
+    .refine((id) => id !== "default", "expected another id: `default` names the rule that denies what nothing matched"),
   match: ruleMatchSchema,
   verdict: policyVerdictSchema,
   rationale: z.string().max(2000).optional(),

@@ -1,6 +1,15 @@
 /** The `#crypto` backend on Node: node:crypto and Buffer. Same exports and results as backend-noble.ts. */
 import { isUtf8 } from "node:buffer";
-import { createHash, createHmac, createPrivateKey, createPublicKey, hash, type KeyObject, sign, verify } from "node:crypto";
+import {
+  createHash,
+  createHmac,
+  createPrivateKey,
+  createPublicKey,
+  hash,
+  type KeyObject,
+  sign,
+  verify,
+} from "node:crypto";
 import { isCanonicalPoint, isReducedSignature } from "./ed25519-encoding.js";
 
 /** PKCS #8 and SPKI headers of an Ed25519 key (RFC 8410); the raw 32 bytes follow. */

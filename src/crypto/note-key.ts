@@ -53,4 +53,5 @@ function noteKeyHash(name: string, publicKey: Uint8Array, algorithm: NoteAlgorit
 }
 
 // White space by Unicode's property (\s lacks U+0085), plus, ASCII controls, lone surrogates.
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the format forbids exactly these.
 const forbiddenInName = /[\s\u0085+\0-\x1f\x7f]|\p{Surrogate}/u;

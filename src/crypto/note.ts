@@ -1,7 +1,7 @@
 import { ExoArmurError, ok, type Result, refuse } from "../errors.js";
 import type { Signer } from "../ports.js";
 import { verifyEd25519 } from "./ed25519.js";
-import { concatBytes, decodeBase64, decodeUtf8, encodeBase64, encodeHex, encodeUtf8, decodeHex } from "./encoding.js";
+import { concatBytes, decodeBase64, decodeHex, decodeUtf8, encodeBase64, encodeHex, encodeUtf8 } from "./encoding.js";
 import { isNoteName, type NoteAlgorithm, type NoteKey, noteKey } from "./note-key.js";
 
 /** One signature line: who it says signed, and the bytes after the 4-byte key hash. Nothing is checked by being here. */
@@ -56,7 +56,8 @@ export function formatNote(text: string, signatures: readonly NoteSignature[]): 
   let out = `${text}\n`;
   for (const line of signatures) {
     const hash = decodeHex(line.keyHash);
-    if (hash?.length !== 4 || !isNoteName(line.name)) throw malformed("has a signature without a proper name and key hash");
+    if (hash?.length !== 4 || !isNoteName(line.name))
+      throw malformed("has a signature without a proper name and key hash");
     out += `${dash}${line.name} ${encodeBase64(concatBytes(hash, line.signature))}\n`;
   }
   return out;

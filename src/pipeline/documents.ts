@@ -1,7 +1,8 @@
 import type { Digest } from "../canonical/digest.js";
-import type { RequestState } from "../approval/state.js";
+import type { ApprovalState } from "../approval/state.js";
 import type { MaterialRole, Predicate } from "../contracts/bundle.js";
 import type { Effect, EventType, Reason } from "../contracts/event.js";
+import type { ExecutionRecord } from "../contracts/execution.js";
 import type { Envelope } from "../contracts/dsse.js";
 import type { Requester } from "../contracts/intent.js";
 import type { IntentState } from "../contracts/lifecycle.js";
@@ -34,12 +35,14 @@ export type IntentRecord = {
   /** Open or last approval request. */
   approval: { requestId: string; digest: Digest } | null;
   effects: Effect[];
-  execution: Predicate["execution"] | null;
+  execution: ExecutionRecord | null;
   reason: Reason | null;
+  /** Keys whose signatures the bundle will carry. */
+  keys: Predicate["keys"];
 };
 
 /** State document of an approval request. */
-export type ApprovalRecord = { readonly requestId: string; readonly intentId: string; readonly digest: Digest; state: RequestState };
+export type ApprovalRecord = { readonly requestId: string; readonly intentId: string; readonly digest: Digest; state: ApprovalState };
 
 /** Kill switches as they stand. `epoch` rises with every change. */
 export type KillSwitchState = { global: boolean; tenants: { [tenantId: string]: boolean }; epoch: number };

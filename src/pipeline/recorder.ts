@@ -29,7 +29,8 @@ export type RecorderPorts = { readonly ids: IdSource; readonly saltKey: Uint8Arr
 
 /**
  * Appends an event to its chain and its leaf to the log, inside a transaction (spec/contracts.md, CanonicalEvent).
- * recordedAt never goes back along a chain: a clock that does is read as the time of the event before.
+ *
+ * @param now milliseconds from `chainTime`, so that recordedAt never goes back along a chain
  */
 export function appendEvent<T extends EventType>(
   tx: LedgerTx,
@@ -56,7 +57,7 @@ export function appendEvent<T extends EventType>(
     tenantId: subject.tenantId,
     intentId: subject.intentId,
     payloadDigest: content.digest,
-    recordedAt: formatTime(Math.max(now, head === undefined ? 0 : parseTime(head.recordedAt))),
+    recordedAt: formatTime(now),
   };
   const bytes = canonicalize(header);
   const digest = digestOf(bytes);
@@ -66,6 +67,12 @@ export function appendEvent<T extends EventType>(
   const next: ChainHead = { tenantId, correlationId, next: header.sequence + 1, previous: digest, recordedAt: header.recordedAt };
   writeState(tx, headKey, next);
   return { header, event: { digest, bytes }, payload: content };
+}
+
+/** `now`, or the time of the chain's last event when the clock has gone behind it. Milliseconds. */
+export function chainTime(reader: StoreReader, subject: Pick<EventSubject, "tenantId" | "correlationId">, now: number): number {
+  const head = readState<ChainHead>(reader, eventKeys.head(subject.tenantId, subject.correlationId));
+  return head === undefined ? now : Math.max(now, parseTime(head.recordedAt));
 }
 
 /** A stored event: length of the header in 4 bytes (big-endian), the header, the salted payload. */

@@ -56,13 +56,27 @@ function compileRule(rule: PolicyRule, at: Path): CompiledRule {
     }
     add("/action", testAction(patterns));
   }
-  if (match.tenant !== undefined) add("/tenant", equality(match.tenant, ({ intent }) => intent.tenantId));
-  if (match.actor?.id !== undefined) add("/actor/id", equality(match.actor.id, ({ intent }) => intent.actor.id));
+  if (match.tenant !== undefined)
+    add(
+      "/tenant",
+      equality(match.tenant, ({ intent }) => intent.tenantId),
+    );
+  if (match.actor?.id !== undefined)
+    add(
+      "/actor/id",
+      equality(match.actor.id, ({ intent }) => intent.actor.id),
+    );
   if (match.actor?.type !== undefined) {
-    add("/actor/type", equality(match.actor.type, ({ intent }) => intent.actor.type));
+    add(
+      "/actor/type",
+      equality(match.actor.type, ({ intent }) => intent.actor.type),
+    );
   }
   if (match.executor !== undefined) {
-    add("/executor", equality(match.executor, ({ intent }) => intent.executor?.name));
+    add(
+      "/executor",
+      equality(match.executor, ({ intent }) => intent.executor?.name),
+    );
   }
   if (match.target !== undefined) {
     const targets = listOf(match.target);
@@ -88,7 +102,9 @@ function compileTarget(target: TargetMatch, at: Path): Test {
     return testTargetUnder(
       listOf(target.under).map((base) => {
         const segments = parseAliasPath(base);
-        return segments ?? fail([...at, "under"], `expected a root-alias path such as data/reports, got ${quote(base)}`);
+        return (
+          segments ?? fail([...at, "under"], `expected a root-alias path such as data/reports, got ${quote(base)}`)
+        );
       }),
     );
   }

@@ -14,7 +14,6 @@ export type BundleHandle = {
 
 /** Parts of a bundle. `logProof` is c2sp.org/tlog-proof@v1 text for the bundle's own leaf. */
 export type BundleParts = {
-  readonly digest: Digest;
   readonly envelope: Envelope;
   readonly materials: ReadonlyMap<Digest, Uint8Array>;
   readonly logProof: string;
@@ -30,8 +29,14 @@ export function encodeBundle(parts: BundleParts): Uint8Array {
   );
 }
 
-/** Wraps parts so that the file is made on the first call of `bytes()` and kept. */
-export function bundleHandle(parts: BundleParts): BundleHandle {
+/** Wraps a bundle so that the file is put together on the first call of `bytes()` and kept. */
+export function bundleHandle(digest: Digest, gather: () => BundleParts): BundleHandle {
   let made: Uint8Array | undefined;
-  return { digest: parts.digest, bytes: () => (made ??= encodeBundle(parts)) };
+  return {
+    digest,
+    bytes: () => {
+      made ??= encodeBundle(gather());
+      return made.slice();
+    },
+  };
 }

@@ -19,7 +19,7 @@ type Budgets = SafetyConfig["budgets"];
 
 /**
  * Use of every configured budget at `now`, as rows of a safety snapshot, `fuel` first (spec/safety.md, budgets). An
- * entry counts until it is a whole window old, a reservation while it is in the ledger; entries from the future count.
+ * entry counts until it is a whole window old, reserved or settled; an entry from the future counts too.
  */
 export function budgetUse(
   entries: readonly BudgetEntry[],
@@ -35,9 +35,7 @@ export function budgetUse(
     const total = (state: BudgetEntry["state"]) =>
       inside.filter((entry) => entry.state === state).reduce((sum, entry) => add(sum, entry[name]), 0);
     const { limit, windowSeconds } = budget;
-    return [
-      { name, limit, windowSeconds, used: total("settled"), reserved: total("reserved"), asked: asked[name] },
-    ];
+    return [{ name, limit, windowSeconds, used: total("settled"), reserved: total("reserved"), asked: asked[name] }];
   });
 }
 
@@ -78,7 +76,7 @@ const parts = 60;
  * a window early. The result has at most about 120 settled entries, however many runs there were.
  */
 function compact(entries: readonly BudgetEntry[], budgets: Budgets, now: number): BudgetEntry[] {
-  const windows = Object.values(budgets).map((budget) => budget.windowSeconds * 1000);
+  const windows = [budgets.runs, budgets.fuel].flatMap((budget) => budget?.windowSeconds ?? []).map((s) => s * 1000);
   if (windows.length === 0) return [];
   const shortest = Math.min(...windows);
   const longest = Math.max(...windows);

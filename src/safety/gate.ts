@@ -71,7 +71,8 @@ function checkPolicy(snapshot: SafetySnapshot): Finding[] {
 function checkKillSwitches({ killSwitch }: SafetySnapshot): Finding[] {
   const findings: Finding[] = [];
   if (killSwitch.global === true) findings.push({ ruleId: "kill-switch-global", why: "the global kill switch is on" });
-  if (killSwitch.tenant === true) findings.push({ ruleId: "kill-switch-tenant", why: "the tenant's kill switch is on" });
+  if (killSwitch.tenant === true)
+    findings.push({ ruleId: "kill-switch-tenant", why: "the tenant's kill switch is on" });
   if (typeof killSwitch.global !== "boolean" || typeof killSwitch.tenant !== "boolean") {
     findings.push({ ruleId: "kill-switch-unknown", why: "a kill switch has no state" });
   }

@@ -12,10 +12,7 @@ const safetyVerdicts: ReadonlySet<string> = new Set(["allow", "deny", "require_h
  * a deny by the rule `unknown-verdict`. `ruleIds` lists what fired, as `safety:<id>` and `policy:<id>`.
  */
 export function resolveVerdict(policy: SideVerdict, safety: SideVerdict): FinalVerdict {
-  const ruleIds = [
-    ...policy.ruleIds.map((id) => `policy:${id}`),
-    ...safety.ruleIds.map((id) => `safety:${id}`),
-  ];
+  const ruleIds = [...policy.ruleIds.map((id) => `policy:${id}`), ...safety.ruleIds.map((id) => `safety:${id}`)];
   const final = (verdict: FinalVerdict["verdict"], more: readonly string[] = []): FinalVerdict => ({
     schema: "exoarmur.final-verdict/v1",
     verdict,

@@ -2,11 +2,17 @@
 export type WasmModule = { readonly [compiled]: true };
 declare const compiled: unique symbol;
 
-/** An instance: functions, and objects whose class the {@link engine} knows. */
+/** An instance. What its exports are is read from the module, never guessed from the value. */
 export type WasmInstance = { readonly exports: Readonly<Record<string, unknown>> };
 
 /** A row of an import list; in an export list `module` is absent. */
 export type WasmItem = { readonly module: string; readonly name: string; readonly kind: string };
+
+/** A global variable of an instance; reading an i64 gives a bigint. */
+export type WasmGlobal = { value: number | bigint };
+
+/** A linear memory. */
+export type WasmMemory = { readonly buffer: ArrayBufferLike };
 
 /** What this folder asks of the engine. Declared here and not by a library of types, so that it fits Node and browsers. */
 type Engine = {
@@ -15,8 +21,7 @@ type Engine = {
     imports(module: WasmModule): readonly WasmItem[];
     exports(module: WasmModule): readonly Omit<WasmItem, "module">[];
   };
-  readonly Global: abstract new () => { value: number | bigint };
-  readonly Memory: abstract new () => { readonly buffer: ArrayBufferLike };
+  /** What a trap throws. */
   readonly RuntimeError: abstract new () => Error;
   compile(bytes: Uint8Array): Promise<WasmModule>;
 };

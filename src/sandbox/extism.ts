@@ -24,10 +24,7 @@ export type HostImports = Readonly<Record<string, Readonly<Record<string, HostFu
  */
 export async function instantiate(module: WasmModule, imports: HostImports): Promise<WasmInstance> {
   const { createPlugin } = await loadSdk();
-  const plugin = await createPlugin(
-    { wasm: [{ module, name: "main" }] },
-    { functions: imports as NonNullable<ExtismPluginOptions["functions"]>, runInWorker: false, useWasi: false, enableWasiOutput: false, fetch: refuseFetch, config: {} },
-  );
+  const plugin = await createPlugin({ wasm: [{ module, name: "main" }] }, { ...options, functions: imports as Functions });
   return plugin.getInstance();
 }
 
@@ -36,13 +33,32 @@ function refuseFetch(): Promise<never> {
   return Promise.reject(new Error("a guest has no network"));
 }
 
+type Functions = NonNullable<ExtismPluginOptions["functions"]>;
+
+// All options, in the order in which the SDK fills in the missing ones: it adds them one by one to a copy, and when it
+// has to add many, that copy becomes a slow object and every plugin costs half as much again.
+const options: ExtismPluginOptions = {
+  useWasi: false,
+  enableWasiOutput: false,
+  functions: {},
+  runInWorker: false,
+  logger: console,
+  logLevel: "silent",
+  fetch: refuseFetch,
+  allowedPaths: {},
+  allowedHosts: [],
+  config: {},
+  memory: {},
+  timeoutMs: null,
+  nodeWorkerArgs: {},
+};
+
 /**
  * Makes an import that the SDK passes on as it is. The SDK binds every host function to its call context; the kernel
  * has no use for it, and engines call a plain function from WebAssembly about twice as fast as a bound one.
  */
 export function plain(host: HostFunction): HostFunction {
-  Object.defineProperty(host, "bind", { value: () => host });
-  return host;
+  return Object.hasOwn(host, "bind") ? host : Object.defineProperty(host, "bind", { value: () => host });
 }
 
 /** Exports the SDK would call while it instantiates, before there is any fuel, and what they are called instead. */

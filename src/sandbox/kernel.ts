@@ -1,5 +1,5 @@
 import { encodeAbi } from "../canonical/msgpack.js";
-import type { ErrorCode } from "../errors.js";
+import { type ErrorCode, ExoArmurError } from "../errors.js";
 import type { GuestAnswer, GuestCall, RunLimits } from "../ports.js";
 import { type Block, BlockTable, toLength } from "./blocks.js";
 import { boundsStop, memoryStop, Stop } from "./stop.js";
@@ -138,7 +138,7 @@ export class Kernel {
   /** Address of a new block with the variable's value, 0 when it is not set. Frees the key's block. */
   getVariable(key: bigint): bigint {
     const value = this.#variables?.get(this.#variableKey(key));
-    const address = value === undefined || value.byteLength === 0 ? 0n : this.#store(value);
+    const address = value === undefined ? 0n : this.store(value);
     this.free(key);
     return address;
   }
@@ -181,18 +181,14 @@ export class Kernel {
     return bijective.decode(this.read(address));
   }
 
-  #store(bytes: Uint8Array): bigint {
+  /** Address of a new block with a copy of `bytes`; 0 when there are none. */
+  store(bytes: Uint8Array): bigint {
+    if (bytes.byteLength === 0) {
+      return 0n;
+    }
     const block = this.blocks.allocate(bytes.byteLength);
     new Uint8Array(block.view.buffer).set(bytes);
     return block.address;
-  }
-
-  /** The import `(handle) -> handle` of a capability. */
-  capabilityImport(capability: string): HostFunction {
-    return (request: bigint): bigint => {
-      const response = this.callCapability(capability, this.read(request));
-      return response.byteLength === 0 ? 0n : this.#store(response);
-    };
   }
 
   /** The input's view. Throws the bounds stop when `length` bytes at `offset` are not inside it. */
@@ -225,68 +221,102 @@ function decodeMessage(bytes: Uint8Array): string {
   return text.slice(0, splitsPair ? errorUnits - 1 : errorUnits);
 }
 
-type Factory = (kernel: Kernel) => HostFunction;
+/**
+ * The kernel of the run under way in this thread. A guest runs without a break from its first instruction to its end,
+ * so there is never more than one, and host functions can be made once instead of once a run.
+ */
+let current: Kernel | undefined;
+
+function kernelOf(): Kernel {
+  if (current === undefined) {
+    throw new ExoArmurError("EXO_INTERNAL", "a host function was called outside a run");
+  }
+  return current;
+}
+
+/** Calls `body` with `kernel` behind the host functions of this thread. */
+export function withKernel<T>(kernel: Kernel, body: () => T): T {
+  current = kernel;
+  try {
+    return body();
+  } finally {
+    current = undefined;
+  }
+}
+
+const lengthOf = (address: bigint): bigint => BigInt(kernelOf().blocks.find(address)?.view.byteLength ?? 0);
 
 const logImport =
-  (level: string): Factory =>
-  (kernel) =>
+  (level: string): HostFunction =>
   (address: bigint): undefined => {
-    kernel.log(level, address);
+    kernelOf().log(level, address);
   };
 
-/** Every function of `extism:host/env` that admission lets through, one factory each: a run makes only what it imports. */
-export const kernelImports: Readonly<Record<string, Factory>> = {
-  alloc: (kernel) => (length: bigint) => kernel.allocate(length),
-  free: (kernel) => (address: bigint) => {
-    kernel.free(address);
-    return undefined;
+/** Every function of `extism:host/env` that admission lets through (spec/abi.md). */
+export const kernelImports: Readonly<Record<string, HostFunction>> = {
+  alloc: (length: bigint) => kernelOf().allocate(length),
+  free: (address: bigint): undefined => {
+    kernelOf().free(address);
   },
-  length: (kernel) => (address: bigint) => BigInt(kernel.blocks.find(address)?.view.byteLength ?? 0),
-  length_unsafe: (kernel) => (address: bigint) => BigInt(kernel.blocks.find(address)?.view.byteLength ?? 0),
-  load_u8: ({ blocks }) => (address: bigint) => blocks.within(address, 1).view.getUint8(blocks.offset()),
-  load_u64: ({ blocks }) => (address: bigint) => blocks.within(address, 8).view.getBigUint64(blocks.offset(), true),
-  store_u8: ({ blocks }) => (address: bigint, value: number) => {
+  length: lengthOf,
+  length_unsafe: lengthOf,
+  load_u8: (address: bigint) => {
+    const { blocks } = kernelOf();
+    return blocks.within(address, 1).view.getUint8(blocks.offset());
+  },
+  load_u64: (address: bigint) => {
+    const { blocks } = kernelOf();
+    return blocks.within(address, 8).view.getBigUint64(blocks.offset(), true);
+  },
+  store_u8: (address: bigint, value: number): undefined => {
+    const { blocks } = kernelOf();
     blocks.within(address, 1).view.setUint8(blocks.offset(), value);
-    return undefined;
   },
-  store_u64: ({ blocks }) => (address: bigint, value: bigint) => {
+  store_u64: (address: bigint, value: bigint): undefined => {
+    const { blocks } = kernelOf();
     blocks.within(address, 8).view.setBigUint64(blocks.offset(), value, true);
-    return undefined;
   },
-  input_offset: (kernel) => () => kernel.input?.address ?? 0n,
-  input_length: (kernel) => () => BigInt(kernel.input?.view.byteLength ?? 0),
-  input_load_u8: (kernel) => (offset: bigint) => {
+  input_offset: () => kernelOf().input?.address ?? 0n,
+  input_length: () => BigInt(kernelOf().input?.view.byteLength ?? 0),
+  input_load_u8: (offset: bigint) => {
     const at = toLength(offset);
-    return kernel.inputView(at, 1).getUint8(at);
+    return kernelOf().inputView(at, 1).getUint8(at);
   },
-  input_load_u64: (kernel) => (offset: bigint) => {
+  input_load_u64: (offset: bigint) => {
     const at = toLength(offset);
-    return kernel.inputView(at, 8).getBigUint64(at, true);
+    return kernelOf().inputView(at, 8).getBigUint64(at, true);
   },
-  output_set: (kernel) => (address: bigint, length: bigint) => {
-    kernel.setOutput(address, length);
-    return undefined;
+  output_set: (address: bigint, length: bigint): undefined => {
+    kernelOf().setOutput(address, length);
   },
-  error_set: (kernel) => (address: bigint) => {
-    kernel.setError(address);
-    return undefined;
+  error_set: (address: bigint): undefined => {
+    kernelOf().setError(address);
   },
   // The configuration is empty and pinned; the key is looked up all the same, so that a wild pointer ends the run.
-  config_get: (kernel) => (key: bigint) => {
+  config_get: (key: bigint) => {
+    const kernel = kernelOf();
     if (key !== 0n) {
-      kernel.blocks.release(kernel.blocks.at(key));
+      kernel.blocks.at(key);
+      kernel.free(key);
     }
     return 0n;
   },
-  var_get: (kernel) => (key: bigint) => kernel.getVariable(key),
-  var_set: (kernel) => (key: bigint, value: bigint) => {
-    kernel.setVariable(key, value);
-    return undefined;
+  var_get: (key: bigint) => kernelOf().getVariable(key),
+  var_set: (key: bigint, value: bigint): undefined => {
+    kernelOf().setVariable(key, value);
   },
   log_trace: logImport("trace"),
   log_debug: logImport("debug"),
   log_info: logImport("info"),
   log_warn: logImport("warn"),
   log_error: logImport("error"),
-  get_log_level: () => () => pinnedLogLevel,
+  get_log_level: () => pinnedLogLevel,
 };
+
+/** The import `(handle) -> handle` of a capability (spec/abi.md). */
+export function capabilityImport(capability: string): HostFunction {
+  return (request: bigint): bigint => {
+    const kernel = kernelOf();
+    return kernel.store(kernel.callCapability(capability, kernel.read(request)));
+  };
+}

@@ -1,9 +1,9 @@
 import { capabilityModule, kernelModule } from "../contracts/imports.js";
 import { type ErrorCode, ExoArmurError } from "../errors.js";
 import type { ExecutionStatus, RunLimits, SandboxOutcome } from "../ports.js";
-import { engine, type WasmInstance, type WasmModule } from "./engine.js";
+import { engine, type WasmGlobal, type WasmInstance, type WasmMemory, type WasmModule } from "./engine.js";
 import { exportName, type HostImports, hasNoEntryPoint, instantiate, plain } from "./extism.js";
-import { type CallSync, type HostFunction, Kernel, kernelImports } from "./kernel.js";
+import { type CallSync, capabilityImport, type HostFunction, Kernel, kernelImports, withKernel } from "./kernel.js";
 import { Stop } from "./stop.js";
 
 /** Bits of a sealed module's `exo:state`. */
@@ -23,8 +23,7 @@ export type GuestJob = {
 /** A compiled sealed module and what was read from its import and export lists. */
 export type Guest = {
   readonly module: WasmModule;
-  readonly kernel: readonly string[];
-  readonly capabilities: readonly string[];
+  readonly imports: HostImports;
   /** Name of an export that is the linear memory, if there is one. */
   readonly memory: string | undefined;
 };
@@ -44,19 +43,21 @@ export function describeGuest(module: WasmModule): Guest {
   if (!hasNoEntryPoint(module)) {
     throw new ExoArmurError("EXO_WASM_EXPORT", "expected a module that compileGuest made");
   }
-  const kernel: string[] = [];
-  const capabilities: string[] = [];
+  const env: Record<string, HostFunction> = {};
+  const user: Record<string, HostFunction> = {};
   for (const item of engine.Module.imports(module)) {
-    if (item.kind === "function" && item.module === kernelModule && Object.hasOwn(kernelImports, item.name)) {
-      kernel.push(item.name);
+    const kernelImport = Object.hasOwn(kernelImports, item.name) ? kernelImports[item.name] : undefined;
+    if (item.kind === "function" && item.module === kernelModule && kernelImport !== undefined) {
+      env[item.name] = plain(kernelImport);
     } else if (item.kind === "function" && item.module === capabilityModule) {
-      capabilities.push(item.name);
+      user[item.name] ??= plain(capabilityImport(item.name));
     } else {
       const what = `${item.kind} ${item.module} ${item.name}`.slice(0, 200);
       throw new ExoArmurError("EXO_WASM_IMPORT", `expected imports of the kernel and of capabilities only, got ${what}`);
     }
   }
-  return { module, kernel, capabilities, memory: exported.find((item) => item.kind === "memory")?.name };
+  const imports = { [kernelModule]: env, [capabilityModule]: user };
+  return { module, imports, memory: exported.find((item) => item.kind === "memory")?.name };
 }
 
 /**
@@ -68,150 +69,132 @@ export async function runGuest(
   guest: Guest,
   job: GuestJob,
   call: CallSync,
-  report: (fault: string) => void = () => {},
+  report?: (fault: string) => void,
 ): Promise<SandboxOutcome> {
-  const run = new Run(guest, job);
-  let thrown: unknown;
-  let returned: unknown;
+  let instance: WasmInstance;
   try {
-    const kernel = run.start(call);
-    run.instance = await instantiate(guest.module, bindImports(guest, kernel));
-    returned = run.execute();
-  } catch (error) {
-    thrown = error ?? new Error("nothing was thrown");
-  }
-  const end = run.classify(thrown, returned);
-  if (end.status === "host_fault") {
-    report(describe(thrown));
-  }
-  return run.outcome(end);
-}
-
-function bindImports(guest: Guest, kernel: Kernel): HostImports {
-  const env: Record<string, HostFunction> = {};
-  for (const name of guest.kernel) {
-    env[name] = plain((kernelImports[name] as (kernel: Kernel) => HostFunction)(kernel));
-  }
-  const user: Record<string, HostFunction> = {};
-  for (const name of guest.capabilities) {
-    user[name] = plain(kernel.capabilityImport(name));
-  }
-  return { [kernelModule]: env, [capabilityModule]: user };
-}
-
-type End = { readonly status: ExecutionStatus; readonly code?: string; readonly message?: string | undefined };
-
-function end(status: ExecutionStatus, code: ErrorCode): End {
-  return { status, code };
-}
-
-/** The state of one run and the reading of its end. */
-class Run {
-  readonly #guest: Guest;
-  readonly #job: GuestJob;
-  #kernel: Kernel | undefined;
-  instance: WasmInstance | undefined;
-
-  constructor(guest: Guest, job: GuestJob) {
-    this.#guest = guest;
-    this.#job = job;
-  }
-
-  /** Makes the kernel; throws the out_of_memory stop when the input alone passes the cap. */
-  start(call: CallSync): Kernel {
-    this.#kernel = new Kernel(this.#job.input, this.#job.limits, call, () => this.#fuelUsed());
-    return this.#kernel;
-  }
-
-  /** Sets the budgets, then runs start section, initializer and function, in this order. */
-  execute(): unknown {
-    const { exports } = this.instance as WasmInstance;
-    const { limits } = this.#job;
-    const fuel = exports["exo:fuel"];
-    const stack = exports["exo:stack"];
-    if (!(fuel instanceof engine.Global && stack instanceof engine.Global)) {
-      throw new ExoArmurError("EXO_INTERNAL", "a described guest lacks its budgets");
+    instance = await instantiate(guest.module, guest.imports);
+  } catch (thrown) {
+    // A segment that does not fit is the guest's own trap, before its first instruction.
+    const end = thrown instanceof engine.RuntimeError ? trapped : hostFault;
+    if (end === hostFault) {
+      report?.(describe(thrown));
     }
+    return { status: end.status, error: end.error, fuelUsed: 0, memoryPeakPages: 0, hostCalls: 0 };
+  }
+  return runInstance(guest, job, instance, call, report);
+}
+
+/** The part of a run that the guest takes part in: from here to the return nothing else runs in this thread. */
+function runInstance(
+  guest: Guest,
+  job: GuestJob,
+  { exports }: WasmInstance,
+  call: CallSync,
+  report: ((fault: string) => void) | undefined,
+): SandboxOutcome {
+  const { limits } = job;
+  const fuel = exports["exo:fuel"] as WasmGlobal;
+  const stack = exports["exo:stack"] as WasmGlobal;
+  const state = exports["exo:state"] as WasmGlobal;
+  const fuelUsed = (): number => Math.max(0, Math.min(limits.fuel, limits.fuel - Number(fuel.value)));
+  let kernel: Kernel | undefined;
+  let end: End;
+  let thrown: unknown;
+  try {
+    kernel = new Kernel(job.input, limits, call, fuelUsed);
     fuel.value = BigInt(limits.fuel);
     stack.value = Math.floor(limits.stackBytes / 8);
-    const wanted = exportName(this.#job.function);
-    const main = exports[wanted];
-    if (typeof main !== "function") {
-      throw new ExoArmurError("EXO_WASM_EXPORT", `the module has no function ${this.#job.function.slice(0, 100)}`);
-    }
-    const initializer = exportName("_initialize");
-    for (const name of ["exo:start", initializer]) {
-      const before = exports[name];
-      if (typeof before === "function" && name !== wanted) {
-        before();
-      }
-    }
-    return main();
+    const returned = withKernel(kernel, () => callExports(exports, job.function));
+    end = endOfReturn(kernel, returned);
+  } catch (error) {
+    thrown = error;
+    end = endOfThrow(error);
   }
-
-  #global(name: string): number {
-    const global = this.instance?.exports[name];
-    return global instanceof engine.Global ? Number(global.value) : 0;
+  end = endOfCounters(Number(fuel.value), Number(stack.value), Number(state.value)) ?? withRefusal(end, state);
+  if (end === hostFault) {
+    report?.(describe(thrown));
   }
+  const memory = guest.memory === undefined ? undefined : (exports[guest.memory] as WasmMemory);
+  const counts = {
+    fuelUsed: fuelUsed(),
+    memoryPeakPages: memory === undefined ? 0 : memory.buffer.byteLength / pageBytes,
+    hostCalls: kernel?.calls ?? 0,
+  };
+  return end.status === "completed"
+    ? { status: "completed", output: kernel?.output ?? new Uint8Array(0), ...counts }
+    : { status: end.status, error: end.error, ...counts };
+}
 
-  #fuelUsed(): number {
-    if (this.instance === undefined) {
-      return 0;
-    }
-    const limit = this.#job.limits.fuel;
-    return Math.max(0, Math.min(limit, limit - this.#global("exo:fuel")));
+/** Runs start section, initializer and function, in this order. */
+function callExports(exports: WasmInstance["exports"], name: string): unknown {
+  const wanted = exportName(name);
+  const main = exports[wanted];
+  if (typeof main !== "function") {
+    throw new ExoArmurError("EXO_WASM_EXPORT", `the module has no function ${name.slice(0, 100)}`);
   }
-
-  /** Maps how the run ended to a status: counters before the error, and never by an error's text. */
-  classify(thrown: unknown, returned: unknown): End {
-    if (this.instance !== undefined) {
-      if (this.#global("exo:fuel") < 0) {
-        return end("out_of_fuel", "EXO_OUT_OF_FUEL");
-      }
-      if (this.#global("exo:stack") < 0) {
-        return end("stack_overflow", "EXO_STACK_OVERFLOW");
-      }
-      if ((this.#global("exo:state") & hostShortage) !== 0) {
-        return end("host_fault", "EXO_HOST_FAULT");
-      }
+  for (const before of beforeMain) {
+    const run = exports[before];
+    if (typeof run === "function" && before !== wanted) {
+      run();
     }
-    const natural = this.#naturalEnd(thrown, returned);
-    const failed = natural.status === "trapped" || natural.status === "guest_error";
-    // A guest that was refused memory and then failed, failed for want of memory: allocators end in traps and errors.
-    return failed && (this.#global("exo:state") & growRefused) !== 0
-      ? end("out_of_memory", "EXO_OUT_OF_MEMORY")
-      : natural;
   }
+  return main();
+}
 
-  #naturalEnd(thrown: unknown, returned: unknown): End {
-    if (thrown instanceof Stop) {
-      return { status: thrown.status, code: thrown.code, message: thrown.note };
-    }
-    if (thrown instanceof engine.RuntimeError) {
-      return end("trapped", "EXO_TRAPPED");
-    }
-    if (thrown !== undefined) {
-      return end("host_fault", "EXO_HOST_FAULT");
-    }
-    const message = this.#kernel?.error;
-    if (message !== undefined || (returned !== undefined && returned !== 0)) {
-      return { status: "guest_error", code: "EXO_GUEST_ERROR" satisfies ErrorCode, message };
-    }
+const beforeMain = ["exo:start", exportName("_initialize")];
+
+type End =
+  | { readonly status: "completed" }
+  | {
+      readonly status: Exclude<ExecutionStatus, "completed">;
+      readonly error: { readonly code: string; readonly message?: string };
+    };
+
+function failure(status: Exclude<ExecutionStatus, "completed">, code: ErrorCode) {
+  return { status, error: { code } } as const;
+}
+
+const trapped = failure("trapped", "EXO_TRAPPED");
+const hostFault = failure("host_fault", "EXO_HOST_FAULT");
+const outOfFuel = failure("out_of_fuel", "EXO_OUT_OF_FUEL");
+const outOfMemory = failure("out_of_memory", "EXO_OUT_OF_MEMORY");
+const stackOverflow = failure("stack_overflow", "EXO_STACK_OVERFLOW");
+
+/** What the budgets say; they come before whatever was thrown or returned, and no error's text is ever looked at. */
+function endOfCounters(fuel: number, stack: number, state: number): End | undefined {
+  if (fuel < 0) {
+    return outOfFuel;
+  }
+  if (stack < 0) {
+    return stackOverflow;
+  }
+  return (state & hostShortage) !== 0 ? hostFault : undefined;
+}
+
+/** A guest that was refused memory and then failed, failed for want of memory: allocators end in traps and errors. */
+function withRefusal(end: End, state: WasmGlobal): End {
+  const failed = end.status === "trapped" || end.status === "guest_error";
+  return failed && (Number(state.value) & growRefused) !== 0 ? outOfMemory : end;
+}
+
+/** An error that was set makes a failure of any return value, as it does for Extism's own hosts. */
+function endOfReturn(kernel: Kernel, returned: unknown): End {
+  const message = kernel.error;
+  if (message === undefined && (returned === undefined || returned === 0)) {
     return { status: "completed" };
   }
+  const code: ErrorCode = "EXO_GUEST_ERROR";
+  return { status: "guest_error", error: message === undefined ? { code } : { code, message } };
+}
 
-  /** The outcome for an end. */
-  outcome({ status, code, message }: End): SandboxOutcome {
-    const memory = this.#guest.memory === undefined ? undefined : this.instance?.exports[this.#guest.memory];
-    return {
-      status,
-      ...(status === "completed" ? { output: this.#kernel?.output ?? new Uint8Array(0) } : {}),
-      ...(code === undefined ? {} : { error: message === undefined ? { code } : { code, message } }),
-      fuelUsed: this.#fuelUsed(),
-      memoryPeakPages: memory instanceof engine.Memory ? memory.buffer.byteLength / pageBytes : 0,
-      hostCalls: this.#kernel?.calls ?? 0,
-    };
+function endOfThrow(thrown: unknown): End {
+  if (thrown instanceof Stop && thrown.status !== "completed") {
+    const { status, code, note } = thrown;
+    return { status, error: note === undefined ? { code } : { code, message: note } };
   }
+  // Exhaustion of the native stack is a RangeError, which no guest should reach: not a trap.
+  return thrown instanceof engine.RuntimeError ? trapped : hostFault;
 }
 
 /** A host fault in words, for a log. */

@@ -23,7 +23,10 @@ class MemoryStore implements Store {
 
   *range(range: StoreRange): Generator<readonly [string, Uint8Array]> {
     this.#requireOpen();
-    for (const [key, value] of this.#entries.range(range)) yield [key, value.slice()];
+    for (const [key, value] of this.#entries.range(range)) {
+      yield [key, value.slice()];
+      this.#requireOpen();
+    }
   }
 
   async acquire(): Promise<number> {

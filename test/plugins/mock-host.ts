@@ -27,6 +27,15 @@ export function importNames(module: WebAssembly.Module): string[] {
   return WebAssembly.Module.imports(module).map((row) => `${row.module}/${row.name}`).sort();
 }
 
+/** The text of an output; an output that is not UTF-8 is bytes and has none. */
+function decode(output: Uint8Array): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(output);
+  } catch {
+    return "(not UTF-8)";
+  }
+}
+
 /**
  * A small host of its own for the ABI: exact bounds on every block, fresh instance per call, no project code. Blocks live at
  * `tag * 2^32`, so a guest that cuts an address to 32 bits fails.
@@ -41,7 +50,7 @@ export class MockHost {
   #next = 1n;
 
   constructor(capabilities: Record<string, Capability> = {}) {
-    this.capabilities = { ...this.#fileSystem(), ...capabilities };
+    this.capabilities = { ...this.#defaults(), ...capabilities };
   }
 
   /** Blocks that are still reserved after a run. */
@@ -67,8 +76,7 @@ export class MockHost {
       if (!(error instanceof WebAssembly.RuntimeError)) throw error;
       code = -1;
     }
-    const text = code === 0 ? new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(state.output) : "";
-    return { code, output: state.output, text, error: state.error, pages: exports.memory.buffer.byteLength / 65536 };
+    return { code, output: state.output, text: decode(state.output), error: state.error, pages: exports.memory.buffer.byteLength / 65536 };
   }
 
   #kernel(input: Uint8Array, state: { output: Uint8Array<ArrayBuffer>; error: string | null }): Record<string, unknown> {
@@ -125,13 +133,16 @@ export class MockHost {
     }
   }
 
-  #fileSystem(): Record<string, Capability> {
+  #defaults(): Record<string, Capability> {
     const find = (path: unknown): Uint8Array => {
       const bytes = this.files.get(path as string);
       if (bytes === undefined) throw new Refusal("EXO_FS_NOT_FOUND", "There is no such file.");
       return bytes;
     };
     return {
+      clock_now: () => ({ ms: 1_790_000_000_123 }),
+      random_bytes: ({ length }) => ({ bytes: new Uint8Array(length as number).fill(9) }),
+      log: () => ({}),
       fs_read: ({ path, offset = 0, length = Number.POSITIVE_INFINITY }) => {
         const bytes = find(path);
         return { bytes: bytes.slice(offset as number, (offset as number) + (length as number)), size: bytes.length };

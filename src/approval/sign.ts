@@ -1,0 +1,54 @@
+import { digestOfJson } from "../canonical/digest.js";
+import { canonicalize } from "../canonical/jcs.js";
+import { parseTime } from "../canonical/time.js";
+import { type ApprovalGrant, type ApprovalRequest, approvalGrantSchema } from "../contracts/approval.js";
+import { parseContract } from "../contracts/common.js";
+import { type Envelope, payloadTypes, signEnvelope } from "../contracts/dsse.js";
+import { ExoArmurError } from "../errors.js";
+import type { Signer } from "../ports.js";
+
+/** An approver's decision. `signedAt` is RFC 3339 UTC with milliseconds, `nonce` 32 bytes in unpadded base64url. */
+export type SignGrantOptions = {
+  readonly signer: Signer;
+  readonly approverId: string;
+  readonly decision: ApprovalGrant["decision"];
+  readonly reason?: string;
+  readonly signedAt: string;
+  readonly nonce: string;
+};
+
+/**
+ * Signs a decision on a request (spec/approval.md, grant). Nothing else is consulted: the signer vouches for having
+ * seen what the request's previewDigest stands for.
+ *
+ * @throws ExoArmurError EXO_APPROVAL_APPROVER when the key is not that approver's in the roster, EXO_APPROVAL_REASON
+ * for a deny without a reason, EXO_APPROVAL_EXPIRED or EXO_ORDER for a time outside the request's, EXO_SCHEMA.
+ */
+export async function signGrantWith(request: ApprovalRequest, options: SignGrantOptions): Promise<Envelope> {
+  const { signer, approverId, decision, reason, signedAt, nonce } = options;
+  const entry = request.roster.find((one) => one.id === approverId);
+  if (entry?.keyIds.includes(signer.keyId) !== true) {
+    throw new ExoArmurError("EXO_APPROVAL_APPROVER", `key ${signer.keyId} is not ${approverId}'s in the roster`);
+  }
+  if (decision === "deny" && (reason ?? "").trim() === "") {
+    throw new ExoArmurError("EXO_APPROVAL_REASON", "a deny needs a reason");
+  }
+  const at = parseTime(signedAt);
+  if (at < parseTime(request.requestedAt)) {
+    throw new ExoArmurError("EXO_ORDER", `expected a time from ${request.requestedAt} on, got ${signedAt}`);
+  }
+  if (at > parseTime(request.expiresAt)) {
+    throw new ExoArmurError("EXO_APPROVAL_EXPIRED", `the request expired at ${request.expiresAt}`);
+  }
+  const grant: ApprovalGrant = {
+    schema: "exoarmur.approval-grant/v1",
+    requestDigest: digestOfJson(request),
+    decision,
+    ...(reason === undefined ? {} : { reason }),
+    approver: { id: approverId, keyId: signer.keyId },
+    nonce,
+    signedAt,
+  };
+  parseContract(approvalGrantSchema, grant, "approval grant");
+  return signEnvelope(payloadTypes.approvalGrant, canonicalize(grant), signer);
+}

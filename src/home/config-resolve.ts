@@ -1,0 +1,140 @@
+import { realpath } from "node:fs/promises";
+import { basename, dirname, join, relative, resolve, sep } from "node:path";
+import { type Config, configSchema } from "../contracts/config.js";
+import type { Constraints } from "../contracts/manifest.js";
+import type { SafetyConfig } from "../contracts/safety.js";
+import { ExoArmurError } from "../errors.js";
+import { defaultSafetyConfig } from "../safety/gate.js";
+import { type DocumentKind, parseDocument } from "./document.js";
+import { errnoOf, type HomePaths } from "./paths.js";
+
+/** A root directory: its absolute path and whether executors may change what is in it. */
+export type Root = { readonly path: string; readonly access: "read" | "write" };
+
+/** config.json with its defaults filled in (spec/home.md). */
+export type ResolvedConfig = {
+  readonly tenantId: string;
+  readonly cellId: string;
+  /** Every tenant of the cell, `tenantId` first. */
+  readonly tenants: readonly string[];
+  /** Root directories by alias. */
+  readonly roots: Readonly<Record<string, Root>>;
+  /** Constraints by executor, then by capability. */
+  readonly grants: Readonly<Record<string, Readonly<Record<string, Constraints>>>>;
+  readonly safety: SafetyConfig;
+  readonly sandbox: { readonly workers?: number; readonly queueBound?: number };
+  readonly features: Readonly<Record<string, boolean>>;
+};
+
+/** config.json as a document. */
+export const configKind: DocumentKind<Config> = { schema: configSchema, version: "exoarmur.config/v1" };
+
+/** Reads the bytes of a config.json. EXO_JSON_*, EXO_SCHEMA, EXO_SCHEMA_VERSION. */
+export function parseConfig(bytes: Uint8Array, file: string): Config {
+  return parseDocument(bytes, file, configKind);
+}
+
+/**
+ * Fills in a configuration's defaults and makes its paths absolute, relative to the folder that holds the home.
+ * EXO_SCHEMA when a grant names a root that is not configured.
+ */
+export function resolveConfig(config: Config, paths: HomePaths): ResolvedConfig {
+  const roots: Record<string, Root> = {};
+  for (const [alias, { path, access }] of Object.entries(config.roots)) {
+    if (path.includes("\0")) throw wrong(paths, `/roots/${alias}/path`, "expected a path without a NUL character");
+    roots[alias] = { path: resolve(paths.base, path), access };
+  }
+  const sources = config.safety?.sources ?? {};
+  const defaults = defaultSafetyConfig.sources;
+  const { runs, fuel } = config.safety?.budgets ?? {};
+  const { workers, queueBound } = config.sandbox ?? {};
+  return {
+    tenantId: config.tenantId,
+    cellId: config.cellId,
+    tenants: [...new Set([config.tenantId, ...(config.tenants ?? [])])],
+    roots,
+    grants: resolveGrants(config, paths),
+    safety: {
+      schema: defaultSafetyConfig.schema,
+      sources: {
+        trustScore: sources.trustScore ?? defaults.trustScore,
+        cellLoad: sources.cellLoad ?? defaults.cellLoad,
+        networkHealth: sources.networkHealth ?? defaults.networkHealth,
+      },
+      budgets: {
+        ...defaultSafetyConfig.budgets,
+        ...(runs === undefined ? {} : { runs }),
+        ...(fuel === undefined ? {} : { fuel }),
+      },
+    },
+    sandbox: {
+      ...(workers === undefined ? {} : { workers }),
+      ...(queueBound === undefined ? {} : { queueBound }),
+    },
+    features: config.features,
+  };
+}
+
+function resolveGrants(config: Config, paths: HomePaths): Record<string, Record<string, Constraints>> {
+  const grants: Record<string, Record<string, Constraints>> = {};
+  for (const [executor, capabilities] of Object.entries(config.grants)) {
+    const granted: Record<string, Constraints> = {};
+    for (const [capability, constraints] of Object.entries(capabilities)) {
+      if (constraints === undefined) continue;
+      for (const [index, root] of (constraints.roots ?? []).entries()) {
+        if (Object.hasOwn(config.roots, root)) continue;
+        const known = Object.keys(config.roots).join(", ") || "none";
+        const pointer = `/grants/${escape(executor)}/${capability}/roots/${index}`;
+        throw wrong(paths, pointer, `expected a name under /roots (${known}), got ${JSON.stringify(root)}`);
+      }
+      granted[capability] = constraints;
+    }
+    grants[executor] = granted;
+  }
+  return grants;
+}
+
+/**
+ * Refuses roots through which an executor could reach the home's own files: one that holds the home, or lies in its
+ * keys, store, plugins, bundles, inbox, or is one of its files. Links are followed. EXO_SCHEMA with the pointer.
+ */
+export async function checkRoots(roots: ResolvedConfig["roots"], paths: HomePaths): Promise<void> {
+  const home = await realPathOf(paths.home);
+  const { config, policy, trust, plugins, keys, data, bundles, inbox, anchor, ownerLock, kill } = paths;
+  const own = [config, policy, trust, plugins, keys, data, bundles, inbox, anchor, ownerLock, kill];
+  const reserved = await Promise.all(own.map(realPathOf));
+  for (const [alias, { path }] of Object.entries(roots)) {
+    const real = await realPathOf(path);
+    if (isInside(home, real)) {
+      throw wrong(paths, `/roots/${alias}/path`, `expected a folder that does not hold the home, got ${path}`);
+    }
+    if (reserved.some((place) => isInside(real, place) || isInside(place, real))) {
+      throw wrong(paths, `/roots/${alias}/path`, `expected a folder apart from the home's own, got ${path}`);
+    }
+  }
+}
+
+/** True when `path` is `folder` or in it. */
+function isInside(path: string, folder: string): boolean {
+  const between = relative(folder, path);
+  return between === "" || (between !== ".." && !between.startsWith(`..${sep}`) && resolve(folder, between) === path);
+}
+
+/** The path with every link in its existing part followed. */
+async function realPathOf(path: string): Promise<string> {
+  try {
+    return await realpath(path);
+  } catch (error) {
+    const parent = dirname(path);
+    if (errnoOf(error) !== "ENOENT" || parent === path) return path;
+    return join(await realPathOf(parent), basename(path));
+  }
+}
+
+function escape(part: string): string {
+  return part.replaceAll("~", "~0").replaceAll("/", "~1");
+}
+
+function wrong({ config }: HomePaths, pointer: string, what: string): ExoArmurError {
+  return new ExoArmurError("EXO_SCHEMA", `${config}: ${pointer}: ${what}`, { file: config, pointer });
+}

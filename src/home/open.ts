@@ -1,0 +1,170 @@
+import { existsSync } from "node:fs";
+import { stat } from "node:fs/promises";
+import { join } from "node:path";
+import type { Config } from "../contracts/config.js";
+import { type Role, type Trust, trustSchema } from "../contracts/trust.js";
+import { admitPublicKey } from "../crypto/ed25519.js";
+import { decodeBase64, equalBytes } from "../crypto/encoding.js";
+import { parseVkey } from "../crypto/note-key.js";
+import { ExoArmurError, isExoArmurError } from "../errors.js";
+import type { Signer } from "../ports.js";
+import { readBounded } from "./atomic.js";
+import { checkRoots, configKind, type ResolvedConfig, resolveConfig } from "./config-resolve.js";
+import { maxDocumentBytes, readDocument } from "./document.js";
+import { checkLocal, checkWritable, type FileSystemPorts } from "./file-system.js";
+import { keyFileOf, readKeyFile, readSaltKey } from "./keys.js";
+import { errnoOf, type HomePaths, homePaths } from "./paths.js";
+
+/** How to open a home. */
+export type OpenHomeOptions = {
+  /** The opener will write: refuses a read-only home. Default false. */
+  readonly write?: boolean;
+  readonly fileSystem?: FileSystemPorts;
+};
+
+/** A home that was read and found in order. */
+export type Home = {
+  readonly paths: HomePaths;
+  /** config.json as it was written. */
+  readonly config: Config;
+  /** config.json with its defaults and absolute paths. */
+  readonly resolved: ResolvedConfig;
+  readonly trust: Trust;
+  /** Origin and verifier key of this home's own log: the first of the trust file's logs. */
+  readonly log: { readonly origin: string; readonly vkey: string };
+  /** True when the private key of a role is in the home. Does not open it. */
+  hasKey(role: Role): boolean;
+  /**
+   * The signer of a role, read at the first call. EXO_HOME_DAMAGED when its file is missing, EXO_KEY, EXO_KEY_MODE,
+   * EXO_TRUST when the trust file does not name the key for the role.
+   */
+  signer(role: Role): Promise<Signer>;
+  /** The 32 bytes that salts are derived from. EXO_HOME_DAMAGED when missing, EXO_KEY, EXO_KEY_MODE. */
+  saltKey(): Promise<Uint8Array>;
+};
+
+/**
+ * Opens the home in `dir` (spec/home.md): reads configuration and trust, keys later. EXO_HOME_MISSING, EXO_HOME_DAMAGED,
+ * EXO_HOME_NETWORK, with `write` EXO_HOME_READ_ONLY; EXO_JSON_*, EXO_SCHEMA, EXO_SCHEMA_VERSION, EXO_KEY and
+ * EXO_KEY_REFUSED with file, line and pointer for what a person wrote. Takes no lock.
+ */
+export async function openHome(dir: string, options: OpenHomeOptions = {}): Promise<Home> {
+  const paths = homePaths(dir);
+  await checkThere(paths);
+  await checkLocal(paths, options.fileSystem);
+  const config = await readDocument(paths.config, configKind);
+  const resolved = resolveConfig(config, paths);
+  await checkRoots(resolved.roots, paths);
+  const trust = await readTrust(paths.trust);
+  const log = trust.logs[0];
+  if (log === undefined) {
+    throw new ExoArmurError("EXO_HOME_DAMAGED", `${paths.trust}: /logs: expected the home's own log first, got none`, {
+      file: paths.trust,
+      pointer: "/logs",
+    });
+  }
+  if (options.write === true) await checkWritable(paths, options.fileSystem);
+  return { paths, config, resolved, trust, log, ...keyring(paths, trust, log.vkey) };
+}
+
+/** Reads a trust file and admits every key in it. Errors as parseDocument, and EXO_KEY, EXO_KEY_REFUSED with the pointer. */
+export async function readTrust(file: string): Promise<Trust> {
+  const trust = await readDocument(file, { schema: trustSchema, version: "exoarmur.trust/v1" });
+  for (const [index, key] of trust.keys.entries()) {
+    const admitted = admitPublicKey(decodeBase64(key.publicKey) ?? new Uint8Array(0));
+    if (!admitted.ok) throw wrongKey(admitted.error, file, `/keys/${index}/publicKey`);
+  }
+  for (const [index, { origin, vkey }] of trust.logs.entries()) {
+    const pointer = `/logs/${index}/vkey`;
+    const { name } = readVkey(vkey, file, pointer);
+    if (name === origin) continue;
+    throw wrongKey({ code: "EXO_KEY", message: `expected a key named ${origin}, got ${name}` }, file, pointer);
+  }
+  for (const [index, vkey] of trust.witnesses.vkeys.entries()) readVkey(vkey, file, `/witnesses/vkeys/${index}`);
+  return trust;
+}
+
+/** Bytes of the home's policy: policy.json, policy.yaml or policy.yml. EXO_HOME_DAMAGED unless exactly one is there. */
+export async function readPolicyFile(paths: HomePaths): Promise<{ readonly file: string; readonly bytes: Uint8Array }> {
+  const found: { file: string; bytes: Uint8Array }[] = [];
+  for (const name of ["policy.json", "policy.yaml", "policy.yml"]) {
+    const file = join(paths.home, name);
+    const read = await readBounded(file, { maxBytes: maxDocumentBytes });
+    if (read !== undefined) found.push({ file, bytes: read.bytes });
+  }
+  const [policy, other] = found;
+  if (policy === undefined) {
+    throw new ExoArmurError("EXO_HOME_DAMAGED", `${paths.policy} is missing`, { file: paths.policy });
+  }
+  if (other === undefined) return policy;
+  throw new ExoArmurError("EXO_HOME_DAMAGED", `${policy.file} and ${other.file} are both there; keep one`, {
+    file: other.file,
+  });
+}
+
+async function checkThere({ home }: HomePaths): Promise<void> {
+  try {
+    if ((await stat(home)).isDirectory()) return;
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") {
+      throw new ExoArmurError("EXO_HOME_MISSING", `${home} does not exist; make it with: exoarmur init`, { file: home });
+    }
+    throw new ExoArmurError("EXO_HOME_DAMAGED", `${home} could not be read: ${errnoOf(error) ?? "an unknown error"}`, {
+      file: home,
+    });
+  }
+  throw new ExoArmurError("EXO_HOME_DAMAGED", `${home} is no folder`, { file: home });
+}
+
+function keyring(paths: HomePaths, trust: Trust, vkey: string): Pick<Home, "hasKey" | "signer" | "saltKey"> {
+  const signers = new Map<Role, Promise<Signer>>();
+  const open = async (role: Role): Promise<Signer> => {
+    const { signer } = await orDamaged(readKeyFile(keyFileOf(paths.keys, role), role));
+    const isTrusted =
+      role === "log"
+        ? equalBytes(parseVkey(vkey).publicKey, signer.publicKey)
+        : trust.keys.some((key) => key.role === role && isKey(key.publicKey, signer));
+    if (isTrusted) return signer;
+    const file = keyFileOf(paths.keys, role);
+    throw new ExoArmurError("EXO_TRUST", `${file}: ${paths.trust} does not name this key for the role ${role}`, { file });
+  };
+  return {
+    hasKey: (role) => existsSync(keyFileOf(paths.keys, role)),
+    signer(role) {
+      const known = signers.get(role) ?? open(role);
+      signers.set(role, known);
+      // A failure is not kept: the file may be put right.
+      known.catch(() => signers.delete(role));
+      return known;
+    },
+    saltKey: () => orDamaged(readSaltKey(join(paths.keys, "salt.key"))),
+  };
+}
+
+function isKey(publicKey: string, signer: Signer): boolean {
+  const bytes = decodeBase64(publicKey);
+  return bytes !== undefined && equalBytes(bytes, signer.publicKey);
+}
+
+/** A key the home itself needs: where it is missing the home is damaged. */
+async function orDamaged<T>(reading: Promise<T>): Promise<T> {
+  try {
+    return await reading;
+  } catch (error) {
+    if (!isExoArmurError(error, "EXO_FILE")) throw error;
+    throw new ExoArmurError("EXO_HOME_DAMAGED", error.message, error.place);
+  }
+}
+
+function readVkey(vkey: string, file: string, pointer: string): ReturnType<typeof parseVkey> {
+  try {
+    return parseVkey(vkey);
+  } catch (error) {
+    if (!(error instanceof ExoArmurError)) throw error;
+    throw wrongKey(error, file, pointer);
+  }
+}
+
+function wrongKey(error: Pick<ExoArmurError, "code" | "message">, file: string, pointer: string): ExoArmurError {
+  return new ExoArmurError(error.code, `${file}: ${pointer}: ${error.message}`, { file, pointer });
+}

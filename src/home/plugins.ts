@@ -1,0 +1,63 @@
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { type ManifestDraft, manifestDraftSchema } from "../contracts/manifest.js";
+import { ExoArmurError, type Refusal } from "../errors.js";
+import { readBounded } from "./atomic.js";
+import { maxDocumentBytes, parseDocument } from "./document.js";
+import { errnoOf, type HomePaths } from "./paths.js";
+
+/** Largest module that is read, in bytes. */
+export const maxModuleBytes = 67_108_864;
+
+/** A plugin of the drop-in folder: module and manifest draft, or why it cannot be used. `file` is the manifest's path. */
+export type PluginFile =
+  | { readonly name: string; readonly file: string; readonly wasm: Uint8Array; readonly manifest: ManifestDraft; readonly problem?: never }
+  | { readonly name: string; readonly file: string; readonly problem: Refusal; readonly wasm?: never; readonly manifest?: never };
+
+const nameForm = /^[a-z0-9][a-z0-9_-]{0,99}$/;
+
+/**
+ * Reads `plugins/NAME.json` with `NAME.wasm` beside it, in the order of their names (spec/home.md). NAME is the
+ * executor's name. A pair that is incomplete, malformed, oversized or misnamed becomes an entry with its problem and
+ * stops no other. EXO_HOME_DAMAGED when the folder cannot be read.
+ */
+export async function readPlugins({ paths }: { readonly paths: HomePaths }): Promise<PluginFile[]> {
+  const names = new Set<string>();
+  for (const entry of await list(paths.plugins)) {
+    const match = /^([^.].*)\.(?:json|wasm)$/.exec(entry);
+    if (match?.[1] !== undefined) names.add(match[1]);
+  }
+  const plugins: PluginFile[] = [];
+  for (const name of [...names].sort()) plugins.push(await readPlugin(paths.plugins, name));
+  return plugins;
+}
+
+async function readPlugin(folder: string, name: string): Promise<PluginFile> {
+  const file = join(folder, `${name}.json`);
+  try {
+    if (!nameForm.test(name)) throw refused(file, "expected a lower-case name such as table-stats.json");
+    const draft = await readBounded(file, { maxBytes: maxDocumentBytes });
+    if (draft === undefined) throw refused(file, "is missing; exoarmur plugins add writes it");
+    const manifest = parseDocument(draft.bytes, file, { schema: manifestDraftSchema, version: "exoarmur.executor/v1" });
+    if (manifest.name !== name) throw refused(file, `names the executor ${manifest.name}; file and executor have one name`);
+    const wasm = await readBounded(join(folder, `${name}.wasm`), { maxBytes: maxModuleBytes });
+    if (wasm === undefined) throw refused(join(folder, `${name}.wasm`), "is missing");
+    return { name, file, wasm: wasm.bytes, manifest };
+  } catch (error) {
+    if (!(error instanceof ExoArmurError)) throw error;
+    return { name, file, problem: { code: error.code, message: error.message } };
+  }
+}
+
+async function list(folder: string): Promise<string[]> {
+  try {
+    return await readdir(folder);
+  } catch (error) {
+    const why = errnoOf(error) ?? "an unknown error";
+    throw new ExoArmurError("EXO_HOME_DAMAGED", `${folder} could not be read: ${why}`, { file: folder });
+  }
+}
+
+function refused(file: string, what: string): ExoArmurError {
+  return new ExoArmurError("EXO_PLUGIN_REFUSED", `${file}: ${what}`, { file });
+}

@@ -1,0 +1,101 @@
+import { canonicalize } from "../canonical/jcs.js";
+import { parseCanonical } from "../canonical/read.js";
+import { parseContract } from "../contracts/common.js";
+import { type Envelope, openEnvelope, payloadTypes } from "../contracts/dsse.js";
+import { plainMaterial } from "../contracts/material.js";
+import { type PolicyDocument, policySchema } from "../contracts/policy.js";
+import { ExoArmurError } from "../errors.js";
+import type { LedgerTx } from "../log/ledger-types.js";
+import { compilePolicy } from "../policy/compile.js";
+import { roleKeys } from "./decide.js";
+import { type ActivePolicy, type KillSwitchState, readState, writeState } from "./documents.js";
+import { runtimeActor } from "./intent-work.js";
+import type { PolicyInForce } from "./judge.js";
+import { appendSystemEvent } from "./orders.js";
+import type { Executor } from "./registry.js";
+import { admittedKey, blobKey, stateKeys } from "./store-keys.js";
+import type { PipelinePorts } from "./types.js";
+
+/**
+ * Activates a policy signed by a policy author, or takes up the one that is active already.
+ *
+ * @throws ExoArmurError EXO_POLICY_UNSIGNED, EXO_POLICY_VERSION when the content changed and the version did not rise,
+ * EXO_SCHEMA.
+ */
+export function activatePolicy(tx: LedgerTx, envelope: Envelope, ports: PipelinePorts): PolicyInForce {
+  const authors = roleKeys(ports.deployment.trust, "policy-author", tx.size).map(({ publicKey }) => publicKey);
+  const opened = openEnvelope(envelope, payloadTypes.policy, authors);
+  if (!opened.ok) throw new ExoArmurError("EXO_POLICY_UNSIGNED", opened.error.message);
+  const { payload, signers } = opened.value;
+  const policy: PolicyDocument = parseContract(policySchema, parseCanonical(payload), "policy");
+  const compiled = compilePolicy(policy);
+  const document = plainMaterial(payload);
+  const inForce = { compiled, document, authors: signers.map((signer) => signer.publicKey) };
+  const active = readState<ActivePolicy>(tx, stateKeys.policy);
+  if (active?.digest === document.digest) {
+    const bytes = tx.get(blobKey(active.envelopeDigest));
+    if (bytes === undefined) throw new ExoArmurError("EXO_STORE_DAMAGED", "the active policy's envelope is missing");
+    return { ...inForce, envelope: plainMaterial(bytes) };
+  }
+  if (active !== undefined && (active.policyId !== policy.policyId || policy.version <= active.version)) {
+    throw new ExoArmurError(
+      "EXO_POLICY_VERSION",
+      `the policy changed: expected policyId ${active.policyId} with a version above ${active.version}, got ${policy.policyId} version ${policy.version}`,
+    );
+  }
+  const signed = plainMaterial(canonicalize(envelope));
+  for (const material of [document, signed]) tx.put(blobKey(material.digest), material.bytes);
+  const { policyId, version } = policy;
+  writeState(tx, stateKeys.policy, { digest: document.digest, policyId, version, envelopeDigest: signed.digest } satisfies ActivePolicy);
+  appendSystemEvent(
+    tx,
+    ports,
+    "policy_changed",
+    { policyDigest: document.digest, policyId, version, previous: active?.digest ?? null, envelopeDigest: signed.digest },
+    runtimeActor,
+  );
+  return { ...inForce, envelope: signed };
+}
+
+/** Records that an executor was admitted, once per manifest. */
+export function recordAdmission(tx: LedgerTx, executor: Executor, ports: PipelinePorts): void {
+  const { manifest, manifestMaterial, plugin, sealed } = executor;
+  const key = admittedKey(manifestMaterial.digest);
+  if (tx.get(key) !== undefined) return;
+  for (const material of [manifestMaterial, plugin]) tx.put(blobKey(material.digest), material.bytes);
+  writeState(tx, key, { name: manifest.name, version: manifest.version });
+  appendSystemEvent(
+    tx,
+    ports,
+    "plugin_admitted",
+    {
+      name: manifest.name,
+      version: manifest.version,
+      pluginDigest: plugin.digest,
+      manifestDigest: manifestMaterial.digest,
+      meteredDigest: sealed.digest,
+    },
+    runtimeActor,
+  );
+}
+
+/**
+ * Sets the kill switches of a store that has none yet, and those of tenants added since. A store that has events but
+ * lost its switches is left as it is: the gate then finds no state and denies.
+ */
+export function initialiseKillSwitches(tx: LedgerTx, ports: PipelinePorts): void {
+  const known = readState<KillSwitchState>(tx, stateKeys.killSwitch);
+  if (known === undefined && tx.size > 0) return;
+  const state: KillSwitchState = known ?? { global: false, tenants: {}, epoch: 0 };
+  const added = ports.deployment.tenants.filter((tenantId) => !Object.hasOwn(state.tenants, tenantId));
+  const changes = [...(known === undefined ? [null] : []), ...added];
+  if (changes.length === 0) return;
+  for (const tenantId of changes) {
+    state.epoch += 1;
+    if (tenantId !== null) state.tenants[tenantId] = false;
+    const scope = tenantId === null ? "global" : "tenant";
+    const change = { scope, tenantId, on: false, epoch: state.epoch, envelopeDigest: null } as const;
+    appendSystemEvent(tx, ports, "kill_switch_changed", change, runtimeActor);
+  }
+  writeState(tx, stateKeys.killSwitch, state);
+}

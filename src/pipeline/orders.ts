@@ -1,0 +1,136 @@
+import { canonicalize } from "../canonical/jcs.js";
+import { parseCanonical } from "../canonical/read.js";
+import type { z } from "zod";
+import { type Envelope, openEnvelope, payloadTypes } from "../contracts/dsse.js";
+import type { EventPayload, EventType } from "../contracts/event.js";
+import { parseContract } from "../contracts/common.js";
+import { type KillSwitchOrder, type ResolutionOrder, killSwitchOrderSchema, resolutionOrderSchema } from "../contracts/order.js";
+import { plainMaterial } from "../contracts/material.js";
+import { keyIdOf } from "../crypto/key-id.js";
+import { ExoArmurError } from "../errors.js";
+import type { LedgerTx } from "../log/ledger-types.js";
+import { roleKeys } from "./decide.js";
+import { type EffectHolder, type KillSwitchState, readState, writeState } from "./documents.js";
+import { judgedOf } from "./execute.js";
+import { finish } from "./finish.js";
+import { IntentWork } from "./intent-work.js";
+import { appendEvent, chainTime } from "./recorder.js";
+import { blobKey, effectKeyName, orderKey, stateKeys } from "./store-keys.js";
+import type { Admission } from "./submit.js";
+import type { PipelinePorts } from "./types.js";
+
+/** Chain of events that belong to no intent. */
+export const systemCorrelation = "system";
+
+type Order = { readonly cellId: string; readonly operator: { id: string; keyId: string }; readonly nonce: string };
+
+/** An opened order, with the key that signed it. `repeated`: it was carried out before. */
+type OpenedOrder<T> = { readonly order: T; readonly publicKey: Uint8Array; readonly repeated: boolean };
+
+/**
+ * Opens an operator's order: one signature by a key of the operator role, which the order itself names, for this cell.
+ * EXO_ORDER, EXO_ENVELOPE, EXO_TRUST, EXO_SIGNATURE.
+ */
+function openOrder<T extends Order>(
+  tx: LedgerTx,
+  envelope: Envelope,
+  payloadType: string,
+  schema: z.ZodType<T>,
+  ports: PipelinePorts,
+): OpenedOrder<T> {
+  const keys = roleKeys(ports.deployment.trust, "operator", tx.size);
+  const opened = openEnvelope(envelope, payloadType, keys.map(({ publicKey }) => publicKey));
+  if (!opened.ok) throw new ExoArmurError(opened.error.code, opened.error.message);
+  const [signer, second] = opened.value.signers;
+  const order = parseContract(schema, parseCanonical(opened.value.payload), "order");
+  const named = keys.find(({ publicKey }) => keyIdOf(publicKey) === order.operator.keyId);
+  if (signer === undefined || second !== undefined || named === undefined || signer.keyId !== order.operator.keyId) {
+    throw new ExoArmurError("EXO_ORDER", "an order is signed once, by the key it names");
+  }
+  if (named.key.id !== order.operator.id) {
+    throw new ExoArmurError("EXO_ORDER", `key ${signer.keyId} is ${named.key.id}'s, not ${order.operator.id}'s`);
+  }
+  if (order.cellId !== ports.deployment.cellId) {
+    throw new ExoArmurError("EXO_ORDER", `the order is for cell ${order.cellId}, this is ${ports.deployment.cellId}`);
+  }
+  return { order, publicKey: named.publicKey, repeated: tx.get(orderKey(order.nonce)) !== undefined };
+}
+
+/** Appends an event that belongs to no intent. */
+export function appendSystemEvent<T extends EventType>(
+  tx: LedgerTx,
+  ports: PipelinePorts,
+  eventType: T,
+  payload: EventPayload<T>,
+  actor: { id: string; type: string },
+): void {
+  const { ids, saltKey, deployment } = ports;
+  const subject = { tenantId: deployment.defaultTenant, correlationId: systemCorrelation, intentId: null };
+  const now = chainTime(tx, subject, ports.clock.now());
+  appendEvent(tx, { ids, saltKey, cellId: deployment.cellId }, subject, eventType, payload, actor, now);
+}
+
+/** Switches a kill switch as a signed order says. An order that was carried out before changes nothing. */
+export function applyKillSwitch(tx: LedgerTx, envelope: Envelope, ports: PipelinePorts): KillSwitchState {
+  const { order, repeated } = openOrder<KillSwitchOrder>(tx, envelope, payloadTypes.killSwitch, killSwitchOrderSchema, ports);
+  const state = readState<KillSwitchState>(tx, stateKeys.killSwitch) ?? { global: true, tenants: {}, epoch: 0 };
+  if (repeated) return state;
+  if ((order.scope === "tenant") !== (order.tenantId !== null)) {
+    throw new ExoArmurError("EXO_ORDER", "a tenant switch names its tenant, the global one names none");
+  }
+  if (order.tenantId !== null && !ports.deployment.tenants.includes(order.tenantId)) {
+    throw new ExoArmurError("EXO_TENANT_UNKNOWN", `no tenant ${order.tenantId} in this cell`);
+  }
+  if (order.tenantId === null) state.global = order.on;
+  else state.tenants[order.tenantId] = order.on;
+  state.epoch += 1;
+  const material = plainMaterial(canonicalize(envelope));
+  tx.put(blobKey(material.digest), material.bytes);
+  tx.put(orderKey(order.nonce), material.bytes);
+  writeState(tx, stateKeys.killSwitch, state);
+  appendSystemEvent(
+    tx,
+    ports,
+    "kill_switch_changed",
+    { scope: order.scope, tenantId: order.tenantId, on: order.on, epoch: state.epoch, envelopeDigest: material.digest },
+    { id: order.operator.id, type: "operator" },
+  );
+  return state;
+}
+
+/**
+ * Closes an in-doubt intent as a signed order says. `not_executed` frees the effect key; `committed` and `unknown` hold
+ * it. EXO_NOT_IN_DOUBT; EXO_ORDER when the operator is the requester or the actor.
+ */
+export async function applyResolution(tx: LedgerTx, envelope: Envelope, ports: PipelinePorts): Promise<Admission> {
+  const { order, publicKey } = openOrder<ResolutionOrder>(tx, envelope, payloadTypes.resolution, resolutionOrderSchema, ports);
+  const work = IntentWork.load(tx, order.intentId, ports);
+  const { record, intent } = work;
+  if (record.state !== "in_doubt") {
+    throw new ExoArmurError("EXO_NOT_IN_DOUBT", `intent ${order.intentId} is not in doubt; its state is ${record.state}`);
+  }
+  const own = [record.requester.principal, record.requester.onBehalfOf, intent.actor.id];
+  if (own.includes(order.operator.id)) throw new ExoArmurError("EXO_ORDER", "the requester cannot resolve its own action");
+  const material = plainMaterial(canonicalize(envelope));
+  work.attach(tx, "resolution", material);
+  tx.put(orderKey(order.nonce), material.bytes);
+  work.nameKey("operator", publicKey);
+  const { outcome, evidence, operator } = order;
+  if (record.effectKey !== null) {
+    const key = effectKeyName(record.tenantId, record.effectKey);
+    if (outcome === "not_executed") tx.delete(key);
+    else writeState(tx, key, { intentId: record.intentId, state: outcome } satisfies EffectHolder);
+  }
+  record.reason = {
+    code: "EXO_IN_DOUBT",
+    message: `resolved by ${operator.id}: ${outcome}`,
+    ruleIds: [],
+    approvalCouldHelp: false,
+    retrySafe: outcome === "not_executed",
+  };
+  const { reason } = record;
+  const now = chainTime(tx, record, ports.clock.now());
+  const payload = { outcome, evidence, resolver: operator.id, envelopeDigest: material.digest };
+  await finish(tx, work, "execution_resolved", payload, now, { id: operator.id, type: "operator" });
+  return { kind: "settled", work, result: () => ({ ...judgedOf(work, null), status: "in_doubt", reason }) };
+}

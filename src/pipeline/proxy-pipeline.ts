@@ -1,0 +1,270 @@
+import type { ApprovalRequest } from "../contracts/approval.js";
+import type { Envelope } from "../contracts/dsse.js";
+import type { CanonicalEvent } from "../contracts/event.js";
+import type { IntentDraft, Requester } from "../contracts/intent.js";
+import type { ExecutorManifest } from "../contracts/manifest.js";
+import { ExoArmurError, type Refusal, type Result, ok } from "../errors.js";
+import type { BundleHandle } from "../proof/bundle.js";
+import { activatePolicy, initialiseKillSwitches, recordAdmission } from "./activation.js";
+import { decide, readRequest } from "./decide.js";
+import { type ApprovalRecord, type IntentRecord, type KillSwitchState, readState } from "./documents.js";
+import { runStarted } from "./execute.js";
+import type { PolicyInForce } from "./judge.js";
+import { applyKillSwitch, applyResolution } from "./orders.js";
+import { presentBundle, presentResult } from "./present.js";
+import { readEvent } from "./recorder.js";
+import { expirePending, isApprovalPast, markInDoubt, openIntents } from "./recovery.js";
+import { ExecutorRegistry, admitExecutor } from "./registry.js";
+import { readDraft, resolveIntent } from "./resolve-intent.js";
+import { approvalKeys, eventKeys, intentKeys } from "./store-keys.js";
+import { type Admission, admit } from "./submit.js";
+import type { ExecutionResult, PipelinePorts } from "./types.js";
+
+/** What a caller may say beside the intent. */
+export type ExecuteOptions = {
+  /** Who hands the intent in, as the authenticating layer saw it. Default: the process itself, method `library`. */
+  readonly requester?: Requester;
+  /** Withdraws the intent before its execution starts; after that, only ends the wait. */
+  readonly signal?: AbortSignal;
+};
+
+/** An approval request and where it stands. */
+export type ApprovalView = { readonly request: ApprovalRequest; readonly record: ApprovalRecord };
+
+const libraryRequester: Requester = { principal: "library", method: "library" };
+
+/**
+ * The sole execution boundary: every action goes through here, and nothing else can start an executor (spec/pipeline.md).
+ * Construct one per store, over ports; call `open` before anything else.
+ */
+export class ProxyPipeline {
+  readonly #ports: PipelinePorts;
+  readonly #registry = new ExecutorRegistry();
+  /** Runs of this process, by intent. */
+  readonly #running = new Map<string, Promise<ExecutionResult>>();
+  readonly #waiters = new Map<string, Set<() => void>>();
+  #policy: PolicyInForce | null = null;
+
+  constructor(ports: PipelinePorts) {
+    this.#ports = ports;
+  }
+
+  /**
+   * Takes the store up: kill switches of a new store are set off, runs that died with their process become in doubt,
+   * requests that expired meanwhile are closed.
+   *
+   * @returns ids of the intents found in doubt now
+   */
+  async open(): Promise<string[]> {
+    const { ledger, store } = this.#ports;
+    await ledger.transact((tx) => initialiseKillSwitches(tx, this.#ports));
+    const inDoubt: string[] = [];
+    for (const intentId of openIntents(store)) {
+      if (await ledger.transact((tx) => markInDoubt(tx, intentId, this.#ports))) inDoubt.push(intentId);
+    }
+    await this.expireApprovals();
+    return inDoubt;
+  }
+
+  /** Puts a signed policy in force. EXO_POLICY_UNSIGNED, EXO_POLICY_VERSION, EXO_SCHEMA. */
+  async activatePolicy(envelope: Envelope): Promise<void> {
+    this.#policy = await this.#ports.ledger.transact((tx) => activatePolicy(tx, envelope, this.#ports));
+  }
+
+  /** Admits an executor and registers it, or registers why it was refused. */
+  async addExecutor(manifest: ExecutorManifest, wasm: Uint8Array): Promise<Result<void>> {
+    const admitted = admitExecutor(manifest, wasm);
+    if (!admitted.ok) {
+      this.#registry.addRefused(manifest.name, admitted.error);
+      return admitted;
+    }
+    await this.#ports.ledger.transact((tx) => recordAdmission(tx, admitted.value, this.#ports));
+    this.#registry.add(admitted.value);
+    return ok(undefined);
+  }
+
+  /** Registers that a plugin could not even be read, so that intents that name it are told why. */
+  refuseExecutor(name: string, refusal: Refusal): void {
+    this.#registry.addRefused(name, refusal);
+  }
+
+  /** The registered executors. */
+  get executors(): ExecutorRegistry {
+    return this.#registry;
+  }
+
+  /**
+   * Takes an intent through the pipeline. Everything a well-formed intent can meet is a value.
+   *
+   * @param draft an intent, or its bytes as JSON
+   * @throws ExoArmurError EXO_JSON_*, EXO_SCHEMA, EXO_IDEMPOTENCY_CONFLICT, EXO_INTENT_REUSED, EXO_STORE, EXO_CLOSED
+   */
+  async execute(draft: IntentDraft | Uint8Array, options: ExecuteOptions = {}): Promise<ExecutionResult> {
+    const ports = this.#ports;
+    const read = draft instanceof Uint8Array ? readDraft(draft) : draft;
+    const intent = resolveIntent(read, ports, this.#registry);
+    if (intent.intent.correlationId === "system") {
+      throw new ExoArmurError("EXO_SCHEMA", "the correlation id system is the runtime's own", { pointer: "/correlationId" });
+    }
+    const requester = options.requester ?? libraryRequester;
+    await ports.governor.takeOrders();
+    const policy = this.#policy;
+    const cancelled = (): boolean => options.signal?.aborted ?? false;
+    const admission = await ports.ledger.transact((tx) => admit(tx, { intent, requester, policy, cancelled }, ports));
+    return await this.#settle(admission, options.signal);
+  }
+
+  /** Like `execute`, with the intent's events in order. */
+  async executeWithTrace(
+    draft: IntentDraft | Uint8Array,
+    options: ExecuteOptions = {},
+  ): Promise<{ result: ExecutionResult; trace: CanonicalEvent[] }> {
+    const result = await this.execute(draft, options);
+    return { result, trace: this.trace(result.intentId) };
+  }
+
+  /** Events of an intent in order, from the store. EXO_INTENT_UNKNOWN. */
+  trace(intentId: string): CanonicalEvent[] {
+    const { store } = this.#ports;
+    const record = readState<IntentRecord>(store, intentKeys.one(intentId));
+    if (record === undefined) throw new ExoArmurError("EXO_INTENT_UNKNOWN", `no intent has the id ${intentId}`);
+    return record.events.map((event) => {
+      const packed = store.get(eventKeys.one(record.tenantId, record.correlationId, event.sequence));
+      if (packed === undefined) throw new ExoArmurError("EXO_STORE_DAMAGED", `event ${event.digest} is missing`);
+      return readEvent(packed);
+    });
+  }
+
+  /**
+   * Counts a signed grant. The grant that completes the threshold starts the run, and its result is returned.
+   *
+   * @throws ExoArmurError EXO_APPROVAL_*, EXO_ENVELOPE, EXO_TRUST, EXO_SIGNATURE: the grant is refused
+   */
+  async decide(envelope: Envelope): Promise<ExecutionResult> {
+    const ports = this.#ports;
+    const context = { ports, registry: this.#registry, policy: this.#policy };
+    const { admission, refused } = await ports.ledger.transact((tx) => decide(tx, envelope, context));
+    const result = await this.#settle(admission, undefined);
+    if (refused !== null) throw new ExoArmurError(refused.code, refused.message);
+    return result;
+  }
+
+  /** Carries out a signed kill-switch order. EXO_ORDER, EXO_TRUST, EXO_SIGNATURE, EXO_TENANT_UNKNOWN. */
+  async switchKill(envelope: Envelope): Promise<KillSwitchState> {
+    return await this.#ports.ledger.transact((tx) => applyKillSwitch(tx, envelope, this.#ports));
+  }
+
+  /** Closes an in-doubt intent by a signed order. EXO_NOT_IN_DOUBT, EXO_ORDER, EXO_INTENT_UNKNOWN. */
+  async resolve(envelope: Envelope): Promise<ExecutionResult> {
+    const admission = await this.#ports.ledger.transact((tx) => applyResolution(tx, envelope, this.#ports));
+    return await this.#settle(admission, undefined);
+  }
+
+  /** The present state of an intent. EXO_INTENT_UNKNOWN. */
+  status(intentId: string): ExecutionResult {
+    return presentResult(this.#ports.store, this.#ports.ledger, intentId, this.#ports);
+  }
+
+  /** The bundle of an ended intent, or undefined while it has none. EXO_INTENT_UNKNOWN. */
+  bundle(intentId: string): BundleHandle | undefined {
+    return presentBundle(this.#ports.store, this.#ports.ledger, intentId, this.#ports);
+  }
+
+  /** Waits until an intent is neither pending nor running. Rejects with `signal.reason` when the wait is given up. */
+  async wait(intentId: string, options: { readonly signal?: AbortSignal } = {}): Promise<ExecutionResult> {
+    const { signal } = options;
+    for (;;) {
+      signal?.throwIfAborted();
+      const running = this.#running.get(intentId);
+      if (running !== undefined) return await untilAborted(running, signal);
+      const present = this.status(intentId);
+      if (present.status !== "approval_pending" && present.status !== "running") return present;
+      await this.#changed(intentId, signal);
+    }
+  }
+
+  /** Every approval request, oldest first. */
+  approvals(): ApprovalView[] {
+    const { store } = this.#ports;
+    const views: ApprovalView[] = [];
+    for (const [key] of store.range(approvalKeys.all)) {
+      const record = readState<ApprovalRecord>(store, key);
+      if (record !== undefined) views.push({ record, request: readRequest(store, record.digest) });
+    }
+    return views;
+  }
+
+  /** Closes requests that have expired; their intents end as denied. */
+  async expireApprovals(): Promise<void> {
+    const { ledger, store, clock } = this.#ports;
+    for (const intentId of openIntents(store)) {
+      if (!isApprovalPast(store, intentId, clock.now())) continue;
+      const admission = await ledger.transact((tx) => expirePending(tx, intentId, this.#ports));
+      if (admission !== null) await this.#settle(admission, undefined);
+    }
+  }
+
+  /** Resolves when no run of this process is under way. */
+  async idle(): Promise<void> {
+    while (this.#running.size > 0) await Promise.allSettled([...this.#running.values()]);
+  }
+
+  async #settle(admission: Admission, signal: AbortSignal | undefined): Promise<ExecutionResult> {
+    if (admission.kind === "known") {
+      const running = this.#running.get(admission.intentId);
+      return running === undefined ? this.status(admission.intentId) : await untilAborted(running, signal);
+    }
+    const { intentId } = admission.work.record;
+    if (admission.kind === "settled") {
+      this.#announce(intentId);
+      return admission.result();
+    }
+    const run = runStarted(admission.start).finally(() => {
+      this.#running.delete(intentId);
+      this.#announce(intentId);
+    });
+    // Whoever waits gets the rejection; nobody waiting must not take the process down.
+    run.catch(() => undefined);
+    this.#running.set(intentId, run);
+    this.#announce(intentId);
+    return await untilAborted(run, signal);
+  }
+
+  #announce(intentId: string): void {
+    const waiters = this.#waiters.get(intentId);
+    this.#waiters.delete(intentId);
+    for (const wake of waiters ?? []) wake();
+  }
+
+  /** Resolves at the next change of an intent, rejects when the signal aborts. */
+  async #changed(intentId: string, signal: AbortSignal | undefined): Promise<void> {
+    let wake = (): void => undefined;
+    const change = new Promise<void>((resolve) => {
+      wake = resolve;
+    });
+    const waiters = this.#waiters.get(intentId) ?? new Set();
+    waiters.add(wake);
+    this.#waiters.set(intentId, waiters);
+    try {
+      await untilAborted(change, signal);
+    } finally {
+      waiters.delete(wake);
+    }
+  }
+}
+
+/** Settles as `promise` does, or rejects with the signal's reason; the work behind the promise goes on. */
+async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return await promise;
+  signal.throwIfAborted();
+  let abort = (): void => undefined;
+  const aborted = new Promise<never>((_resolve, reject) => {
+    abort = () => reject(signal.reason);
+    signal.addEventListener("abort", abort, { once: true });
+  });
+  try {
+    return await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener("abort", abort);
+  }
+}

@@ -1,0 +1,88 @@
+import type { JsonValue } from "../canonical/jcs.js";
+import type { ApprovalRequest } from "../contracts/approval.js";
+import type { Reason } from "../contracts/event.js";
+import type { ExecutionRecord } from "../contracts/execution.js";
+import type { CapabilityName } from "../contracts/imports.js";
+import type { Constraints } from "../contracts/manifest.js";
+import type { PolicyDecision } from "../contracts/policy.js";
+import type { SafetyConfig, SafetyVerdict } from "../contracts/safety.js";
+import type { Trust } from "../contracts/trust.js";
+import type { Ledger } from "../log/ledger-types.js";
+import type { Clock, Entropy, IdSource, Logger, Performer, SandboxHost, Signer, StoreReader } from "../ports.js";
+import type { BundleHandle } from "../proof/bundle.js";
+
+/** What is known of an intent whatever its state. null: the intent was refused before it was judged. */
+type Judged = {
+  readonly intentId: string;
+  readonly correlationId: string;
+  readonly decision: PolicyDecision | null;
+  readonly safety: SafetyVerdict | null;
+};
+
+/** Result of a governed action (spec/contracts.md). Everything a well-formed intent can meet is one of these values. */
+export type ExecutionResult = Judged &
+  (
+    | {
+        readonly status: "executed";
+        /** Parsed for `json` functions, a string for `text`, bytes for `bytes`. */
+        readonly output: JsonValue | Uint8Array;
+        readonly fuel: { readonly limit: number; readonly used: number };
+        readonly hostCalls: number;
+        readonly bundle: BundleHandle;
+      }
+    | {
+        readonly status: "failed";
+        readonly reason: Reason;
+        readonly execution: ExecutionRecord;
+        readonly bundle: BundleHandle;
+      }
+    | { readonly status: "denied"; readonly reason: Reason; readonly bundle: BundleHandle }
+    | { readonly status: "approval_pending"; readonly approval: ApprovalRequest }
+    | { readonly status: "in_doubt"; readonly reason: Reason }
+    | {
+        /** Started and not ended yet, in this process. */
+        readonly status: "running";
+      }
+  );
+
+/** The status of a result. */
+export type ExecutionResultStatus = ExecutionResult["status"];
+
+/** What the deployment sets; nothing in it comes from a guest or an agent. */
+export type Deployment = {
+  readonly cellId: string;
+  readonly defaultTenant: string;
+  readonly tenants: readonly string[];
+  /** Constraints by executor name and capability. */
+  readonly grants: Readonly<Record<string, Readonly<Partial<Record<CapabilityName, Constraints>>>>>;
+  readonly safety: SafetyConfig;
+  readonly trust: Trust;
+};
+
+/** What lies outside the process and may say no at any time. */
+export type Governor = {
+  /** True when the KILL file exists. Asked inside every start transaction. */
+  killed(): boolean;
+  /** Carries out the operator orders that wait in the inbox. Called before every start. */
+  takeOrders(): Promise<void>;
+};
+
+/** Everything the pipeline is handed by a composition root. */
+export type PipelinePorts = {
+  readonly clock: Clock;
+  readonly ids: IdSource;
+  readonly entropy: Entropy;
+  readonly logger: Logger;
+  readonly store: StoreReader;
+  readonly ledger: Ledger;
+  readonly sandbox: SandboxHost;
+  readonly performers: Readonly<Partial<Record<CapabilityName, Performer>>>;
+  /** Signs bundles. */
+  readonly signer: Signer;
+  /** Public key of the log, named in bundles for the self-check. */
+  readonly logPublicKey: Uint8Array;
+  /** Key of the home that material salts are derived with. */
+  readonly saltKey: Uint8Array;
+  readonly deployment: Deployment;
+  readonly governor: Governor;
+};

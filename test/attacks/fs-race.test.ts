@@ -1,0 +1,149 @@
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { Worker } from "node:worker_threads";
+import { describe, expect, it } from "vitest";
+import { nativeStrategy } from "../../src/capabilities/performer-folder.js";
+import { createFsPerformers, type FsPerformers } from "../../src/capabilities/performers-fs.js";
+import type { AbiValue } from "../../src/ports.js";
+import { calm, makeRoots } from "../capabilities/support.js";
+
+const raceMs = 1500;
+
+/** Swaps `path` and a link to `outside` back and forth, with pauses from a seeded generator, until it is told to stop. */
+const swapper = `
+const { renameSync, symlinkSync, unlinkSync } = require("node:fs");
+const { workerData } = require("node:worker_threads");
+const { path, outside, seed, stop } = workerData;
+let state = seed;
+const next = () => (state = (Math.imul(state, 1664525) + 1013904223) >>> 0);
+const pause = () => { for (let n = next() % 20000; n > 0; n--) state ^= 0; };
+while (Atomics.load(stop, 0) === 0) {
+  renameSync(path, path + ".real");
+  symlinkSync(outside, path);
+  pause();
+  unlinkSync(path);
+  renameSync(path + ".real", path);
+  pause();
+}
+`;
+
+async function race(path: string, outside: string, seed: number, attack: () => Promise<void>): Promise<void> {
+  const stop = new Int32Array(new SharedArrayBuffer(4));
+  const worker = new Worker(swapper, { eval: true, workerData: { path, outside, seed, stop } });
+  const crashed: unknown[] = [];
+  worker.on("error", (error) => crashed.push(error));
+  const ended = new Promise((resolve) => worker.once("exit", resolve));
+  const until = performance.now() + raceMs;
+  try {
+    while (performance.now() < until && crashed.length === 0) await attack();
+  } finally {
+    Atomics.store(stop, 0, 1);
+    await ended;
+  }
+  expect(crashed).toEqual([]);
+}
+
+function setUp(): { readonly data: string; readonly outside: string; readonly fs: FsPerformers } {
+  const { data, outside } = makeRoots();
+  mkdirSync(join(data, "dir"));
+  for (const [folder, text] of [
+    [join(data, "dir"), "inside"],
+    [outside, "OUTSIDE"],
+  ] as const) {
+    writeFileSync(join(folder, "file"), text);
+    mkdirSync(join(folder, "sub"));
+    writeFileSync(join(folder, "sub/file"), text);
+  }
+  writeFileSync(join(outside, "only-outside"), "OUTSIDE");
+  return { data, outside, fs: createFsPerformers({ data: { path: data, access: "write" } }) };
+}
+
+/** Performs and counts the outcomes by code, so that a race that never happened is seen. */
+function counter(fs: FsPerformers): {
+  readonly seen: Map<string, number>;
+  run(name: keyof FsPerformers, request: Record<string, AbiValue>): Promise<string>;
+} {
+  const seen = new Map<string, number>();
+  return {
+    seen,
+    async run(name, request) {
+      const result = await fs[name].perform(request, {}, calm);
+      const key = result.outcome === "ok" ? "ok" : result.code;
+      seen.set(key, (seen.get(key) ?? 0) + 1);
+      if (result.outcome !== "ok") return "";
+      const { bytes, ...rest } = result.value as { bytes?: Uint8Array };
+      return JSON.stringify(rest) + new TextDecoder().decode(bytes);
+    },
+  };
+}
+
+// Only the descriptor walk promises to win; the look-before-and-after of other systems does not (spec/capabilities.md).
+describe.runIf(nativeStrategy() === "descriptors")("a link swapped in during the call", () => {
+  it("for a directory never lets a read, listing or stat out", async () => {
+    const { data, outside, fs } = setUp();
+    const { seen, run } = counter(fs);
+    await race(join(data, "dir"), outside, 1, async () => {
+      expect(await run("fs_read", { path: "data/dir/file" })).not.toContain("OUTSIDE");
+      expect(await run("fs_read", { path: "data/dir/sub/file" })).not.toContain("OUTSIDE");
+      expect(await run("fs_list", { path: "data/dir" })).not.toContain("only-outside");
+      expect(await run("fs_stat", { path: "data/dir/file" })).not.toContain('"size":7');
+    });
+    expect(seen.get("ok")).toBeGreaterThan(5);
+    expect(seen.get("EXO_FS_PATH")).toBeGreaterThan(5);
+  });
+
+  it("for a file never lets a read out", async () => {
+    const { data, outside, fs } = setUp();
+    const { seen, run } = counter(fs);
+    await race(join(data, "dir/file"), join(outside, "file"), 2, async () => {
+      expect(await run("fs_read", { path: "data/dir/file" })).not.toContain("OUTSIDE");
+    });
+    expect(seen.get("ok")).toBeGreaterThan(5);
+    expect(seen.get("EXO_FS_PATH")).toBeGreaterThan(5);
+  });
+
+  it("for a directory never lets a write or removal out", async () => {
+    const { data, outside, fs } = setUp();
+    const { seen, run } = counter(fs);
+    const bytes = new TextEncoder().encode("written");
+    await race(join(data, "dir"), outside, 3, async () => {
+      await run("fs_write", { path: "data/dir/file", bytes, mode: "replace" });
+      await run("fs_write", { path: "data/dir/new", bytes, mode: "create" });
+      await run("fs_remove", { path: "data/dir/new" });
+      await run("fs_remove", { path: "data/dir/only-outside" });
+    });
+    expect(seen.get("ok")).toBeGreaterThan(5);
+    expect(seen.get("EXO_FS_PATH")).toBeGreaterThan(5);
+    expect(readdirSync(outside).sort()).toEqual(["file", "only-outside", "sub"]);
+    expect(readFileSync(join(outside, "file"), "utf8")).toBe("OUTSIDE");
+  });
+
+  it("for a file is replaced itself, what it leads to is not", async () => {
+    const { data, outside, fs } = setUp();
+    const bytes = new TextEncoder().encode("written");
+    const target = join(data, "dir/file");
+    for (let i = 0; i < 200; i++) {
+      rmSync(target, { force: true });
+      writeFileSync(target, "inside");
+      const write = fs.fs_write.perform({ path: "data/dir/file", bytes, mode: "replace" }, {}, calm);
+      for (let turn = 0; turn < i % 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+      rmSync(target, { force: true });
+      symlinkSync(join(outside, "file"), target);
+      await write;
+      expect(readFileSync(join(outside, "file"), "utf8")).toBe("OUTSIDE");
+    }
+  });
+});
+
+describe("a root that is swapped for a link after it was resolved", () => {
+  it("leads nowhere", async () => {
+    const { data, outside, fs } = setUp();
+    renameSync(data, `${data}.real`);
+    symlinkSync(outside, data);
+    const request = { path: "data/file", bytes: new Uint8Array(1), mode: "replace" };
+    for (const name of ["fs_read", "fs_write", "fs_list", "fs_stat", "fs_remove"] as const) {
+      expect(await fs[name].perform(request, {}, calm)).toMatchObject({ outcome: "error", code: "EXO_FS_PATH" });
+    }
+    expect(readFileSync(join(outside, "file"), "utf8")).toBe("OUTSIDE");
+  });
+});
