@@ -18,7 +18,17 @@ export const plugins = ["fs", "spin", "table-stats"];
 
 /** Guests for tests under test/fixtures/: source NAME.wat, module NAME.wasm, manifest NAME.json. */
 export const fixtures = [
-  "big-output", "clock", "echo", "guest-error", "loop", "many-calls", "memory-bomb", "nan", "recurse", "start-loop", "trap",
+  "big-output",
+  "clock",
+  "echo",
+  "guest-error",
+  "loop",
+  "many-calls",
+  "memory-bomb",
+  "nan",
+  "recurse",
+  "start-loop",
+  "trap",
 ];
 
 /**
@@ -26,10 +36,13 @@ export const fixtures = [
  * abort is the SDK's own, so that no plugin imports one. No debug names, no source map, no SIMD, no threads.
  */
 export const compilerOptions = [
-  "--optimizeLevel", "3",
-  "--shrinkLevel", "0",
+  "--optimizeLevel",
+  "3",
+  "--shrinkLevel",
+  "0",
   "--converge",
-  "--runtime", "stub",
+  "--runtime",
+  "stub",
   "--noColors",
 ];
 const abortOption = ["--use", "abort=plugins/sdk/assembly/io/abortRun"];
@@ -40,14 +53,20 @@ export async function compilePlugin(entry) {
   // The alias names an element of the SDK; a program that doesn't import the SDK has no such element and can't abort.
   const options = source.includes("sdk/assembly/") ? [...compilerOptions, ...abortOption] : compilerOptions;
   let wasm;
-  const { error, stderr } = await asc.main([entry, "--outFile", "out.wasm", ...options], {
+  let said = "";
+  const { error } = await asc.main([entry, "--outFile", "out.wasm", ...options], {
     readFile: (name) => readFile(join(root, name), "utf8").catch(() => null),
     writeFile: (_name, contents) => {
       wasm = contents;
     },
     listFiles: () => [],
+    stderr: {
+      write: (text) => {
+        said += text;
+      },
+    },
   });
-  if (error || wasm === undefined) throw new Error(`${entry}: ${error?.message ?? "no output"}\n${stderr.toString()}`);
+  if (error || wasm === undefined) throw new Error(`${entry}: ${error?.message ?? "no output"}\n${said}`);
   return wasm;
 }
 
@@ -68,7 +87,7 @@ export async function buildAll() {
   const files = new Map();
   await buildFolder(files, "plugins", plugins, (name) => compilePlugin(`plugins/${name}/assembly/index.ts`));
   await buildFolder(files, "test/fixtures", fixtures, (name) => assembleFixture(`test/fixtures/${name}.wat`));
-  files.set("test/plugins/probe.wasm", await compilePlugin("test/plugins/assembly/probe.ts"));
+  files.set("test/plugins/probe.wasm", await compilePlugin("plugins/sdk-probe/assembly/index.ts"));
   return files;
 }
 

@@ -11,16 +11,24 @@ export type Ended<T> =
 export async function endOf<T>(work: () => Promise<T> | T, signal: AbortSignal): Promise<Ended<T>> {
   if (signal.aborted) return { state: "aborted" };
   let onAbort: (() => void) | undefined;
-  const aborted = new Promise<Ended<T>>((resolve) => {
-    onAbort = () => resolve({ state: "aborted" });
-    signal.addEventListener("abort", onAbort, { once: true });
-  });
   try {
-    const value = Promise.resolve(work()).then((result): Ended<T> => ({ state: "value", value: result }));
+    const result = work();
+    if (!isThenable(result)) return { state: "value", value: result };
+    const aborted = new Promise<Ended<T>>((resolve) => {
+      onAbort = () => resolve({ state: "aborted" });
+      signal.addEventListener("abort", onAbort, { once: true });
+      // A signal that aborted while the work was being started sends no event any more.
+      if (signal.aborted) onAbort();
+    });
+    const value = Promise.resolve(result).then((settled): Ended<T> => ({ state: "value", value: settled }));
     return await Promise.race([value, aborted]);
   } catch {
     return { state: "thrown" };
   } finally {
     if (onAbort !== undefined) signal.removeEventListener("abort", onAbort);
   }
+}
+
+function isThenable<T>(result: Promise<T> | T): result is Promise<T> {
+  return typeof result === "object" && result !== null && "then" in result && typeof result.then === "function";
 }

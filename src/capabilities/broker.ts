@@ -166,7 +166,6 @@ class GrantBroker implements Broker {
     this.#effects.push(effect);
     const journaled = await endOf(() => this.#options.journal(effect), signal);
     if (journaled.state !== "value") return this.#notJournaled(call, request, journaled.state);
-    if (signal.aborted) return this.#notJournaled(call, request, "aborted");
     this.#writing = true;
     const ended = await endOf(perform, signal);
     const end = endFrom(ended) ?? answerError("unknown", "EXO_EFFECT_UNKNOWN", "the effect may have happened");
@@ -177,11 +176,11 @@ class GrantBroker implements Broker {
 
   /** Nothing has been performed and nothing will be. */
   #notJournaled(call: GuestCall, request: Uint8Array, state: "thrown" | "aborted"): GuestAnswer {
-    const message = `${call.capability} was not performed: its journal record could not be made durable`;
     if (state === "aborted") {
-      this.#record(call, request, answerError("error", "EXO_TIMED_OUT", message));
+      this.#record(call, request, answerError("error", "EXO_TIMED_OUT", "the run ended before the call was performed"));
       return this.#timedOut();
     }
+    const message = `${call.capability} was not performed: its journal record could not be made durable`;
     this.#effects.pop();
     this.#record(call, request, answerError("error", "EXO_HOST_FAULT", message));
     return this.#stop("host_fault", "EXO_HOST_FAULT", message);

@@ -48,7 +48,11 @@ async function fill(handle: FileHandle, bytes: Uint8Array | string, mode: number
   }
 }
 
-async function openTemporary(folder: string, name: string, mode: number): Promise<{ path: string; handle: FileHandle }> {
+async function openTemporary(
+  folder: string,
+  name: string,
+  mode: number,
+): Promise<{ path: string; handle: FileHandle }> {
   for (;;) {
     serial++;
     const path = join(folder, `.${name}.${process.pid}-${serial}.tmp`);
@@ -58,6 +62,15 @@ async function openTemporary(folder: string, name: string, mode: number): Promis
       // Left by an earlier process of the same number.
       if (errnoOf(error) !== "EEXIST") throw error;
     }
+  }
+}
+
+/** Removes a file; nothing happens when it is gone. EXO_HOME_READ_ONLY, EXO_FILE. */
+export async function removeIfThere(file: string): Promise<void> {
+  try {
+    await unlink(file);
+  } catch (error) {
+    if (errnoOf(error) !== "ENOENT") throw writeFault(error, file);
   }
 }
 
@@ -82,7 +95,10 @@ export type ReadBounds = { readonly maxBytes: number; readonly follow?: boolean 
  * Reads a plain file of at most `maxBytes`; a larger one is not read at all. Undefined when there is none. EXO_FILE for
  * anything that is no plain file (a pipe would block for ever), too large, or unreadable.
  */
-export async function readBounded(file: string, { maxBytes, follow = true }: ReadBounds): Promise<ReadFile | undefined> {
+export async function readBounded(
+  file: string,
+  { maxBytes, follow = true }: ReadBounds,
+): Promise<ReadFile | undefined> {
   const flags = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0) | (follow ? 0 : (constants.O_NOFOLLOW ?? 0));
   let handle: FileHandle;
   try {

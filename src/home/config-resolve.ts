@@ -1,12 +1,12 @@
-import { realpath } from "node:fs/promises";
-import { basename, dirname, join, relative, resolve, sep } from "node:path";
+import { resolve } from "node:path";
+import { pointerOf } from "../contracts/common.js";
 import { type Config, configSchema } from "../contracts/config.js";
 import type { Constraints } from "../contracts/manifest.js";
 import type { SafetyConfig } from "../contracts/safety.js";
 import { ExoArmurError } from "../errors.js";
 import { defaultSafetyConfig } from "../safety/gate.js";
 import { type DocumentKind, parseDocument } from "./document.js";
-import { errnoOf, type HomePaths } from "./paths.js";
+import type { HomePaths } from "./paths.js";
 
 /** A root directory: its absolute path and whether executors may change what is in it. */
 export type Root = { readonly path: string; readonly access: "read" | "write" };
@@ -84,7 +84,7 @@ function resolveGrants(config: Config, paths: HomePaths): Record<string, Record<
       for (const [index, root] of (constraints.roots ?? []).entries()) {
         if (Object.hasOwn(config.roots, root)) continue;
         const known = Object.keys(config.roots).join(", ") || "none";
-        const pointer = `/grants/${escape(executor)}/${capability}/roots/${index}`;
+        const pointer = pointerOf(["grants", executor, capability, "roots", index]);
         throw wrong(paths, pointer, `expected a name under /roots (${known}), got ${JSON.stringify(root)}`);
       }
       granted[capability] = constraints;
@@ -92,47 +92,6 @@ function resolveGrants(config: Config, paths: HomePaths): Record<string, Record<
     grants[executor] = granted;
   }
   return grants;
-}
-
-/**
- * Refuses roots through which an executor could reach the home's own files: one that holds the home, or lies in its
- * keys, store, plugins, bundles, inbox, or is one of its files. Links are followed. EXO_SCHEMA with the pointer.
- */
-export async function checkRoots(roots: ResolvedConfig["roots"], paths: HomePaths): Promise<void> {
-  const home = await realPathOf(paths.home);
-  const { config, policy, trust, plugins, keys, data, bundles, inbox, anchor, ownerLock, kill } = paths;
-  const own = [config, policy, trust, plugins, keys, data, bundles, inbox, anchor, ownerLock, kill];
-  const reserved = await Promise.all(own.map(realPathOf));
-  for (const [alias, { path }] of Object.entries(roots)) {
-    const real = await realPathOf(path);
-    if (isInside(home, real)) {
-      throw wrong(paths, `/roots/${alias}/path`, `expected a folder that does not hold the home, got ${path}`);
-    }
-    if (reserved.some((place) => isInside(real, place) || isInside(place, real))) {
-      throw wrong(paths, `/roots/${alias}/path`, `expected a folder apart from the home's own, got ${path}`);
-    }
-  }
-}
-
-/** True when `path` is `folder` or in it. */
-function isInside(path: string, folder: string): boolean {
-  const between = relative(folder, path);
-  return between === "" || (between !== ".." && !between.startsWith(`..${sep}`) && resolve(folder, between) === path);
-}
-
-/** The path with every link in its existing part followed. */
-async function realPathOf(path: string): Promise<string> {
-  try {
-    return await realpath(path);
-  } catch (error) {
-    const parent = dirname(path);
-    if (errnoOf(error) !== "ENOENT" || parent === path) return path;
-    return join(await realPathOf(parent), basename(path));
-  }
-}
-
-function escape(part: string): string {
-  return part.replaceAll("~", "~0").replaceAll("/", "~1");
 }
 
 function wrong({ config }: HomePaths, pointer: string, what: string): ExoArmurError {

@@ -1,4 +1,4 @@
-import { lstat, mkdir, mkdtemp, readdir, rename, rm } from "node:fs/promises";
+import { lstat, mkdir, mkdtemp, readdir, rename, rm, stat } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { canonicalText } from "../canonical/jcs.js";
 import { parseContract } from "../contracts/common.js";
@@ -8,7 +8,8 @@ import { isNoteName } from "../crypto/note-key.js";
 import { ExoArmurError } from "../errors.js";
 import type { Entropy } from "../ports.js";
 import { syncFolder, writeNew } from "./atomic.js";
-import { checkRoots, resolveConfig } from "./config-resolve.js";
+import { checkRoots } from "./check-roots.js";
+import { resolveConfig } from "./config-resolve.js";
 import { formatKeyFile, formatSaltKey, generateKey, keyFileOf } from "./keys.js";
 import { errnoOf, type HomePaths, homePaths, writeFault } from "./paths.js";
 import { starterConfig, starterGitignore, starterPolicy, starterTrust } from "./starter.js";
@@ -58,7 +59,10 @@ export async function createHome(dir: string, options: CreateHomeOptions): Promi
   if (!isNoteName(cellId)) throw new ExoArmurError("EXO_SCHEMA", "A cell id has no space, plus or control character.");
   for (const { name } of options.bundledPlugins) {
     if (!/^[a-z0-9][a-z0-9_-]{0,99}$/.test(name)) {
-      throw new ExoArmurError("EXO_SCHEMA", `A plugin's name is lower-case such as table-stats, not ${name.slice(0, 100)}.`);
+      throw new ExoArmurError(
+        "EXO_SCHEMA",
+        `A plugin's name is lower-case such as table-stats, not ${name.slice(0, 100)}.`,
+      );
     }
   }
   const config = parseContract(configSchema, starterConfig(tenantId, cellId, dataPath), paths.config);
@@ -67,9 +71,11 @@ export async function createHome(dir: string, options: CreateHomeOptions): Promi
   const trust = parseContract(trustSchema, starterTrust(cellId, keys), paths.trust);
   await checkAbsent(paths.home);
   const root = resolve(paths.base, dataPath);
+  if ((await stat(root).catch(() => undefined))?.isDirectory() === false) {
+    throw new ExoArmurError("EXO_FILE", `${root} is no folder`, { file: root });
+  }
   let madeRoot: boolean;
   try {
-    madeRoot = (await mkdir(root, { recursive: true })) !== undefined;
     await mkdir(paths.base, { recursive: true });
     await build(paths, async (target) => {
       await writeKeys(target.keys, keys, entropy);
@@ -82,6 +88,8 @@ export async function createHome(dir: string, options: CreateHomeOptions): Promi
         await writeNew(join(target.plugins, `${name}.json`), manifest);
       }
     });
+    // Last, since it may lie in the home.
+    madeRoot = (await mkdir(root, { recursive: true })) !== undefined;
   } catch (error) {
     throw writeFault(error, paths.home);
   }

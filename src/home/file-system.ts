@@ -40,7 +40,9 @@ export async function checkLocal(paths: HomePaths, ports: FileSystemPorts = {}):
     );
     const name = networkFileSystems.get(type);
     if (name === undefined) continue;
-    throw new ExoArmurError("EXO_HOME_NETWORK", `${path} is on ${name}; a home needs a local file system`, { file: path });
+    throw new ExoArmurError("EXO_HOME_NETWORK", `${path} is on ${name}; a home needs a local file system`, {
+      file: path,
+    });
   }
 }
 

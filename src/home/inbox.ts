@@ -1,13 +1,12 @@
 import { readdirSync } from "node:fs";
-import { mkdir, readdir, rename, stat, unlink } from "node:fs/promises";
+import { mkdir, readdir, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import type { JsonValue } from "../canonical/jcs.js";
 import { jsonSchema } from "../contracts/common.js";
 import { ExoArmurError, isExoArmurError } from "../errors.js";
-import type { Clock } from "../ports.js";
-import { isTemporaryName, readBounded, syncFolder, writeAtomic } from "./atomic.js";
+import { readBounded, removeIfThere, syncFolder, writeAtomic } from "./atomic.js";
 import { type DocumentKind, parseDocument } from "./document.js";
 import { errnoOf, type HomePaths, writeFault } from "./paths.js";
 
@@ -16,9 +15,6 @@ export const maxOrderBytes = 1_048_576;
 
 /** Most orders one call of takeOrders returns. */
 const maxOrders = 1_000;
-
-/** Results and unfinished files older than this are swept, in milliseconds. */
-const keepMs = 3_600_000;
 
 const maxResultBytes = 16_777_216;
 
@@ -31,11 +27,15 @@ export type OrderOutcome =
   | { readonly ok: false; readonly code: string; readonly message: string };
 
 const orderForm = /^([0-9A-Za-z_-]{1,100})\.order\.json$/;
-const resultForm = /^[0-9A-Za-z_-]{1,100}\.result\.json$/;
 
 const resultSchema = z.union([
   z.strictObject({ schema: z.literal("exoarmur.order-result/v1"), ok: z.literal(true), result: jsonSchema.optional() }),
-  z.strictObject({ schema: z.literal("exoarmur.order-result/v1"), ok: z.literal(false), code: z.string(), message: z.string() }),
+  z.strictObject({
+    schema: z.literal("exoarmur.order-result/v1"),
+    ok: z.literal(false),
+    code: z.string(),
+    message: z.string(),
+  }),
 ]);
 
 const resultKind: DocumentKind<z.infer<typeof resultSchema>> = {
@@ -76,7 +76,10 @@ export async function takeOrders(paths: HomePaths): Promise<InboxOrder[]> {
     throw unreadable(paths, error);
   });
   const orders: InboxOrder[] = [];
-  for (const entry of names.sort().filter((name) => orderForm.test(name)).slice(0, maxOrders)) {
+  for (const entry of names
+    .sort()
+    .filter((name) => orderForm.test(name))
+    .slice(0, maxOrders)) {
     const name = orderForm.exec(entry)?.[1] ?? "";
     try {
       const read = await readBounded(join(paths.inbox, entry), { maxBytes: maxOrderBytes, follow: false });
@@ -125,19 +128,6 @@ export async function withdrawOrder(paths: HomePaths, id: string): Promise<void>
   await removeIfThere(orderFile(paths, id));
 }
 
-/** Removes results and half-written files older than an hour. For the owner, when it starts. EXO_HOME_DAMAGED. */
-export async function sweepInbox(paths: HomePaths, clock: Clock): Promise<void> {
-  const names = await readdir(paths.inbox).catch((error: unknown) => {
-    throw unreadable(paths, error);
-  });
-  for (const name of names) {
-    if (!resultForm.test(name) && !isTemporaryName(name)) continue;
-    const file = join(paths.inbox, name);
-    const found = await stat(file).catch(() => undefined);
-    if (found?.isFile() === true && clock.now() - found.mtimeMs > keepMs) await removeIfThere(file);
-  }
-}
-
 async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
   try {
     await sleep(ms, undefined, signal === undefined ? {} : { signal });
@@ -158,17 +148,10 @@ async function refuseOrder(paths: HomePaths, name: string, why: string): Promise
   await finishOrder(paths, name, { ok: false, code: "EXO_ORDER", message: why });
 }
 
-async function removeIfThere(file: string): Promise<void> {
-  try {
-    await unlink(file);
-  } catch (error) {
-    if (errnoOf(error) !== "ENOENT") throw writeFault(error, file);
-  }
-}
-
 function orderFile(paths: HomePaths, id: string): string {
   const entry = `${id}.order.json`;
-  if (!orderForm.test(entry)) throw new ExoArmurError("EXO_ORDER", "An order's id is 1 to 100 letters, digits, - and _.");
+  if (!orderForm.test(entry))
+    throw new ExoArmurError("EXO_ORDER", "An order's id is 1 to 100 letters, digits, - and _.");
   return join(paths.inbox, entry);
 }
 

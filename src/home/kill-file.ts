@@ -1,7 +1,6 @@
 import { lstatSync } from "node:fs";
-import { unlink } from "node:fs/promises";
-import { syncFolder, writeAtomic } from "./atomic.js";
-import { errnoOf, type HomePaths, writeFault } from "./paths.js";
+import { removeIfThere, syncFolder, writeAtomic } from "./atomic.js";
+import type { HomePaths } from "./paths.js";
 
 /**
  * True when the home's KILL file exists, whatever it is: file, folder or dangling link. Also true when that cannot be
@@ -22,10 +21,6 @@ export async function writeKillFile(paths: HomePaths, why = ""): Promise<void> {
 
 /** Removes the KILL file; nothing happens when there is none. EXO_HOME_READ_ONLY, EXO_FILE. */
 export async function removeKillFile(paths: HomePaths): Promise<void> {
-  try {
-    await unlink(paths.kill);
-    await syncFolder(paths.home);
-  } catch (error) {
-    if (errnoOf(error) !== "ENOENT") throw writeFault(error, paths.kill);
-  }
+  await removeIfThere(paths.kill);
+  await syncFolder(paths.home);
 }

@@ -9,7 +9,8 @@ import { parseVkey } from "../crypto/note-key.js";
 import { ExoArmurError, isExoArmurError } from "../errors.js";
 import type { Signer } from "../ports.js";
 import { readBounded } from "./atomic.js";
-import { checkRoots, configKind, type ResolvedConfig, resolveConfig } from "./config-resolve.js";
+import { checkRoots } from "./check-roots.js";
+import { configKind, type ResolvedConfig, resolveConfig } from "./config-resolve.js";
 import { maxDocumentBytes, readDocument } from "./document.js";
 import { checkLocal, checkWritable, type FileSystemPorts } from "./file-system.js";
 import { keyFileOf, readKeyFile, readSaltKey } from "./keys.js";
@@ -107,7 +108,9 @@ async function checkThere({ home }: HomePaths): Promise<void> {
     if ((await stat(home)).isDirectory()) return;
   } catch (error) {
     if (errnoOf(error) === "ENOENT") {
-      throw new ExoArmurError("EXO_HOME_MISSING", `${home} does not exist; make it with: exoarmur init`, { file: home });
+      throw new ExoArmurError("EXO_HOME_MISSING", `${home} does not exist; make it with: exoarmur init`, {
+        file: home,
+      });
     }
     throw new ExoArmurError("EXO_HOME_DAMAGED", `${home} could not be read: ${errnoOf(error) ?? "an unknown error"}`, {
       file: home,
@@ -126,7 +129,9 @@ function keyring(paths: HomePaths, trust: Trust, vkey: string): Pick<Home, "hasK
         : trust.keys.some((key) => key.role === role && isKey(key.publicKey, signer));
     if (isTrusted) return signer;
     const file = keyFileOf(paths.keys, role);
-    throw new ExoArmurError("EXO_TRUST", `${file}: ${paths.trust} does not name this key for the role ${role}`, { file });
+    throw new ExoArmurError("EXO_TRUST", `${file}: ${paths.trust} does not name this key for the role ${role}`, {
+      file,
+    });
   };
   return {
     hasKey: (role) => existsSync(keyFileOf(paths.keys, role)),

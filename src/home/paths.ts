@@ -1,5 +1,5 @@
 import { dirname, join, resolve } from "node:path";
-import { isExoArmurError, ExoArmurError } from "../errors.js";
+import { ExoArmurError, isExoArmurError } from "../errors.js";
 
 /** Absolute paths of everything in a home (spec/home.md). */
 export type HomePaths = {

@@ -11,8 +11,20 @@ export const maxModuleBytes = 67_108_864;
 
 /** A plugin of the drop-in folder: module and manifest draft, or why it cannot be used. `file` is the manifest's path. */
 export type PluginFile =
-  | { readonly name: string; readonly file: string; readonly wasm: Uint8Array; readonly manifest: ManifestDraft; readonly problem?: never }
-  | { readonly name: string; readonly file: string; readonly problem: Refusal; readonly wasm?: never; readonly manifest?: never };
+  | {
+      readonly name: string;
+      readonly file: string;
+      readonly wasm: Uint8Array;
+      readonly manifest: ManifestDraft;
+      readonly problem?: never;
+    }
+  | {
+      readonly name: string;
+      readonly file: string;
+      readonly problem: Refusal;
+      readonly wasm?: never;
+      readonly manifest?: never;
+    };
 
 const nameForm = /^[a-z0-9][a-z0-9_-]{0,99}$/;
 
@@ -39,7 +51,8 @@ async function readPlugin(folder: string, name: string): Promise<PluginFile> {
     const draft = await readBounded(file, { maxBytes: maxDocumentBytes });
     if (draft === undefined) throw refused(file, "is missing; exoarmur plugins add writes it");
     const manifest = parseDocument(draft.bytes, file, { schema: manifestDraftSchema, version: "exoarmur.executor/v1" });
-    if (manifest.name !== name) throw refused(file, `names the executor ${manifest.name}; file and executor have one name`);
+    if (manifest.name !== name)
+      throw refused(file, `names the executor ${manifest.name}; file and executor have one name`);
     const wasm = await readBounded(join(folder, `${name}.wasm`), { maxBytes: maxModuleBytes });
     if (wasm === undefined) throw refused(join(folder, `${name}.wasm`), "is missing");
     return { name, file, wasm: wasm.bytes, manifest };

@@ -47,7 +47,8 @@ export const starterPolicy: PolicyDocument = {
 export function starterTrust(cellId: string, keys: readonly KeyFile[]): Trust {
   const log = keys.find((key) => key.role === "log");
   const publicKey = log === undefined ? undefined : decodeBase64(log.publicKey);
-  if (log === undefined || publicKey === undefined) throw new ExoArmurError("EXO_INTERNAL", "A new home has no log key.");
+  if (log === undefined || publicKey === undefined)
+    throw new ExoArmurError("EXO_INTERNAL", "A new home has no log key.");
   const origin = `exoarmur/${cellId}/${log.keyId.slice(0, 16)}`;
   return {
     schema: "exoarmur.trust/v1",

@@ -1,3 +1,4 @@
+import { decodeUtf8 } from "../crypto/encoding.js";
 import { ExoArmurError } from "../errors.js";
 
 /** What a leaf stands for: a canonical event, a bundle's statement, or a record of something hypothetical. */
@@ -11,7 +12,6 @@ const KINDS: ReadonlySet<string> = new Set<LeafKind>(["event", "bundle", "shadow
 const FORM = /^\{"digest":"(sha256:[0-9a-f]{64})","kind":"(event|bundle|shadow)","schema":"exoarmur\.leaf\/v1"\}$/;
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder();
 
 /**
  * The bytes of a log leaf: the canonical JSON of {schema: "exoarmur.leaf/v1", kind, digest}. EXO_SCHEMA unless `digest`
@@ -26,7 +26,7 @@ export function leafBytes(kind: LeafKind, digest: string): Uint8Array {
 
 /** Reads leaf bytes back; undefined unless they are exactly what leafBytes writes. */
 export function readLeaf(bytes: Uint8Array): Leaf | undefined {
-  const match = FORM.exec(decoder.decode(bytes));
+  const match = FORM.exec(decodeUtf8(bytes) ?? "");
   const [, digest, kind] = match ?? [];
   return digest === undefined || kind === undefined ? undefined : { kind: kind as LeafKind, digest };
 }

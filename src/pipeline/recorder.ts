@@ -110,6 +110,11 @@ export function storedEvents(reader: StoreReader, tenantId: string, correlationI
   return packed;
 }
 
+/** Number of events a chain's head says it has. */
+export function chainLength(reader: StoreReader, tenantId: string, correlationId: string): number {
+  return readState<ChainHead>(reader, eventKeys.head(tenantId, correlationId))?.next ?? 0;
+}
+
 /** Every (tenant, correlation) that has a chain. */
 export function chainHeads(reader: StoreReader): { tenantId: string; correlationId: string }[] {
   const heads: { tenantId: string; correlationId: string }[] = [];

@@ -6,8 +6,9 @@ import { ExoArmurError } from "../errors.js";
 import {
   anyOf,
   isOneOf,
+  matchesAction,
+  type PointerTable,
   type Test,
-  testAction,
   testParameter,
   testTargetPrefix,
   testTargetText,
@@ -20,11 +21,24 @@ import { isHost, isScheme, isUrlPath } from "./url.js";
 /** One member of a rule's match: its JSON pointer inside `match`, and the test. */
 export type CompiledMember = { readonly name: string; readonly test: Test };
 
-/** A rule ready to run. All members must hold. */
-export type CompiledRule = { readonly rule: PolicyRule; readonly members: readonly CompiledMember[] };
+/** A rule ready to run. `members` are all but the action; all must hold. */
+export type CompiledRule = {
+  readonly rule: PolicyRule;
+  readonly matchesAction: (action: string) => boolean;
+  readonly members: readonly CompiledMember[];
+};
 
 /** A policy ready to run. `document` is what it was compiled from. */
-export type CompiledPolicy = { readonly document: PolicyDocument; readonly rules: readonly CompiledRule[] };
+export type CompiledPolicy = {
+  readonly document: PolicyDocument;
+  readonly rules: readonly CompiledRule[];
+  /** The rules that an action leaves possible, in order. */
+  readonly rulesFor: (action: string) => readonly CompiledRule[];
+  readonly pointers: PointerTable;
+};
+
+/** Actions whose rules are kept at hand. */
+const maxKnownActions = 256;
 
 type TargetMatch = Exclude<NonNullable<PolicyRule["match"]["target"]>, readonly unknown[]>;
 type ParameterMatch = NonNullable<PolicyRule["match"]["parameters"]>[string];
@@ -38,24 +52,33 @@ type Path = readonly PropertyKey[];
  * @throws ExoArmurError EXO_SCHEMA with the JSON pointer in `place`.
  */
 export function compilePolicy(policy: PolicyDocument): CompiledPolicy {
-  return { document: policy, rules: policy.rules.map((rule, index) => compileRule(rule, ["rules", index])) };
+  const pointers: PointerTable = new Map();
+  const rules = policy.rules.map((rule, index) => compileRule(rule, ["rules", index], pointers));
+  const known = new Map<string, readonly CompiledRule[]>();
+  const rulesFor = (action: string): readonly CompiledRule[] => {
+    const before = known.get(action);
+    if (before !== undefined) return before;
+    const possible = rules.filter((rule) => rule.matchesAction(action));
+    // Actions come from agents: the memory for them is bounded.
+    if (known.size >= maxKnownActions) known.clear();
+    known.set(action, possible);
+    return possible;
+  };
+  return { document: policy, rules, rulesFor, pointers };
 }
 
-function compileRule(rule: PolicyRule, at: Path): CompiledRule {
+function compileRule(rule: PolicyRule, at: Path, pointers: PointerTable): CompiledRule {
   checkObligations(rule, [...at, "obligations"]);
   const { match } = rule;
   const here = [...at, "match"];
+  const actions = listOf(match.action ?? "*");
+  for (const action of actions) {
+    if (action !== "*" && !action.includes(".")) {
+      fail([...here, "action"], `expected an action or a pattern such as ${action}.*, got ${action}`);
+    }
+  }
   const members: CompiledMember[] = [];
   const add = (name: string, test: Test) => members.push({ name, test });
-  if (match.action !== undefined) {
-    const patterns = listOf(match.action);
-    for (const pattern of patterns) {
-      if (pattern !== "*" && !pattern.includes(".")) {
-        fail([...here, "action"], `expected an action or a pattern such as ${pattern}.*, got ${pattern}`);
-      }
-    }
-    add("/action", testAction(patterns));
-  }
   if (match.tenant !== undefined)
     add(
       "/tenant",
@@ -85,9 +108,9 @@ function compileRule(rule: PolicyRule, at: Path): CompiledRule {
   }
   for (const [pointer, parameter] of Object.entries(match.parameters ?? {})) {
     const name = pointerOf(["parameters", pointer]);
-    add(name, compileParameter(pointer, parameter, [...here, "parameters", pointer]));
+    add(name, compileParameter(pointer, parameter, [...here, "parameters", pointer], pointers));
   }
-  return { rule, members };
+  return { rule, matchesAction: matchesAction(actions), members };
 }
 
 function equality(values: string | readonly string[], read: (of: Parameters<Test>[0]) => string | undefined): Test {
@@ -135,18 +158,18 @@ function checkUrlMember(member: keyof typeof urlMembers | "port", value: string 
   if (!holds(value)) fail(at, `expected ${expected}, got ${quote(value)}`);
 }
 
-function compileParameter(pointer: string, match: ParameterMatch, at: Path): Test {
+function compileParameter(pointer: string, match: ParameterMatch, at: Path, pointers: PointerTable): Test {
   if (typeof match !== "object" || match === null) {
-    return testParameter(pointer, (value) => (value === match ? "yes" : "no"));
+    return testParameter(pointers, pointer, (value) => (value === match ? "yes" : "no"));
   }
   if ("in" in match) {
     const set = new Set<unknown>(match.in);
-    return testParameter(pointer, (value) => (set.has(value) ? "yes" : "no"));
+    return testParameter(pointers, pointer, (value) => (set.has(value) ? "yes" : "no"));
   }
   if ("matches" in match) {
     const pattern = compilePattern(match.matches);
     if (!pattern.ok) return fail([...at, "matches"], `expected an RE2 pattern: ${pattern.why}`);
-    return testParameter(pointer, (value) =>
+    return testParameter(pointers, pointer, (value) =>
       typeof value !== "string" ? "unclear" : pattern.test(value) ? "yes" : "no",
     );
   }
@@ -155,7 +178,7 @@ function compileParameter(pointer: string, match: ParameterMatch, at: Path): Tes
   const low = min ?? Number.NEGATIVE_INFINITY;
   const high = max ?? Number.POSITIVE_INFINITY;
   if (low > high) return fail(at, `expected min to be at most max, got ${low} and ${high}`);
-  return testParameter(pointer, (value) =>
+  return testParameter(pointers, pointer, (value) =>
     typeof value !== "number" ? "unclear" : value >= low && value <= high ? "yes" : "no",
   );
 }

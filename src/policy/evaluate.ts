@@ -25,8 +25,8 @@ export type PolicyOutcome = {
 export function evaluatePolicy(policy: CompiledPolicy, subject: PolicySubject): PolicyOutcome {
   let current = "default";
   try {
-    const evaluation = new Evaluation(subject);
-    for (const compiled of policy.rules) {
+    const evaluation = new Evaluation(subject, policy.pointers);
+    for (const compiled of policy.rulesFor(subject.intent.action)) {
       const { rule } = compiled;
       current = rule.id;
       const answer = askRule(compiled, evaluation);
@@ -47,13 +47,13 @@ export function evaluatePolicy(policy: CompiledPolicy, subject: PolicySubject): 
 }
 
 /**
- * Whether all members of a rule hold. Outside deny rules an unclear member is a no; in a deny rule it is `unclear`
- * unless another member says no.
+ * Whether all members of a rule hold, its action apart. Outside deny rules an unclear member is a no; in a deny rule it
+ * is `unclear` unless another member says no.
  */
 export function askRule({ rule, members }: CompiledRule, evaluation: Evaluation): Answer {
   let answer: Answer = "yes";
-  for (const { test } of members) {
-    const one = test(evaluation);
+  for (let i = 0; i < members.length; i++) {
+    const one = members[i]?.test(evaluation);
     if (one === "yes") continue;
     if (one === "no" || rule.verdict !== "deny") return "no";
     answer = "unclear";

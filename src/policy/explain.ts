@@ -14,10 +14,18 @@ export type RuleExplanation = {
  * not answer `no` is the one evaluatePolicy went by; `unclear` there is an evaluation error.
  */
 export function explainPolicy(policy: CompiledPolicy, subject: PolicySubject): RuleExplanation[] {
-  const evaluation = new Evaluation(subject);
-  return policy.rules.map((compiled) => ({
-    ruleId: compiled.rule.id,
-    answer: askRule(compiled, evaluation),
-    members: compiled.members.map(({ name, test }) => ({ name, answer: test(evaluation) })),
-  }));
+  const evaluation = new Evaluation(subject, policy.pointers);
+  return policy.rules.map((compiled) => {
+    const { rule, members } = compiled;
+    const possible = compiled.matchesAction(evaluation.intent.action);
+    const action = { name: "/action", answer: possible ? ("yes" as const) : ("no" as const) };
+    return {
+      ruleId: rule.id,
+      answer: possible ? askRule(compiled, evaluation) : "no",
+      members: [
+        ...(rule.match.action === undefined ? [] : [action]),
+        ...members.map(({ name, test }) => ({ name, answer: test(evaluation) })),
+      ],
+    };
+  });
 }

@@ -16,30 +16,44 @@ export type PolicySubject = {
  */
 export type Answer = "yes" | "no" | "unclear";
 
-/** One evaluation: the subject with its target parsed at most once. */
+/** One evaluation: the subject, with target and parameters looked at once however many rules ask. */
 export class Evaluation {
-  readonly subject: PolicySubject;
   readonly intent: ActionIntent;
-  #path: readonly string[] | null | undefined;
-  #url: NormalUrl | null | undefined;
+  private readonly parameters: (JsonValue | undefined | typeof unread)[];
+  private target: readonly string[] | null | typeof unread = unread;
+  private splitTarget: NormalUrl | null | typeof unread = unread;
 
-  constructor(subject: PolicySubject) {
-    this.subject = subject;
-    this.intent = subject.intent;
+  constructor({ intent }: PolicySubject, pointers: PointerTable) {
+    this.intent = intent;
+    this.parameters = new Array<typeof unread>(pointers.size).fill(unread);
   }
 
   /** Segments of the target, null when it is no root-alias path. */
   path(): readonly string[] | null {
-    if (this.#path === undefined) this.#path = parseAliasPath(this.intent.target ?? "");
-    return this.#path;
+    if (this.target === unread) this.target = parseAliasPath(this.intent.target ?? "");
+    return this.target;
   }
 
   /** The target split, null when it is no URL in normal form. */
   url(): NormalUrl | null {
-    if (this.#url === undefined) this.#url = splitUrl(this.intent.target ?? "");
-    return this.#url;
+    if (this.splitTarget === unread) this.splitTarget = splitUrl(this.intent.target ?? "");
+    return this.splitTarget;
+  }
+
+  /** The parameter at a pointer of the policy's table, undefined when there is none. */
+  parameter(slot: number, tokens: readonly string[]): JsonValue | undefined {
+    const known = this.parameters[slot];
+    if (known !== unread) return known;
+    const value = valueAt(this.intent.parameters, tokens);
+    this.parameters[slot] = value;
+    return value;
   }
 }
+
+const unread = Symbol("unread");
+
+/** Every pointer a policy uses, each with its place in an evaluation. */
+export type PointerTable = Map<string, number>;
 
 /** A compiled member of a rule's match. */
 export type Test = (evaluation: Evaluation) => Answer;
@@ -50,25 +64,16 @@ export function isOneOf<T>(values: readonly T[]): (value: T) => boolean {
     const only = values[0];
     return (value) => value === only;
   }
-  const set = new Set(values);
+  const set: ReadonlySet<T> = new Set(values);
   return (value) => set.has(value);
 }
 
 /** Exact actions, `fs.*` (whole segments) and `*`. */
-export function testAction(patterns: readonly string[]): Test {
-  if (patterns.includes("*")) return () => "yes";
+export function matchesAction(patterns: readonly string[]): (action: string) => boolean {
+  const exact = new Set(patterns);
   const prefixes = patterns.filter((pattern) => pattern.endsWith(".*")).map((pattern) => pattern.slice(0, -1));
-  const exact = patterns.filter((pattern) => !pattern.endsWith(".*"));
-  if (prefixes.length === 0) {
-    const equals = isOneOf(exact);
-    return ({ intent }) => (equals(intent.action) ? "yes" : "no");
-  }
-  const set = new Set(exact);
-  return ({ intent }) => {
-    if (set.has(intent.action)) return "yes";
-    for (const prefix of prefixes) if (intent.action.startsWith(prefix)) return "yes";
-    return "no";
-  };
+  if (exact.has("*")) return () => true;
+  return (action) => exact.has(action) || prefixes.some((prefix) => action.startsWith(prefix));
 }
 
 /** Any of several tests of one target: yes if one says yes, else unclear if one is. */
@@ -93,9 +98,11 @@ export function testTargetText(texts: readonly string[]): Test {
 
 /** Target that begins with one of the texts. */
 export function testTargetPrefix(prefixes: readonly string[]): Test {
+  const starts = prefixes.map((prefix) => ({ prefix, first: prefix.charCodeAt(0) }));
   return ({ intent: { target } }) => {
     if (target === undefined) return "unclear";
-    for (const prefix of prefixes) if (target.startsWith(prefix)) return "yes";
+    const first = target.charCodeAt(0);
+    for (const start of starts) if (start.first === first && target.startsWith(start.prefix)) return "yes";
     return "no";
   };
 }
@@ -124,12 +131,15 @@ export type UrlTest = {
 
 /** Target that is a URL in normal form with these members. */
 export function testTargetUrl(rule: UrlTest): Test {
+  const host = rule.host && isOneOf(rule.host);
+  const scheme = rule.scheme && isOneOf(rule.scheme);
+  const port = rule.port && isOneOf<number | null>(rule.port);
   return (evaluation) => {
     const url = evaluation.url();
     if (url === null) return "unclear";
-    if (rule.scheme !== null && !rule.scheme.includes(url.scheme)) return "no";
-    if (rule.host !== null && !rule.host.includes(url.host)) return "no";
-    if (rule.port !== null && (url.port === null || !rule.port.includes(url.port))) return "no";
+    if (host !== null && !host(url.host)) return "no";
+    if (scheme !== null && !scheme(url.scheme)) return "no";
+    if (port !== null && !port(url.port)) return "no";
     if (rule.path !== null && !rule.path.some((prefix) => isPathPrefix(url.path, prefix))) return "no";
     return "yes";
   };
@@ -160,11 +170,13 @@ export function valueAt(root: JsonValue, tokens: readonly string[]): JsonValue |
   return value;
 }
 
-/** A parameter at a pointer; `judge` answers for the value there. */
-export function testParameter(pointer: string, judge: (value: JsonValue) => Answer): Test {
+/** A parameter at a pointer, which is entered into the table; `judge` answers for the value there. */
+export function testParameter(pointers: PointerTable, pointer: string, judge: (value: JsonValue) => Answer): Test {
   const tokens = pointerTokens(pointer);
-  return ({ intent }) => {
-    const value = valueAt(intent.parameters, tokens);
+  const slot = pointers.get(pointer) ?? pointers.size;
+  pointers.set(pointer, slot);
+  return (evaluation) => {
+    const value = evaluation.parameter(slot, tokens);
     return value === undefined ? "unclear" : judge(value);
   };
 }

@@ -48,7 +48,9 @@ export function isWithin(
   const deployment: Record<string, Constraints> = {};
   for (const { name, constraints } of grants) deployment[name] = constraints ?? {};
   // Left to itself narrowing adds what every executor has; a run may have been granted less.
-  const again = narrowGrants({ manifest, deployment, narrow, target }).filter(({ name }) => Object.hasOwn(deployment, name));
+  const again = narrowGrants({ manifest, deployment, narrow, target }).filter(({ name }) =>
+    Object.hasOwn(deployment, name),
+  );
   return canonicalText(again) === canonicalText(grants);
 }
 

@@ -71,7 +71,11 @@ function meterBodies(shape: ModuleShape, findings: Findings, valid: boolean, met
       const words = frameWords(facts);
       if (words > structuralLimits.frameWords) {
         const most = structuralLimits.frameWords;
-        findings.note("EXO_WASM_LIMIT", `a function's frame takes ${words} words, at most ${most} are admitted`, body.start);
+        findings.note(
+          "EXO_WASM_LIMIT",
+          `a function's frame takes ${words} words, at most ${most} are admitted`,
+          body.start,
+        );
       }
       if (valid && findings.reasons.length === 0) {
         writeBody(meter.meter(type, list, facts), code, body.start, findings);
@@ -83,7 +87,11 @@ function meterBodies(shape: ModuleShape, findings: Findings, valid: boolean, met
 function writeBody(metered: ByteWriter, code: ByteWriter, offset: number, findings: Findings): void {
   if (metered.length > structuralLimits.bodyBytes) {
     const most = structuralLimits.bodyBytes;
-    findings.halt("EXO_WASM_LIMIT", `a function takes ${metered.length} bytes when metered, at most ${most} fit`, offset);
+    findings.halt(
+      "EXO_WASM_LIMIT",
+      `a function takes ${metered.length} bytes when metered, at most ${most} fit`,
+      offset,
+    );
   }
   if (code.length + metered.length + 65_536 > maxSealedBytes) {
     findings.halt("EXO_WASM_LIMIT", `the metered module would be larger than ${maxSealedBytes} bytes`);

@@ -62,7 +62,13 @@ type Caps = { readonly memoryPages: number; readonly tableElements: number };
  * and exports appended, maxima rewritten, imports replaced by their thunks, and neither start nor custom sections.
  * `code` holds the metered bodies, each with its size.
  */
-export function assemble(shape: ModuleShape, appendix: Appendix, types: TypeTable, code: ByteWriter, caps: Caps): Uint8Array {
+export function assemble(
+  shape: ModuleShape,
+  appendix: Appendix,
+  types: TypeTable,
+  code: ByteWriter,
+  caps: Caps,
+): Uint8Array {
   const out = new ByteWriter(code.length + 4096);
   out.raw(0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0);
   const sections = new SectionWriter(shape, out);
@@ -100,9 +106,15 @@ export function assemble(shape: ModuleShape, appendix: Appendix, types: TypeTabl
       writeLimits(writer, entry, caps.memoryPages);
     }
   });
-  sections.appended(6, shape.globals.length, 3, (writer) => {
-    writer.raw(i64, 1, 0x42, 0, 0x0b, i32, 1, 0x41, 0, 0x0b, i32, 1, 0x41, 0, 0x0b);
-  }, appendix);
+  sections.appended(
+    6,
+    shape.globals.length,
+    3,
+    (writer) => {
+      writer.raw(i64, 1, 0x42, 0, 0x0b, i32, 1, 0x41, 0, 0x0b, i32, 1, 0x41, 0, 0x0b);
+    },
+    appendix,
+  );
   writeExports(sections, shape, appendix);
   sections.original(9, appendix);
   sections.original(12);
@@ -112,22 +124,28 @@ export function assemble(shape: ModuleShape, appendix: Appendix, types: TypeTabl
 }
 
 function writeExports(sections: SectionWriter, shape: ModuleShape, appendix: Appendix): void {
-  sections.appended(7, shape.exports.length, shape.start === null ? 3 : 4, (writer) => {
-    writer.name(reservedExports.fuel);
-    writer.u8(3);
-    writer.u32(appendix.fuel);
-    writer.name(reservedExports.stack);
-    writer.u8(3);
-    writer.u32(appendix.stack);
-    writer.name(reservedExports.state);
-    writer.u8(3);
-    writer.u32(appendix.state);
-    if (shape.start !== null) {
-      writer.name(reservedExports.start);
-      writer.u8(0);
-      writer.u32(shape.start < shape.importedFunctions ? appendix.thunks + shape.start : shape.start);
-    }
-  }, appendix);
+  sections.appended(
+    7,
+    shape.exports.length,
+    shape.start === null ? 3 : 4,
+    (writer) => {
+      writer.name(reservedExports.fuel);
+      writer.u8(3);
+      writer.u32(appendix.fuel);
+      writer.name(reservedExports.stack);
+      writer.u8(3);
+      writer.u32(appendix.stack);
+      writer.name(reservedExports.state);
+      writer.u8(3);
+      writer.u32(appendix.state);
+      if (shape.start !== null) {
+        writer.name(reservedExports.start);
+        writer.u8(0);
+        writer.u32(shape.start < shape.importedFunctions ? appendix.thunks + shape.start : shape.start);
+      }
+    },
+    appendix,
+  );
 }
 
 function writeCode(

@@ -1,6 +1,6 @@
 import type { BodyFacts, InstructionList } from "./code.js";
 import { structuralLimits } from "./limits.js";
-import { op, type Opcode, opcodeByCode, opcodeSpace } from "./opcodes.js";
+import { type Opcode, op, opcodeByCode, opcodeSpace } from "./opcodes.js";
 import { ByteReader } from "./reader.js";
 import type { Findings } from "./reasons.js";
 import { refusedInstruction, refusedType } from "./refused.js";
@@ -71,7 +71,13 @@ export class BodyDecoder {
     if (reader.left > 0) {
       reader.fail("a body goes on after its end");
     }
-    return { params: type.params.length, ...declared, height: this.#greatest, calls: this.#calls };
+    return {
+      params: type.params.length,
+      results: type.results.length,
+      ...declared,
+      height: this.#greatest,
+      calls: this.#calls,
+    };
   }
 
   #readLocals(): { locals: number; groups: number; groupsStart: number; groupsEnd: number } {

@@ -1,6 +1,6 @@
 import type { BodyFacts, InstructionList } from "./code.js";
 import { type FuelTable, readFuelTable } from "./fuel.js";
-import { op, opcodes, opcodeSpace } from "./opcodes.js";
+import { op, opcodeSpace, opcodes } from "./opcodes.js";
 
 /** Static cost by opcode code. */
 function staticCosts(table: FuelTable): Int32Array {
@@ -43,6 +43,9 @@ export class ChargePlanner {
         first = index + 1;
         cost = code === op.loop ? this.#table.loopHeader : 0;
       }
+    }
+    if (first < list.count) {
+      plan[first] = cost;
     }
     return plan;
   }

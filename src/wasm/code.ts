@@ -42,8 +42,9 @@ export class InstructionList {
 
 /** What metering needs to know of a body beyond its instructions. */
 export type BodyFacts = {
-  /** Parameters, and declared locals. */
+  /** Parameters, results, and declared locals. */
   readonly params: number;
+  readonly results: number;
   readonly locals: number;
   /** Number of local groups, and the bytes that declare them. */
   readonly groups: number;

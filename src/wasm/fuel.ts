@@ -22,7 +22,12 @@ export type FuelTable = {
   /** Charged just before the instruction, from its last operand. */
   readonly dynamic: Readonly<Record<string, DynamicCost>>;
   /** Charged just before an import is called. `lengthShift` applies to the argument `lengthArg`. */
-  readonly imports: readonly { readonly module: string; readonly name: string; readonly cost: number; readonly lengthArg: number | null }[];
+  readonly imports: readonly {
+    readonly module: string;
+    readonly name: string;
+    readonly cost: number;
+    readonly lengthArg: number | null;
+  }[];
   readonly lengthShift: number;
 };
 
@@ -55,7 +60,12 @@ const table: FuelTable = {
     "table.copy": elements,
     "table.init": elements,
   },
-  imports: importTable.map(({ module, name, cost, lengthArg }) => ({ module, name, cost, lengthArg: lengthArg ?? null })),
+  imports: importTable.map(({ module, name, cost, lengthArg }) => ({
+    module,
+    name,
+    cost,
+    lengthArg: lengthArg ?? null,
+  })),
   lengthShift: 3,
 };
 

@@ -7,8 +7,8 @@ import { ByteWriter } from "./writer.js";
 
 const emptyBlock = 0x40;
 const typeByte = { i32: 0x7f, i64: 0x7e, f32: 0x7d, f64: 0x7c } as const;
-/** Words of a frame beyond parameters, locals and operands: the engine's own, and what metering adds. */
-export const frameBaseWords = 16;
+/** Words of a frame beyond parameters, locals and operands: the engine's own. */
+const frameBaseWords = 8;
 /** A function that calls nothing is the last frame of any stack; up to this size it goes uncounted. */
 const leafWords = 64;
 
@@ -26,9 +26,12 @@ export type Appendix = {
   readonly typeIndex: (params: Uint8Array, results: Uint8Array) => number;
 };
 
-/** Frame size of a function, in 8-byte words. */
+/**
+ * Frame size of a function, in 8-byte words. Parameters count twice, since the caller passes them on the stack
+ * and the function keeps its own copies, and results once, since the caller keeps room for them.
+ */
 export function frameWords(facts: BodyFacts): number {
-  return frameBaseWords + facts.params + facts.locals + facts.height;
+  return frameBaseWords + 2 * facts.params + facts.results + facts.locals + facts.height;
 }
 
 const dynamicCosts: readonly (DynamicCost | undefined)[] = Array.from({ length: opcodeSpace }, (_, code) => {
@@ -165,7 +168,11 @@ export class BodyMeter {
   }
 
   #writeInstructions(list: InstructionList, plan: Int32Array): void {
-    const { body, bytes, imported } = { body: this.#body, bytes: this.#shape.bytes, imported: this.#shape.importedFunctions };
+    const { body, bytes, imported } = {
+      body: this.#body,
+      bytes: this.#shape.bytes,
+      imported: this.#shape.importedFunctions,
+    };
     // Instructions that stay as they are wait here and are copied together.
     let from = 0;
     let to = 0;

@@ -3,7 +3,7 @@ import { ByteReader } from "./reader.js";
 import { type Findings, showName } from "./reasons.js";
 import { refusedType } from "./refused.js";
 import { readConstant, readElements, readReferenceType, skipData } from "./segments.js";
-import { emptyShape, type ExportEntry, type ImportEntry, type Limits, type ModuleShape, valueTypes } from "./shape.js";
+import { type ExportEntry, emptyShape, type ImportEntry, type Limits, type ModuleShape, valueTypes } from "./shape.js";
 
 /** Where each section id may stand; 12 (data count) stands before the code. */
 const sectionOrder: readonly number[] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 10, 11];

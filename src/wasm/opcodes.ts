@@ -50,7 +50,14 @@ export type Opcode = {
 type Extra = { readonly feature?: Feature; readonly nan?: "f32" | "f64" };
 
 /** Consecutive opcodes of one shape; names are separated by spaces. */
-function run(first: number, names: string, immediate: Immediate, pops: number, pushes: number, extra: Extra = {}): Opcode[] {
+function run(
+  first: number,
+  names: string,
+  immediate: Immediate,
+  pops: number,
+  pushes: number,
+  extra: Extra = {},
+): Opcode[] {
   return names.split(" ").map((name, index) => ({ code: first + index, name, immediate, pops, pushes, ...extra }));
 }
 
@@ -147,8 +154,22 @@ export const opcodes: readonly Opcode[] = [
   ...run(0xd1, "ref.is_null", "none", 1, 1, reference),
   ...run(0xd2, "ref.func", "function", 0, 1, reference),
   // prefix 0xFC
-  ...run(0x100, all("i32", "trunc_sat_f32_s trunc_sat_f32_u trunc_sat_f64_s trunc_sat_f64_u"), "none", 1, 1, saturating),
-  ...run(0x104, all("i64", "trunc_sat_f32_s trunc_sat_f32_u trunc_sat_f64_s trunc_sat_f64_u"), "none", 1, 1, saturating),
+  ...run(
+    0x100,
+    all("i32", "trunc_sat_f32_s trunc_sat_f32_u trunc_sat_f64_s trunc_sat_f64_u"),
+    "none",
+    1,
+    1,
+    saturating,
+  ),
+  ...run(
+    0x104,
+    all("i64", "trunc_sat_f32_s trunc_sat_f32_u trunc_sat_f64_s trunc_sat_f64_u"),
+    "none",
+    1,
+    1,
+    saturating,
+  ),
   ...run(0x108, "memory.init", "data-memory", 3, 0, bulk),
   ...run(0x109, "data.drop", "data", 0, 0, bulk),
   ...run(0x10a, "memory.copy", "memory-memory", 3, 0, bulk),

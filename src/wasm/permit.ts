@@ -6,7 +6,12 @@ import { type ImportEntry, type ModuleShape, nameTypes, showSignature } from "./
 export const reservedPrefix = "exo:";
 
 /** Names of what a sealed module exports beside the original's exports. */
-export const reservedExports = { fuel: "exo:fuel", stack: "exo:stack", state: "exo:state", start: "exo:start" } as const;
+export const reservedExports = {
+  fuel: "exo:fuel",
+  stack: "exo:stack",
+  state: "exo:state",
+  start: "exo:start",
+} as const;
 
 /** Notes every import the grants do not cover (EXO_WASM_IMPORT). */
 export function checkImports(shape: ModuleShape, capabilities: readonly string[], findings: Findings): void {
@@ -64,7 +69,11 @@ export function checkSizes(shape: ModuleShape, memoryPages: number, tableElement
   for (const table of shape.tables) {
     elements += table.initial;
     if (elements > tableElements) {
-      findings.note("EXO_WASM_LIMIT", `the tables start with ${elements} elements, the cap is ${tableElements}`, table.offset);
+      findings.note(
+        "EXO_WASM_LIMIT",
+        `the tables start with ${elements} elements, the cap is ${tableElements}`,
+        table.offset,
+      );
       return;
     }
   }

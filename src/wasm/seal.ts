@@ -1,6 +1,6 @@
-import { findImport } from "../contracts/imports.js";
 import { type Digest, digestOf } from "../canonical/digest.js";
-import { ExoArmurError, ok, refuse, type Refusal, type Result } from "../errors.js";
+import { findImport } from "../contracts/imports.js";
+import { ExoArmurError, ok, type Refusal, type Result, refuse } from "../errors.js";
 import { admit } from "./admit.js";
 import { isValidModule } from "./engine.js";
 import { meterRevision } from "./fuel.js";

@@ -9,7 +9,11 @@ export function readReferenceType(reader: ByteReader, findings: Findings): numbe
   const at = reader.at;
   const type = reader.u8();
   if (type !== 0x70 && type !== 0x6f) {
-    findings.halt("EXO_WASM_FEATURE", `${refusedType(type)} is not admitted: reference type 0x${type.toString(16)}`, at);
+    findings.halt(
+      "EXO_WASM_FEATURE",
+      `${refusedType(type)} is not admitted: reference type 0x${type.toString(16)}`,
+      at,
+    );
   }
   if (type === 0x6f) {
     findings.use("reference-types", at);
@@ -64,7 +68,11 @@ export function readElements(reader: ByteReader, shape: ModuleShape, findings: F
   const at = reader.at;
   const count = reader.count("element segment");
   if (count > structuralLimits.elementSegments) {
-    findings.halt("EXO_WASM_LIMIT", `${count} element segments, at most ${structuralLimits.elementSegments} are admitted`, at);
+    findings.halt(
+      "EXO_WASM_LIMIT",
+      `${count} element segments, at most ${structuralLimits.elementSegments} are admitted`,
+      at,
+    );
   }
   for (let index = 0; index < count; index += 1) {
     readElement(reader, shape, findings);
@@ -116,7 +124,11 @@ export function skipData(reader: ByteReader, shape: ModuleShape, findings: Findi
   const at = reader.at;
   const count = reader.count("data segment");
   if (count > structuralLimits.dataSegments) {
-    findings.halt("EXO_WASM_LIMIT", `${count} data segments, at most ${structuralLimits.dataSegments} are admitted`, at);
+    findings.halt(
+      "EXO_WASM_LIMIT",
+      `${count} data segments, at most ${structuralLimits.dataSegments} are admitted`,
+      at,
+    );
   }
   for (let index = 0; index < count; index += 1) {
     const kindAt = reader.at;

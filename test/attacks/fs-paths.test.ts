@@ -1,4 +1,4 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import {
   appendFileSync,
   linkSync,
@@ -168,6 +168,17 @@ describe.each(strategies)("a path of a hostile guest (%s)", (strategy) => {
       );
     },
   );
+
+  it("does not open a pipe: who waits at its other end goes on waiting", async () => {
+    const writer = spawn("sh", ["-c", 'echo x > "$1"', "sh", join(data, "pipe")]);
+    const ended = new Promise((resolve) => writer.once("exit", resolve));
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    await attack(strategy, "data/pipe");
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect([writer.exitCode, writer.signalCode]).toEqual([null, null]);
+    writer.kill("SIGKILL");
+    await ended;
+  });
 
   it("reads through a root that is itself a link", async () => {
     const broker = brokerFor(strategy);

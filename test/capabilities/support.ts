@@ -1,6 +1,7 @@
-import { mkdirSync, mkdtempSync, realpathSync } from "node:fs";
+import { mkdirSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { afterAll } from "vitest";
 import { decodeAbi, encodeAbi } from "../../src/canonical/msgpack.js";
 import type { CapabilityName } from "../../src/contracts/imports.js";
 import { type CapabilityGrant, type Constraints, defaultLimits, type Grants } from "../../src/contracts/manifest.js";
@@ -39,9 +40,17 @@ export function recorded(response: string): unknown {
 /** A signal that never aborts. */
 export const calm = new AbortController().signal;
 
+const made: string[] = [];
+
+// Roots are made inside and outside of tests alike, so they go when the file is done.
+afterAll(() => {
+  for (const base of made.splice(0)) rmSync(base, { recursive: true, force: true });
+});
+
 /** A fresh folder with an empty root `data` and, beside it, `outside`. */
 export function makeRoots(): { readonly base: string; readonly data: string; readonly outside: string } {
   const base = realpathSync(mkdtempSync(join(tmpdir(), "exo-fs-")));
+  made.push(base);
   const data = join(base, "data");
   const outside = join(base, "outside");
   mkdirSync(data);

@@ -122,6 +122,15 @@ describe("cosignatures", () => {
     expect(names(formatNote(text, [beyond]), [witness])).toBe("EXO_SIGNATURE");
   });
 
+  test("of two by one witness the first stands", async () => {
+    const lines = [
+      await cosignature(text, witness.name, signerB, 20),
+      await cosignature(text, witness.name, signerB, 10),
+    ];
+    const result = verifyNote(parseNote(formatNote(text, lines)), [witness]);
+    expect(result.ok && result.value.map(({ time }) => time)).toEqual([20]);
+  });
+
   test("one key under both types has two hashes, and the types do not mix", async () => {
     const plain = noteKey(witness.name, signerB.publicKey);
     expect(plain.keyHash).not.toBe(witness.keyHash);

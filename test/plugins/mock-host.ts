@@ -1,5 +1,9 @@
 import { readFileSync } from "node:fs";
-import { pack, unpack } from "msgpackr";
+import { Packr } from "msgpackr";
+import { engine, type WasmModule } from "./engine.js";
+
+/** Encodes as the runtime's host does: plain maps with headers of the least size. */
+const packr = new Packr({ useRecords: false, variableMapSize: true, int64AsType: "number" });
 
 /** What a guest's function came to: its return code, the output bytes and the error text it set. */
 export type Outcome = { code: number; output: Uint8Array; text: string; error: string | null; pages: number };
@@ -18,13 +22,15 @@ export class Refusal extends Error {
 }
 
 /** The module of `plugins/NAME.wasm` or of another path under the repository. */
-export function loadModule(path: string): WebAssembly.Module {
-  return new WebAssembly.Module(readFileSync(new URL(`../../${path}`, import.meta.url)));
+export function loadModule(path: string): WasmModule {
+  return new engine.Module(readFileSync(new URL(`../../${path}`, import.meta.url)));
 }
 
 /** `module/name` of every import, sorted. */
-export function importNames(module: WebAssembly.Module): string[] {
-  return WebAssembly.Module.imports(module).map((row) => `${row.module}/${row.name}`).sort();
+export function importNames(module: WasmModule): string[] {
+  return engine.Module.imports(module)
+    .map((row) => `${row.module}/${row.name}`)
+    .sort();
 }
 
 /** The text of an output; an output that is not UTF-8 is bytes and has none. */
@@ -58,32 +64,45 @@ export class MockHost {
     return this.#blocks.size;
   }
 
-  run(module: WebAssembly.Module, name: string, input: Uint8Array | string): Outcome {
+  run(module: WasmModule, name: string, input: Uint8Array | string): Outcome {
     const bytes = typeof input === "string" ? new TextEncoder().encode(input) : input;
     this.#blocks = new Map();
     const state = { output: new Uint8Array(), error: null as string | null };
-    const instance = new WebAssembly.Instance(module, {
+    const instance = new engine.Instance(module, {
       "extism:host/env": this.#kernel(bytes, state),
       "extism:host/user": Object.fromEntries(
-        Object.keys(this.capabilities).map((capability) => [capability, (handle: bigint) => this.#call(capability, handle)]),
+        Object.keys(this.capabilities).map((capability) => [
+          capability,
+          (handle: bigint) => this.#call(capability, handle),
+        ]),
       ),
     });
-    const exports = instance.exports as { memory: WebAssembly.Memory } & Record<string, () => number>;
+    const exports = instance.exports as { memory: { buffer: ArrayBuffer } } & Record<string, () => number>;
     let code: number;
     try {
       code = (exports[name] as () => number)();
     } catch (error) {
-      if (!(error instanceof WebAssembly.RuntimeError)) throw error;
+      if (!(error instanceof engine.RuntimeError)) throw error;
       code = -1;
     }
-    return { code, output: state.output, text: decode(state.output), error: state.error, pages: exports.memory.buffer.byteLength / 65536 };
+    return {
+      code,
+      output: state.output,
+      text: decode(state.output),
+      error: state.error,
+      pages: exports.memory.buffer.byteLength / 65536,
+    };
   }
 
-  #kernel(input: Uint8Array, state: { output: Uint8Array<ArrayBuffer>; error: string | null }): Record<string, unknown> {
+  #kernel(
+    input: Uint8Array,
+    state: { output: Uint8Array<ArrayBuffer>; error: string | null },
+  ): Record<string, unknown> {
     const at = (address: bigint, width: number): DataView => {
       const block = this.#blocks.get(address >> 32n);
       const offset = Number(address & 0xffffffffn);
-      if (block === undefined || offset + width > block.length) throw new RangeError(`kernel access out of bounds: ${address}`);
+      if (block === undefined || offset + width > block.length)
+        throw new RangeError(`kernel access out of bounds: ${address}`);
       return new DataView(block.buffer, block.byteOffset + offset, width);
     };
     const inInput = (offset: bigint, width: number): DataView => {
@@ -122,14 +141,14 @@ export class MockHost {
   }
 
   #call(name: string, handle: bigint): bigint {
-    const request = unpack(this.#blocks.get(handle >> 32n) as Uint8Array) as Record<string, unknown>;
+    const request = packr.unpack(this.#blocks.get(handle >> 32n) as Uint8Array) as Record<string, unknown>;
     this.calls.push({ name, request });
     if (this.rawAnswer !== null) return this.#put(this.rawAnswer);
     try {
-      return this.#put(Uint8Array.from(pack({ ok: (this.capabilities[name] as Capability)(request) })));
+      return this.#put(Uint8Array.from(packr.pack({ ok: (this.capabilities[name] as Capability)(request) })));
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
-      return this.#put(Uint8Array.from(pack({ error: { code: error.code, message: error.message } })));
+      return this.#put(Uint8Array.from(packr.pack({ error: { code: error.code, message: error.message } })));
     }
   }
 
@@ -154,7 +173,11 @@ export class MockHost {
       },
       fs_list: ({ path }) => {
         const under = [...this.files].filter(([name]) => name.startsWith(`${path as string}/`));
-        const entries = under.map(([name, bytes]) => ({ name: name.slice((path as string).length + 1), type: "file", size: bytes.length }));
+        const entries = under.map(([name, bytes]) => ({
+          name: name.slice((path as string).length + 1),
+          type: "file",
+          size: bytes.length,
+        }));
         return { entries: entries.sort((a, b) => (a.name < b.name ? -1 : 1)) };
       },
       fs_stat: ({ path }) => ({ type: "file", size: find(path).length }),

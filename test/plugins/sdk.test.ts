@@ -10,7 +10,7 @@ const hex = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text, "hex
 describe("JSON", () => {
   test("documents come back in their compact form", () => {
     for (const [input, output] of [
-      [" { \"b\" : [ 1 , -2.50 , 1e3 ] , \"a\" : { } , \"\" : [ ] }\n", '{"b":[1,-2.5,1000],"a":{},"":[]}'],
+      [' { "b" : [ 1 , -2.50 , 1e3 ] , "a" : { } , "" : [ ] }\n', '{"b":[1,-2.5,1000],"a":{},"":[]}'],
       ["[true,false,null]", "[true,false,null]"],
       ['"\\u0041\\u00e9\\u20ac\\ud83d\\ude00\\/\\"\\\\"', '"Aé€😀/\\"\\\\"'],
       ['"\\b\\f\\n\\r\\t\\u0000\\u001f\\u007f"', '"\\b\\f\\n\\r\\t\\u0000\\u001f\u007f"'],
@@ -61,7 +61,7 @@ describe("JSON", () => {
       ['{"a":', "expected a value at byte 5"],
       [`${"[".repeat(130)}`, "nested too deep at byte 129"],
     ] as const) {
-      expect(probe("json", input), input).toMatchObject({ code: 1, error: problem });
+      expect({ input, ...probe("json", input) }).toMatchObject({ input, code: 1, error: problem });
     }
     expect(probe("json", bytes(0x22, 0xff, 0x22))).toMatchObject({ code: 1, error: "not UTF-8 at byte 0" });
   });
@@ -70,16 +70,52 @@ describe("JSON", () => {
 describe("msgpack", () => {
   const long = "ü".repeat(40_000);
   const documents: unknown[] = [
-    null, true, false, 0, 1, 127, 128, 255, 256, 65_535, 65_536, 4_294_967_295, 4_294_967_296, Number.MAX_SAFE_INTEGER, -1, -32, -33,
-    -128, -129, -32_768, -32_769, -2_147_483_648, -2_147_483_649, Number.MIN_SAFE_INTEGER, 1.5, -0.1, 1e300, "", "a", "é€😀",
-    "x".repeat(31), "x".repeat(32), "x".repeat(256), long, [], [1, [2, [3]]], new Array(16).fill(0), new Array(70_000).fill(1),
-    { a: 1, b: { c: null } }, Object.fromEntries(Array.from({ length: 20 }, (_, i) => [`k${i}`, i])),
+    null,
+    true,
+    false,
+    0,
+    1,
+    127,
+    128,
+    255,
+    256,
+    65_535,
+    65_536,
+    4_294_967_295,
+    4_294_967_296,
+    Number.MAX_SAFE_INTEGER,
+    -1,
+    -32,
+    -33,
+    -128,
+    -129,
+    -32_768,
+    -32_769,
+    -2_147_483_648,
+    -2_147_483_649,
+    Number.MIN_SAFE_INTEGER,
+    1.5,
+    -0.1,
+    1e300,
+    "",
+    "a",
+    "é€😀",
+    "x".repeat(31),
+    "x".repeat(32),
+    "x".repeat(256),
+    long,
+    [],
+    [1, [2, [3]]],
+    new Array(16).fill(0),
+    new Array(70_000).fill(1),
+    { a: 1, b: { c: null } },
+    Object.fromEntries(Array.from({ length: 20 }, (_, i) => [`k${i}`, i])),
   ];
 
   test("documents survive reading and writing", () => {
     for (const document of documents) {
       const { output } = probe("msgpack", Uint8Array.from(pack(document)));
-      expect(unpackr.unpack(output), JSON.stringify(document).slice(0, 80)).toEqual(document);
+      expect(unpackr.unpack(output)).toEqual(document);
     }
   });
 
@@ -100,10 +136,28 @@ describe("msgpack", () => {
 
   test("malformed documents are refused", () => {
     for (const input of [
-      "", "a2ff", "c1", "d40101", "c70101ff", "a1ff", "a2c080", "92 01", "8101 02", "82a16101a16102", "0101", "cb3ff0", "cd01", "dd7fffffff", "c6ffffffff00",
+      "",
+      "a2ff",
+      "c1",
+      "d40101",
+      "c70101ff",
+      "a1ff",
+      "a2c080",
+      "92 01",
+      "8101 02",
+      "82a16101a16102",
+      "0101",
+      "cb3ff0",
+      "cd01",
+      "dd7fffffff",
+      "c6ffffffff00",
       "91".repeat(34) + "01",
     ]) {
-      expect(probe("msgpack", hex(input.replaceAll(" ", ""))), input).toMatchObject({ code: 1, error: "malformed" });
+      expect({ input, ...probe("msgpack", hex(input.replaceAll(" ", ""))) }).toMatchObject({
+        input,
+        code: 1,
+        error: "malformed",
+      });
     }
   });
 });
@@ -119,16 +173,55 @@ describe("bytes and text", () => {
   });
 
   test("base64 that is not canonical", () => {
-    for (const text of ["A", "AA", "AAA", "A===", "====", "AB==", "AAB=", "AA=A", "AAAA=AAA", "AA==AAAA", "AA-_", "AAA\n", "AAAÄ"]) {
-      expect(probe("fromBase64", text), text).toMatchObject({ code: 1, error: "malformed" });
+    for (const text of [
+      "A",
+      "AA",
+      "AAA",
+      "A===",
+      "====",
+      "AB==",
+      "AAB=",
+      "AA=A",
+      "AAAA=AAA",
+      "AA==AAAA",
+      "AA-_",
+      "AAA\n",
+      "AAAÄ",
+    ]) {
+      expect({ input: text, ...probe("fromBase64", text) }).toMatchObject({ input: text, code: 1, error: "malformed" });
     }
   });
 
   test("UTF-8 is judged as TextDecoder judges it", () => {
     const decoder = new TextDecoder("utf-8", { fatal: true });
     const cases = [
-      "", "c3a9", "e282ac", "f09f9880", "61626364656667c3a9", "80", "c080", "c1bf", "e08080", "e09fbf", "e0a080", "ed9fbf", "eda080", "edbfbf",
-      "f0808080", "f08fbfbf", "f0908080", "f48fbfbf", "f4908080", "f5808080", "ff", "c3", "e282", "f09f98", "c328", "e28228", "6162636465666780",
+      "",
+      "c3a9",
+      "e282ac",
+      "f09f9880",
+      "61626364656667c3a9",
+      "80",
+      "c080",
+      "c1bf",
+      "e08080",
+      "e09fbf",
+      "e0a080",
+      "ed9fbf",
+      "eda080",
+      "edbfbf",
+      "f0808080",
+      "f08fbfbf",
+      "f0908080",
+      "f48fbfbf",
+      "f4908080",
+      "f5808080",
+      "ff",
+      "c3",
+      "e282",
+      "f09f98",
+      "c328",
+      "e28228",
+      "6162636465666780",
     ];
     for (const text of cases) {
       let expected = "yes";
@@ -137,7 +230,7 @@ describe("bytes and text", () => {
       } catch {
         expected = "no";
       }
-      expect(probe("utf8", hex(text)).text, text).toBe(expected);
+      expect([text, probe("utf8", hex(text)).text]).toEqual([text, expected]);
     }
   });
 
@@ -176,14 +269,29 @@ describe("capabilities", () => {
         throw new Refusal("EXO_CAPABILITY_DENIED", "clock_now is not granted.");
       },
     });
-    expect(probe("capabilities", '{"path":"x"}', refused)).toMatchObject({ code: 1, error: "EXO_CAPABILITY_DENIED: clock_now is not granted." });
+    expect(probe("capabilities", '{"path":"x"}', refused)).toMatchObject({
+      code: 1,
+      error: "EXO_CAPABILITY_DENIED: clock_now is not granted.",
+    });
   });
 
   test("an answer of another form is an error, never a value", () => {
     const malformed = "EXO_MSGPACK: the host's answer does not have the form of its capability";
     const answers = [
-      {}, { ok: null }, { ok: 1 }, { ok: {} }, { ok: { ms: "1" } }, { ok: { ms: 1.5 } }, { ok: { ms: -1 } }, { ok: { ms: 2 ** 60 } }, { error: null },
-      { error: { code: "X" } }, { error: { code: 1, message: "x" } }, { error: { code: "", message: "x" } }, [], "ok",
+      {},
+      { ok: null },
+      { ok: 1 },
+      { ok: {} },
+      { ok: { ms: "1" } },
+      { ok: { ms: 1.5 } },
+      { ok: { ms: -1 } },
+      { ok: { ms: 2 ** 60 } },
+      { error: null },
+      { error: { code: "X" } },
+      { error: { code: 1, message: "x" } },
+      { error: { code: "", message: "x" } },
+      [],
+      "ok",
     ].map((answer) => Uint8Array.from(pack(answer)));
     for (const answer of [...answers, bytes(), bytes(0xc1), bytes(0x81, 0xa2, 0x6f)]) {
       const broken = host();
@@ -193,6 +301,9 @@ describe("capabilities", () => {
   });
 
   test("a broken invariant sets a short text and traps", () => {
-    expect(probe("outOfRange", "abc")).toMatchObject({ code: -1, error: "Index out of range (~lib/typedarray.ts:167)" });
+    expect(probe("outOfRange", "abc")).toMatchObject({
+      code: -1,
+      error: "Index out of range (~lib/typedarray.ts:167)",
+    });
   });
 });

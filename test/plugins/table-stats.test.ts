@@ -9,7 +9,8 @@ function stats(content: string | Uint8Array, parameters: Record<string, unknown>
   const host = new MockHost();
   host.files.set("data/t.csv", typeof content === "string" ? new TextEncoder().encode(content) : content);
   const outcome = host.run(module, "stats", JSON.stringify({ path: "data/t.csv", ...parameters }));
-  if (outcome.code === 0) expect(outcome.text).toBe(canonicalize(JSON.parse(outcome.text)));
+  const canonical = outcome.code === 0 ? canonicalize(JSON.parse(outcome.text)) : outcome.text;
+  expect(outcome.text).toBe(canonical);
   return { ...outcome, host };
 }
 
@@ -51,28 +52,56 @@ describe("figures", () => {
   });
 
   test("large sums travel as canonical JSON wants them", () => {
-    expect(columns("x\n9007199254740991\n9007199254740991\n")).toMatchObject([{ sum: "18014398509481982", max: 9007199254740991 }]);
+    expect(columns("x\n9007199254740991\n9007199254740991\n")).toMatchObject([
+      { sum: "18014398509481982", max: 9007199254740991 },
+    ]);
     expect(columns("x\n1e20\n-1e20\n1e22\n")).toMatchObject([{ min: "-100000000000000000000", max: 1e22, sum: 1e22 }]);
     expect(columns("x\n1.7e308\n1.7e308\n")).toMatchObject([{ sum: null, mean: null, max: 1.7e308 }]);
     expect(columns("x\n-0\n")).toMatchObject([{ sum: 0, min: 0, max: 0 }]);
   });
 
   test("what makes a column a number", () => {
-    for (const cell of ["1", "-1.5", "+2", ".5", "5.", "1E-3", "007", "1e308"]) expect(columns(`x,y\n${cell},\n`), cell).toMatchObject([{ kind: "number" }, { kind: "empty" }]);
-    for (const cell of ["a", " 1", "1 ", "0x1", "1_0", "NaN", "Infinity", "1e999", "-", "1.2.3", '"1,5"']) expect(columns(`x,y\n${cell},\n`), cell).toMatchObject([{ kind: "text" }, { kind: "empty" }]);
+    for (const cell of ["1", "-1.5", "+2", ".5", "5.", "1E-3", "007", "1e308"])
+      expect(columns(`x,y\n${cell},\n`)).toMatchObject([{ kind: "number" }, { kind: "empty" }]);
+    for (const cell of ["a", " 1", "1 ", "0x1", "1_0", "NaN", "Infinity", "1e999", "-", "1.2.3", '"1,5"'])
+      expect(columns(`x,y\n${cell},\n`)).toMatchObject([{ kind: "text" }, { kind: "empty" }]);
     expect(columns('x\n"1"\n1\n')).toMatchObject([{ kind: "number", distinct: 1, sum: 2 }]);
-    expect(columns("x,y\n1,\n,\ntext,\n")).toMatchObject([{ kind: "text", count: 2, empty: 1 }, { count: 0, empty: 3 }]);
+    expect(columns("x,y\n1,\n,\ntext,\n")).toMatchObject([
+      { kind: "text", count: 2, empty: 1 },
+      { count: 0, empty: 3 },
+    ]);
   });
 
   test("distinct compares texts, byte for byte", () => {
-    const names = ["a", "A", "a\u0301", "á", "1", "1.0", "12345678", "123456789", "1234567", "12345678\u0000", "a\u0000", '""""', "€".repeat(50), `${"€".repeat(49)}$`];
-    expect(columns(`x,y\n${[...names, ...names].map((name) => `${name},`).join("\n")}`)).toMatchObject([{ distinct: names.length }, {}]);
+    const names = [
+      "a",
+      "A",
+      "a\u0301",
+      "á",
+      "1",
+      "1.0",
+      "12345678",
+      "123456789",
+      "1234567",
+      "12345678\u0000",
+      "a\u0000",
+      '""""',
+      "€".repeat(50),
+      `${"€".repeat(49)}$`,
+    ];
+    expect(columns(`x,y\n${[...names, ...names].map((name) => `${name},`).join("\n")}`)).toMatchObject([
+      { distinct: names.length },
+      {},
+    ]);
   });
 });
 
 describe("RFC 4180", () => {
   test("quoting, line ends, byte order mark", () => {
-    const expected = [{ name: 'a "quoted", name', count: 2, distinct: 2 }, { name: "b", kind: "number", sum: 3 }];
+    const expected = [
+      { name: 'a "quoted", name', count: 2, distinct: 2 },
+      { name: "b", kind: "number", sum: 3 },
+    ];
     expect(columns('\ufeff"a ""quoted"", name",b\r\n"x\r\ny",1\r\n"x\ny",2')).toMatchObject(expected);
     expect(columns('"a ""quoted"", name",b\n"""",1\n" ",2\n')).toMatchObject(expected);
   });
@@ -113,9 +142,12 @@ describe("RFC 4180", () => {
       ["a\rb\n", "line 1: a carriage return without a line feed"],
       ["a\n1\r", "line 2: a carriage return without a line feed"],
     ] as const) {
-      expect(stats(content), JSON.stringify(content)).toMatchObject({ code: 1, error: `data/t.csv: ${problem}` });
+      expect({ content, ...stats(content) }).toMatchObject({ content, code: 1, error: `data/t.csv: ${problem}` });
     }
-    expect(stats(Uint8Array.of(0x61, 0x2c, 0xff, 0x0a))).toMatchObject({ code: 1, error: "data/t.csv: the name of column 2 is not UTF-8" });
+    expect(stats(Uint8Array.of(0x61, 0x2c, 0xff, 0x0a))).toMatchObject({
+      code: 1,
+      error: "data/t.csv: the name of column 2 is not UTF-8",
+    });
   });
 });
 
@@ -135,19 +167,41 @@ describe("reading", () => {
   test("a file that changes on the way, and one that is missing", () => {
     const part = (sizes: number[], lengths: number[]): MockHost => {
       let call = 0;
-      return new MockHost({ fs_read: () => ({ size: sizes[call], bytes: new Uint8Array(lengths[call++] as number).fill(97) }) });
+      return new MockHost({
+        fs_read: () => ({ size: sizes[call], bytes: new Uint8Array(lengths[call++] as number).fill(97) }),
+      });
     };
-    for (const host of [part([300_000, 300_001], [262_144, 37_856]), part([300_000, 300_000], [262_144, 0]), part([300_000, 300_000], [262_144, 40_000]), part([0], [5])]) {
-      expect(host.run(module, "stats", '{"path":"data/t.csv"}')).toMatchObject({ code: 1, error: "data/t.csv: the file changed while it was read" });
+    for (const host of [
+      part([300_000, 300_001], [262_144, 37_856]),
+      part([300_000, 300_000], [262_144, 0]),
+      part([300_000, 300_000], [262_144, 40_000]),
+      part([0], [5]),
+    ]) {
+      expect(host.run(module, "stats", '{"path":"data/t.csv"}')).toMatchObject({
+        code: 1,
+        error: "data/t.csv: the file changed while it was read",
+      });
     }
-    expect(part([2 ** 31], [10]).run(module, "stats", '{"path":"data/t.csv"}')).toMatchObject({ code: 1, error: "data/t.csv: the file is larger than 1 GiB" });
+    expect(part([2 ** 31], [10]).run(module, "stats", '{"path":"data/t.csv"}')).toMatchObject({
+      code: 1,
+      error: "data/t.csv: the file is larger than 1 GiB",
+    });
     expect(part([5, 5], [3, 2]).run(module, "stats", '{"path":"data/t.csv"}')).toMatchObject({ code: 0 });
-    expect(new MockHost().run(module, "stats", '{"path":"data/ä"}')).toMatchObject({ code: 1, error: "data/ä: EXO_FS_NOT_FOUND: There is no such file." });
+    expect(new MockHost().run(module, "stats", '{"path":"data/ä"}')).toMatchObject({
+      code: 1,
+      error: "data/ä: EXO_FS_NOT_FOUND: There is no such file.",
+    });
   });
 
   test("parameters", () => {
     expect(stats("a\n", { extra: 1 })).toMatchObject({ code: 1, error: 'parameter "extra" is not known' });
-    expect(stats("a\n", { path: 1 })).toMatchObject({ code: 1, error: 'parameter "path" must be a string, not a number' });
-    expect(stats("a\n", { delimiter: 1 })).toMatchObject({ code: 1, error: 'parameter "delimiter" must be a string, not a number' });
+    expect(stats("a\n", { path: 1 })).toMatchObject({
+      code: 1,
+      error: 'parameter "path" must be a string, not a number',
+    });
+    expect(stats("a\n", { delimiter: 1 })).toMatchObject({
+      code: 1,
+      error: 'parameter "delimiter" must be a string, not a number',
+    });
   });
 });

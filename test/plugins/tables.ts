@@ -36,7 +36,8 @@ export function figures({ header, rows }: Table): Record<string, unknown>[] {
     const filled = cells.filter((cell) => cell !== "");
     const base = { name, count: filled.length, empty: cells.length - filled.length, distinct: new Set(filled).size };
     if (filled.length === 0) return { ...base, kind: "empty" };
-    if (!filled.every((cell) => /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(cell) && Number.isFinite(Number(cell)))) return { ...base, kind: "text" };
+    if (!filled.every((cell) => /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(cell) && Number.isFinite(Number(cell))))
+      return { ...base, kind: "text" };
     const numbers = filled.map(Number);
     const sum = compensatedSum(numbers);
     const ordered = Float64Array.from(numbers).sort();
@@ -55,7 +56,8 @@ function compensatedSum(numbers: readonly number[]): number {
   }
   const result = sum + correction;
   const exact = exactSum(numbers);
-  if (Math.abs(result - exact) > Math.abs(exact) * 1e-15) throw new Error(`the compensated sum ${result} is off from ${exact}`);
+  if (Math.abs(result - exact) > Math.abs(exact) * 1e-15)
+    throw new Error(`the compensated sum ${result} is off from ${exact}`);
   return result;
 }
 

@@ -12,12 +12,18 @@ import { policyOf, subjectOf } from "./helpers.js";
  */
 type Three = boolean | undefined;
 const list = <T>(value: T | T[]): T[] => (Array.isArray(value) ? value : [value]);
-const any = (answers: Three[]): Three => (answers.includes(true) ? true : answers.includes(undefined) ? undefined : false);
-const all = (answers: Three[]): Three => (answers.includes(false) ? false : answers.includes(undefined) ? undefined : true);
+const any = (answers: Three[]): Three =>
+  answers.includes(true) ? true : answers.includes(undefined) ? undefined : false;
+const all = (answers: Three[]): Three =>
+  answers.includes(false) ? false : answers.includes(undefined) ? undefined : true;
 const isPath = (text: string) => /^(?!\/)(?!.*(?:^|\/)\.{0,2}(?:\/|$))[^\\]+$/.test(text);
-const isUrl = (text: string) => /^https:\/\/[a-z.]+(?::8443)?(?:\/(?!\.\.?(?:\/|$))[a-z.0-9]+)*\/?$/.test(text) && /\/\/.*\//.test(text);
+const isUrl = (text: string) =>
+  /^https:\/\/[a-z.]+(?::8443)?(?:\/(?!\.\.?(?:\/|$))[a-z.0-9]+)*\/?$/.test(text) && /\/\/.*\//.test(text);
 
-function targetHolds(rule: Exclude<NonNullable<PolicyRule["match"]["target"]>, unknown[]>, target: string | undefined): Three {
+function targetHolds(
+  rule: Exclude<NonNullable<PolicyRule["match"]["target"]>, unknown[]>,
+  target: string | undefined,
+): Three {
   if (target === undefined) return undefined;
   if (typeof rule === "string") return rule === target;
   if ("prefix" in rule) return list(rule.prefix).some((prefix) => target.indexOf(prefix) === 0);
@@ -33,11 +39,15 @@ function targetHolds(rule: Exclude<NonNullable<PolicyRule["match"]["target"]>, u
     (scheme === undefined || list(scheme).includes(url.protocol.slice(0, -1))) &&
     (host === undefined || list(host).includes(url.hostname)) &&
     (rule.url.port === undefined || list(rule.url.port).includes(port)) &&
-    (path === undefined || list(path).some((p) => url.pathname === p || url.pathname.startsWith(p.replace(/\/?$/, "/"))))
+    (path === undefined ||
+      list(path).some((p) => url.pathname === p || url.pathname.startsWith(p.replace(/\/?$/, "/"))))
   );
 }
 
-function parameterHolds(rule: NonNullable<PolicyRule["match"]["parameters"]>[string], value: JsonValue | undefined): Three {
+function parameterHolds(
+  rule: NonNullable<PolicyRule["match"]["parameters"]>[string],
+  value: JsonValue | undefined,
+): Three {
   if (value === undefined) return undefined;
   if (typeof rule !== "object" || rule === null) return Object.is(rule, value);
   if ("in" in rule) return rule.in.some((one) => Object.is(one, value));
@@ -73,8 +83,20 @@ function interpret(rules: PolicyRule[], subject: PolicySubject): [string, string
 
 const oneOrMany = <T>(item: fc.Arbitrary<T>) => fc.oneof(item, fc.array(item, { minLength: 1, maxLength: 3 }));
 const target = fc.constantFrom(
-  "data/a", "data/a/b", "data/ab", "data", "/data/a", "data/../x", "data//a", "x\\y",
-  "https://a.b/", "https://a.b/v/w", "https://a.b:8443/v", "https://a.b/../v", "https://a.b", "https://A.b/v",
+  "data/a",
+  "data/a/b",
+  "data/ab",
+  "data",
+  "/data/a",
+  "data/../x",
+  "data//a",
+  "x\\y",
+  "https://a.b/",
+  "https://a.b/v/w",
+  "https://a.b:8443/v",
+  "https://a.b/../v",
+  "https://a.b",
+  "https://A.b/v",
 );
 const url = fc.record(
   {

@@ -36,13 +36,22 @@ describe("what is granted", () => {
   });
 
   test("a capability the manifest does not ask for is not", () => {
-    expect(narrowGrants({ manifest: manifestOf(), deployment: { fs_read: { roots: ["data"] } }, narrow: undefined, target: null })).toEqual([]);
+    expect(
+      narrowGrants({
+        manifest: manifestOf(),
+        deployment: { fs_read: { roots: ["data"] } },
+        narrow: undefined,
+        target: null,
+      }),
+    ).toEqual([]);
   });
 
   test("log is, when it is asked for", () => {
     const manifest = manifestOf({ name: "log" });
     expect(narrowGrants({ manifest, deployment: {}, narrow: undefined, target: null })).toEqual([{ name: "log" }]);
-    expect(narrowGrants({ manifest: manifestOf(), deployment: { log: {} }, narrow: undefined, target: null })).toEqual([]);
+    expect(narrowGrants({ manifest: manifestOf(), deployment: { log: {} }, narrow: undefined, target: null })).toEqual(
+      [],
+    );
   });
 
   test("members of Object.prototype grant nothing", () => {
@@ -89,7 +98,11 @@ describe("constraints", () => {
     [["data/x"], ["data"], ["data/x"]],
     [["data/x"], ["data/y"], []],
     [["data/x"], ["data/xy"], []],
-    [["data/x", "out"], ["data", "out/a", "out/b"], ["data/x", "out/a", "out/b"]],
+    [
+      ["data/x", "out"],
+      ["data", "out/a", "out/b"],
+      ["data/x", "out/a", "out/b"],
+    ],
     [["data", "data/x"], ["data"], ["data"]],
     [["data", "data/x"], undefined, ["data"]],
     [["/data"], ["data"], []],
@@ -167,7 +180,9 @@ describe("properties", () => {
         for (const capability of ["fs_read", "fs_write"] as const) {
           const asks = given.manifest.capabilities.filter((one) => one.name === capability);
           const deployed = given.deployment[capability];
-          const obligation = given.narrow?.[capability]?.paths?.flatMap((p) => (p === "{target}" ? (given.target ?? []) : p));
+          const obligation = given.narrow?.[capability]?.paths?.flatMap((p) =>
+            p === "{target}" ? (given.target ?? []) : p,
+          );
           const allowed =
             asks.length > 0 &&
             deployed !== undefined &&

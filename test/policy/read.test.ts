@@ -57,8 +57,18 @@ describe("messages name file, line, pointer, what was expected and what came", (
       "/rules/0/verdict",
       'expected one of "allow", "deny", "require_approval", "defer", got "permit"',
     ],
-    ['{"id": "a", "match": {}}', 3, "/rules/0/verdict", 'expected one of "allow", "deny", "require_approval", "defer", got nothing'],
-    ['{"id": "a", "match": {}, "verdict": "deny",\n\n"extra": 1}', 5, "/rules/0/extra", "expected no such member, got 1"],
+    [
+      '{"id": "a", "match": {}}',
+      3,
+      "/rules/0/verdict",
+      'expected one of "allow", "deny", "require_approval", "defer", got nothing',
+    ],
+    [
+      '{"id": "a", "match": {}, "verdict": "deny",\n\n"extra": 1}',
+      5,
+      "/rules/0/extra",
+      "expected no such member, got 1",
+    ],
     [
       '{"id": "a", "verdict": "deny", "match": {\n"target": {"prefx": "x"}}}',
       4,
@@ -135,7 +145,8 @@ test("bytes that are not UTF-8, and too many of them", () => {
 
 describe("YAML with more than one reading is refused with its line", () => {
   const withRule = (lines: string) => `schema: exoarmur.policy/v1\npolicyId: p\nversion: 1\nrules:\n${lines}`;
-  const withValue = (value: string) => withRule(`- id: a\n  verdict: deny\n  match: { parameters: { /x: ${value} } }\n`);
+  const withValue = (value: string) =>
+    withRule(`- id: a\n  verdict: deny\n  match: { parameters: { /x: ${value} } }\n`);
 
   test.each([
     "yes",
@@ -219,6 +230,8 @@ describe("YAML with more than one reading is refused with its line", () => {
   });
 
   test("a __proto__ key is refused as in JSON", () => {
-    expect(errorOf(() => yaml(withRule("- id: a\n  __proto__: { verdict: allow }\n"))).code).toBe("EXO_JSON_FORBIDDEN_KEY");
+    expect(errorOf(() => yaml(withRule("- id: a\n  __proto__: { verdict: allow }\n"))).code).toBe(
+      "EXO_JSON_FORBIDDEN_KEY",
+    );
   });
 });

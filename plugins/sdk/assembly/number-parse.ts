@@ -50,10 +50,12 @@ export function parseNumber(start: usize, length: usize): f64 {
     if (written == i32.MIN_VALUE) return NaN;
     exponent += written;
   }
-  const magnitude =
-    !truncated && significand <= 9007199254740992 && exponent >= -22 && exponent <= 22
-      ? shortCut(<f64>significand, exponent)
-      : roundExactly(significand, exponent, truncated, digitsStart, digitsEnd);
+  let magnitude: f64 = 0;
+  if (!truncated && significand <= 9007199254740992 && exponent >= -22 && exponent <= 22) {
+    magnitude = shortCut(<f64>significand, exponent);
+  } else if (!truncated && exponent >= 0 && exponent <= 27) magnitude = multiplyWide(significand, exponent);
+  else if (!truncated && exponent < 0 && exponent >= -27) magnitude = divideWide(significand, -exponent);
+  else magnitude = roundExactly(significand, exponent, truncated, digitsStart, digitsEnd);
   return negative ? -magnitude : magnitude;
 }
 
@@ -76,6 +78,57 @@ function parseExponent(from: usize, end: usize): i32 {
 function shortCut(significand: f64, exponent: i32): f64 {
   if (exponent == 0) return significand;
   return exponent > 0 ? significand * unchecked(POWERS[exponent]) : significand / unchecked(POWERS[-exponent]);
+}
+
+/** significand * 10^exponent, by an exact 128-bit product: 5^27 fits 64 bits. */
+function multiplyWide(significand: u64, exponent: i32): f64 {
+  const five = powerOfFive(exponent);
+  const low = (significand & 0xffffffff) * (five & 0xffffffff);
+  const cross = (significand >> 32) * (five & 0xffffffff) + (low >> 32);
+  const middle = (significand & 0xffffffff) * (five >> 32) + (cross & 0xffffffff);
+  const top = (significand >> 32) * (five >> 32) + (cross >> 32) + (middle >> 32);
+  const bottom = (middle << 32) | (low & 0xffffffff);
+  if (top == 0) return roundWide(bottom, false, exponent);
+  const shift = clz(top);
+  const wide = shift == 0 ? top : (top << shift) | (bottom >> (64 - shift));
+  return roundWide(wide, bottom << shift != 0, exponent + 64 - <i32>shift);
+}
+
+/** significand / 10^exponent, by long division to 64 bits; the remainder decides what lies on a midpoint. */
+function divideWide(significand: u64, exponent: i32): f64 {
+  if (significand == 0) return 0;
+  const five = powerOfFive(exponent);
+  const divisor = five << clz(five);
+  let rest = significand << clz(significand);
+  let quotient: u64 = 0;
+  let carry = false;
+  for (let i = 0; i < 64; i++) {
+    quotient <<= 1;
+    if (carry || rest >= divisor) {
+      rest -= divisor;
+      quotient |= 1;
+    }
+    carry = rest >> 63 != 0;
+    rest <<= 1;
+  }
+  return roundWide(quotient, carry || rest != 0, <i32>clz(five) - <i32>clz(significand) - 63 - exponent);
+}
+
+function powerOfFive(exponent: i32): u64 {
+  let power: u64 = 1;
+  for (let i = 0; i < exponent; i++) power *= 5;
+  return power;
+}
+
+/** (value and, when `more`, a little) * 2^power, to the nearest f64, ties to even; far from both ends of the range. */
+function roundWide(value: u64, more: bool, power: i32): f64 {
+  if (value == 0) return 0;
+  const shift = clz(value);
+  const wide = value << shift;
+  const rest = wide & 0x7ff;
+  let whole = wide >> 11;
+  if (rest > 0x400 || (rest == 0x400 && (more || (whole & 1) == 1))) whole++;
+  return <f64>whole * reinterpret<f64>(<u64>(1023 + power + 11 - <i32>shift) << 52);
 }
 
 /** A guess that is a few units off at most, moved until the exact decimal lies between its two midpoints; ties go to even. */

@@ -1,22 +1,22 @@
 // Lets the tests reach into the SDK: every function takes its input raw and shows what one part of the SDK makes of it.
-import { decodeBase64, encodeBase64 } from "../../../plugins/sdk/assembly/base64";
-import { ByteWriter } from "../../../plugins/sdk/assembly/byte-writer";
-import { clockNow } from "../../../plugins/sdk/assembly/clock";
-import { fsReadPart, fsStat } from "../../../plugins/sdk/assembly/files";
-import { fail, inputText, readInput, writeOutput, writeOutputFrom, writeOutputText } from "../../../plugins/sdk/assembly/io";
-import { JsonReader } from "../../../plugins/sdk/assembly/json-reader";
-import { JsonWriter } from "../../../plugins/sdk/assembly/json-writer";
-import { logLine } from "../../../plugins/sdk/assembly/log";
-import { MsgpackReader } from "../../../plugins/sdk/assembly/msgpack-reader";
-import { MsgpackWriter } from "../../../plugins/sdk/assembly/msgpack-writer";
-import { formatNumber } from "../../../plugins/sdk/assembly/number-format";
-import { parseNumber } from "../../../plugins/sdk/assembly/number-parse";
-import { Parameters } from "../../../plugins/sdk/assembly/parameters";
-import { randomBytes } from "../../../plugins/sdk/assembly/random";
-import { isUtf8 } from "../../../plugins/sdk/assembly/utf8";
+import { decodeBase64, encodeBase64 } from "../../sdk/assembly/base64";
+import { ByteWriter } from "../../sdk/assembly/byte-writer";
+import { clockNow } from "../../sdk/assembly/clock";
+import { fsReadPart, fsStat } from "../../sdk/assembly/files";
+import { fail, inputText, readInput, writeOutput, writeOutputFrom, writeOutputText } from "../../sdk/assembly/io";
+import { JsonReader } from "../../sdk/assembly/json-reader";
+import { JsonWriter } from "../../sdk/assembly/json-writer";
+import { logLine } from "../../sdk/assembly/log";
+import { MsgpackReader } from "../../sdk/assembly/msgpack-reader";
+import { MsgpackWriter } from "../../sdk/assembly/msgpack-writer";
+import { formatNumber } from "../../sdk/assembly/number-format";
+import { parseNumber } from "../../sdk/assembly/number-parse";
+import { Parameters } from "../../sdk/assembly/parameters";
+import { randomBytes } from "../../sdk/assembly/random";
+import { isUtf8 } from "../../sdk/assembly/utf8";
 import {
   KIND_ARRAY, KIND_BOOLEAN, KIND_BYTES, KIND_NULL, KIND_NUMBER, KIND_TEXT, Value,
-} from "../../../plugins/sdk/assembly/value";
+} from "../../sdk/assembly/value";
 
 /** f64 values, little-endian -> one line each */
 export function formatNumbers(): i32 {

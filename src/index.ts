@@ -1,0 +1,18 @@
+export { ExoArmurError, errorKind, errorTable, isExoArmurError } from "./errors.js";
+export type { ErrorCode, ErrorKind, ErrorPlace, Refusal, Result } from "./errors.js";
+export type { Clock, Entropy, IdSource, Logger, SandboxHost, Signer, Store } from "./ports.js";
+export type { CanonicalEvent, Reason } from "./contracts/event.js";
+export type { ActionIntent, IntentDraft, Requester } from "./contracts/intent.js";
+export type { ExecutorManifest, ManifestDraft } from "./contracts/manifest.js";
+export type { PolicyDecision, PolicyDocument } from "./contracts/policy.js";
+export type { Trust } from "./contracts/trust.js";
+export { ProxyPipeline } from "./pipeline/proxy-pipeline.js";
+export type { ExecuteOptions } from "./pipeline/proxy-pipeline.js";
+export type { ExecutionResult, PipelinePorts } from "./pipeline/types.js";
+export type { BundleHandle } from "./proof/bundle.js";
+export { eventAuditSource } from "./replay/audit-source.js";
+export type { AuditStore } from "./replay/audit-source.js";
+export { ReplayEngine } from "./replay/replay-engine.js";
+export type { ReplayReport } from "./replay/replay-engine.js";
+export { createRuntime } from "./runtime.js";
+export type { BoundActor, CallOptions, Runtime, RuntimeOptions } from "./runtime.js";

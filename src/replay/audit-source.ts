@@ -1,0 +1,44 @@
+import type { CanonicalEvent } from "../contracts/event.js";
+import type { ProxyPipeline } from "../pipeline/proxy-pipeline.js";
+import { chainHeads, chainLength, readEvent, storedEvents } from "../pipeline/recorder.js";
+import type { StoreReader } from "../ports.js";
+
+/** Events of one chain, in any order. `next`: how many the chain is known to have. */
+export type AuditChain = { readonly tenantId: string; readonly events: readonly unknown[]; readonly next: number | null };
+
+/** Where a replay finds recorded events and, where they are kept, bundles. */
+export type AuditStore = {
+  /** The chains of a correlation: one per tenant that used the id. Empty when nothing is recorded. */
+  chains(correlationId: string): readonly AuditChain[];
+  /** The bundle of an ended intent, as a file's bytes; undefined when there is none. */
+  bundle?(intentId: string): Uint8Array | undefined;
+};
+
+/** An audit store over plain events, such as a recorded stream. */
+export function eventAuditSource(events: readonly CanonicalEvent[]): AuditStore {
+  return {
+    chains: (correlationId) => {
+      const tenants = new Map<string, CanonicalEvent[]>();
+      for (const event of events) {
+        if (event.correlationId !== correlationId) continue;
+        tenants.set(event.tenantId, [...(tenants.get(event.tenantId) ?? []), event]);
+      }
+      return [...tenants].map(([tenantId, found]) => ({ tenantId, events: found, next: null }));
+    },
+  };
+}
+
+/** An audit store over a runtime's own store. */
+export function storeAuditSource(store: StoreReader, pipeline: Pick<ProxyPipeline, "bundle">): AuditStore {
+  return {
+    chains: (correlationId) =>
+      chainHeads(store)
+        .filter((head) => head.correlationId === correlationId)
+        .map(({ tenantId }) => ({
+          tenantId,
+          events: storedEvents(store, tenantId, correlationId).map(readEvent),
+          next: chainLength(store, tenantId, correlationId),
+        })),
+    bundle: (intentId) => pipeline.bundle(intentId)?.bytes(),
+  };
+}

@@ -1,0 +1,129 @@
+import { digestOf } from "../canonical/digest.js";
+import { type TranscriptPlayer, createPlayer, describeDivergence } from "../capabilities/transcript-player.js";
+import { type ExecutionRecord, type HostCall, hostCallSchema, irreproducibleStatuses } from "../contracts/execution.js";
+import { grantsSchema } from "../contracts/manifest.js";
+import { type RunEnd, endOf } from "../pipeline/outcome.js";
+import type { SandboxHost, SandboxOutcome } from "../ports.js";
+import { executionOf, resealPlugin } from "../verify/check-execution.js";
+import type { Evidence } from "../verify/evidence.js";
+import { unable } from "../verify/report.js";
+import type { Divergence, ExecutionComparison, ExecutionFigures } from "./report.js";
+
+/** Least wall-clock guard of a replay: a slower machine than the recording one must not look like a divergence. */
+const guardMs = 120_000;
+
+/** Figures of a re-execution beside the recorded ones, and the first difference. */
+export type ReExecution = { readonly comparison: ExecutionComparison; readonly divergence: Divergence | null };
+
+type Rerun = {
+  readonly calls: readonly HostCall[];
+  readonly player: TranscriptPlayer;
+  readonly outcome: SandboxOutcome;
+  readonly end: RunEnd;
+};
+
+/**
+ * Runs a bundle's plugin again on the recorded input, with every host call answered from the transcript; no capability
+ * is constructed. Ends the running check as not_applicable when nothing was executed, as unable (EXO_REPLAY_UNABLE)
+ * when the recorded end was the infrastructure's or this machine could not carry the run.
+ */
+export async function reExecute(evidence: Evidence, sandbox: SandboxHost): Promise<ReExecution> {
+  const execution = executionOf(evidence);
+  const { intentId } = evidence.predicate;
+  if (irreproducibleStatuses.has(execution.status)) {
+    return unable("EXO_REPLAY_UNABLE", `the run ended ${execution.status}, which is not claimed to be reproducible`);
+  }
+  const rerun = await runAgain(evidence, execution, sandbox);
+  const { end, outcome, player } = rerun;
+  if (player.divergence() === null && irreproducibleStatuses.has(end.status)) {
+    return unable("EXO_REPLAY_UNABLE", `this machine ended the replay ${end.status}: ${end.error?.code ?? ""}`);
+  }
+  const recordedOutput = execution.outputDigest === undefined ? null : evidence.content(execution.outputDigest, "output");
+  const recorded: ExecutionFigures = {
+    status: execution.status,
+    errorCode: execution.error?.code ?? null,
+    output: recordedOutput === null ? null : digestOf(recordedOutput),
+    fuel: execution.fuel.used,
+    memoryPeakPages: execution.memoryPeakPages,
+    hostCalls: execution.transcript.size,
+  };
+  const replayed: ExecutionFigures = {
+    status: end.status,
+    errorCode: end.error?.code ?? null,
+    output: end.output === undefined ? null : digestOf(end.output),
+    fuel: outcome.fuelUsed,
+    memoryPeakPages: outcome.memoryPeakPages,
+    hostCalls: player.position(),
+  };
+  const base = { level: "execution", intentId, fuelDelta: replayed.fuel - recorded.fuel } as const;
+  const divergence =
+    callDivergence(rerun, base) ?? figureDivergence(recorded, replayed, recordedOutput, end.output ?? null, base);
+  return { comparison: { intentId, recorded, replayed }, divergence };
+}
+
+async function runAgain(evidence: Evidence, execution: ExecutionRecord, sandbox: SandboxHost): Promise<Rerun> {
+  const { fn } = evidence.invocation();
+  const sealed = resealPlugin(evidence);
+  const { limits } = evidence.document(evidence.started().payload.grantsDigest, "grants", grantsSchema);
+  const calls = evidence.digestsOf("host_call").map((digest) => evidence.document(digest, "host_call", hostCallSchema));
+  const player = createPlayer(calls);
+  const outcome = await sandbox.run({
+    module: { digest: sealed.digest, bytes: sealed.bytes },
+    function: fn.name,
+    input: evidence.content(execution.inputDigest, "input"),
+    limits: { ...limits, timeoutMs: Math.max(limits.timeoutMs, guardMs) },
+    call: (call) => player.call(call),
+  });
+  return { calls, player, outcome, end: endOf(outcome, fn.output, calls.slice(0, player.position())) };
+}
+
+type Base = Pick<Divergence, "level" | "intentId"> & { readonly fuelDelta: number };
+
+function callDivergence({ calls, player }: Rerun, base: Base): Divergence | null {
+  const found = player.divergence();
+  if (found !== null) {
+    const { seq, expected, actual, offset } = found;
+    const place = offset === undefined ? {} : { offset };
+    return { ...base, step: `host call ${seq}: ${describeDivergence(found)}`, kind: "host_call_mismatch", expected, actual, ...place };
+  }
+  if (player.position() === calls.length) return null;
+  const missing = calls[player.position()];
+  return {
+    ...base,
+    step: `host call ${player.position()}`,
+    kind: "host_call_mismatch",
+    expected: missing?.capability ?? "",
+    actual: "no further call",
+  };
+}
+
+function figureDivergence(
+  recorded: ExecutionFigures,
+  replayed: ExecutionFigures,
+  recordedOutput: Uint8Array | null,
+  output: Uint8Array | null,
+  base: Base,
+): Divergence | null {
+  const compared = [
+    ["status", "execution_status_mismatch"],
+    ["errorCode", "execution_status_mismatch"],
+    ["output", "executor_output_mismatch"],
+    ["fuel", "fuel_mismatch"],
+    ["memoryPeakPages", "memory_mismatch"],
+  ] as const;
+  for (const [name, kind] of compared) {
+    if (recorded[name] === replayed[name]) continue;
+    const place = name === "output" ? { offset: firstDifference(recordedOutput, output) } : {};
+    return { ...base, step: name, kind, expected: String(recorded[name]), actual: String(replayed[name]), ...place };
+  }
+  return null;
+}
+
+/** Offset of the first byte in which two outputs differ; absent is empty. */
+function firstDifference(a: Uint8Array | null, b: Uint8Array | null): number {
+  const left = a ?? new Uint8Array(0);
+  const right = b ?? new Uint8Array(0);
+  const end = Math.min(left.length, right.length);
+  for (let offset = 0; offset < end; offset++) if (left[offset] !== right[offset]) return offset;
+  return end;
+}

@@ -1,0 +1,87 @@
+import type { Trust } from "../contracts/trust.js";
+import type { SandboxHost } from "../ports.js";
+import type { AuditStore } from "./audit-source.js";
+import { type ReplayContext, replayBundleInto } from "./replay-bundle.js";
+import { replayChain } from "./replay-events.js";
+import { Findings, type ReplayReport } from "./report.js";
+
+export type { ReplayReport } from "./report.js";
+
+/** What an engine replays from and with. Without a sandbox nothing is re-executed, and the report says so. */
+export type ReplayEngineOptions = {
+  readonly auditStore?: AuditStore;
+  readonly sandbox?: SandboxHost;
+  readonly trust?: Trust;
+};
+
+/**
+ * Replays records on three levels (spec/replay.md): structure, governance, execution. It uses the pipeline's own parts
+ * with recorded answers and has no executor of its own; no side effect is ever performed.
+ */
+export class ReplayEngine {
+  readonly #auditStore: AuditStore | null;
+  readonly #context: ReplayContext;
+
+  constructor(options: ReplayEngineOptions = {}) {
+    this.#auditStore = options.auditStore ?? null;
+    this.#context = { sandbox: options.sandbox ?? null, trust: options.trust ?? null };
+  }
+
+  /** Replays one bundle file. Never throws for anything the bytes can hold. */
+  async replayBundle(bytes: Uint8Array): Promise<ReplayReport> {
+    const findings = new Findings();
+    const { id, events, executions } = await replayBundleInto(findings, bytes, this.#context);
+    return findings.report({
+      target: { kind: "bundle", id },
+      ...this.#facts(),
+      counts: { events, intents: id === "" ? 0 : 1, executions },
+    });
+  }
+
+  /**
+   * Replays everything recorded under a correlation id: the event chain of every tenant that used it, then each ended
+   * intent's bundle. EXO_SCHEMA for an input that is no CanonicalEvent.
+   */
+  async replayCorrelation(correlationId: string): Promise<ReplayReport> {
+    const findings = new Findings();
+    const chains = this.#auditStore?.chains(correlationId) ?? [];
+    const target = { kind: "correlation", id: correlationId } as const;
+    let events = 0;
+    let intents = 0;
+    for (const { events: inputs, next } of chains) {
+      const chain = replayChain(findings, inputs, next);
+      events += chain.events.length;
+      intents += chain.intentIds.length;
+      for (const intentId of chain.ended) await this.#replayIntent(findings, intentId);
+    }
+    if (events === 0) {
+      const message = `No audit records found for correlation_id: ${correlationId}`;
+      findings.diverge(
+        { level: "structure", intentId: null, id: "records", title: "audit records", code: "EXO_NO_RECORDS", message },
+        { level: "structure", step: "records", kind: "missing_events", intentId: null, expected: "events", actual: "none" },
+      );
+    }
+    const counts = { events, intents, executions: findings.executions.length };
+    return findings.report({ target, ...this.#facts(), counts }, events === 0);
+  }
+
+  async #replayIntent(findings: Findings, intentId: string): Promise<void> {
+    const bundleOf = this.#auditStore?.bundle;
+    if (bundleOf === undefined) return;
+    const bytes = bundleOf(intentId);
+    if (bytes !== undefined) {
+      await replayBundleInto(findings, bytes, this.#context);
+      return;
+    }
+    const message = `intent ${intentId} has ended and has no bundle`;
+    findings.diverge(
+      { level: "structure", intentId, id: "bundle", title: "bundle", code: "EXO_MATERIAL_MISSING", message },
+      { level: "structure", step: "bundle", kind: "missing_events", intentId, expected: "a bundle", actual: "none" },
+    );
+  }
+
+  #facts(): Pick<ReplayReport, "trustMode" | "engine"> {
+    const { sandbox, trust } = this.#context;
+    return { trustMode: trust === null ? "self_check_only" : "pinned", engine: sandbox?.engine ?? null };
+  }
+}

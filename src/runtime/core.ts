@@ -1,0 +1,113 @@
+import { createFsPerformers } from "../capabilities/performers-fs.js";
+import { createClockPerformer, createLogPerformer, createRandomPerformer } from "../capabilities/performers.js";
+import { type Envelope, payloadTypes, signEnvelope } from "../contracts/dsse.js";
+import { canonicalize } from "../canonical/jcs.js";
+import type { ManifestDraft } from "../contracts/manifest.js";
+import { resolveManifest } from "../contracts/manifest-draft.js";
+import type { PolicyDocument } from "../contracts/policy.js";
+import type { Refusal } from "../errors.js";
+import type { Ledger } from "../log/ledger-types.js";
+import { openLedger } from "../log/ledger.js";
+import { ProxyPipeline } from "../pipeline/proxy-pipeline.js";
+import type { Deployment, Governor } from "../pipeline/types.js";
+import type { SandboxHost, Signer, Store } from "../ports.js";
+import { createSandboxPool } from "../sandbox/pool.js";
+import type { World } from "./system.js";
+
+/** A plugin as it was found: module and manifest draft, or why it cannot be used. */
+export type PluginSource =
+  | { readonly name: string; readonly wasm: Uint8Array; readonly manifest: ManifestDraft }
+  | { readonly name: string; readonly problem: Refusal };
+
+/** What a runtime is put together from, however it was configured. */
+export type CoreParts = {
+  readonly world: World;
+  readonly store: Store;
+  readonly origin: string;
+  readonly signers: { readonly runtime: Signer; readonly log: Signer };
+  readonly saltKey: Uint8Array;
+  readonly deployment: Deployment;
+  readonly roots: Readonly<Record<string, { readonly path: string; readonly access: "read" | "write" }>>;
+  readonly governor: Governor;
+  readonly sandbox: { readonly workers?: number; readonly queueBound?: number };
+  /** Checks the store against what was published before, then is told of every checkpoint. */
+  readonly onLedger?: (ledger: Ledger) => Ledger;
+};
+
+/** The parts that are open while a runtime runs. */
+export type Core = {
+  readonly pipeline: ProxyPipeline;
+  readonly ledger: Ledger;
+  readonly sandbox: SandboxHost;
+  close(): Promise<void>;
+};
+
+/** The built worker entry, beside this module. */
+export const workerUrl: URL = new URL("../sandbox/worker.js", import.meta.url);
+
+/** Opens ledger, sandbox and pipeline over a store, as its only writer. */
+export async function openCore(parts: CoreParts): Promise<Core> {
+  const { world, store, signers, deployment } = parts;
+  const epoch = await store.acquire();
+  const opened = await openLedger({ store, epoch, origin: parts.origin, signer: signers.log });
+  const ledger = parts.onLedger?.(opened) ?? opened;
+  const { workers, queueBound } = parts.sandbox;
+  const sandbox = createSandboxPool({
+    workerUrl,
+    logger: world.logger,
+    ...(workers === undefined ? {} : { size: workers }),
+    ...(queueBound === undefined ? {} : { queueBound }),
+  });
+  const performers = {
+    ...createClockPerformer(world.clock),
+    ...createRandomPerformer(world.entropy),
+    ...createLogPerformer(world.logger),
+    ...createFsPerformers(parts.roots),
+  };
+  const pipeline = new ProxyPipeline({
+    ...world,
+    store,
+    ledger,
+    sandbox,
+    performers,
+    signer: signers.runtime,
+    logPublicKey: signers.log.publicKey,
+    saltKey: parts.saltKey,
+    deployment,
+    governor: parts.governor,
+  });
+  const close = async (): Promise<void> => {
+    await pipeline.idle();
+    await sandbox.close();
+    await ledger.close();
+    await store.close();
+  };
+  return { pipeline, ledger, sandbox, close };
+}
+
+/** Admits plugins one by one; a bad one is registered as refused and stops no other. */
+export async function addPlugins(pipeline: ProxyPipeline, plugins: readonly PluginSource[], world: World): Promise<void> {
+  for (const plugin of plugins) {
+    const refused = await addPlugin(pipeline, plugin);
+    if (refused !== null) world.logger.log("warn", `plugin ${plugin.name} was refused: ${refused.code}: ${refused.message}`);
+  }
+}
+
+async function addPlugin(pipeline: ProxyPipeline, plugin: PluginSource): Promise<Refusal | null> {
+  if ("problem" in plugin) {
+    pipeline.refuseExecutor(plugin.name, plugin.problem);
+    return plugin.problem;
+  }
+  const manifest = resolveManifest(plugin.manifest, plugin.wasm);
+  if (!manifest.ok) {
+    pipeline.refuseExecutor(plugin.name, manifest.error);
+    return manifest.error;
+  }
+  const added = await pipeline.addExecutor(manifest.value, plugin.wasm);
+  return added.ok ? null : added.error;
+}
+
+/** Signs a resolved policy as its author. */
+export async function signPolicy(policy: PolicyDocument, author: Signer): Promise<Envelope> {
+  return await signEnvelope(payloadTypes.policy, canonicalize(policy), author);
+}

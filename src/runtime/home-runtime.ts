@@ -1,0 +1,161 @@
+import { parseCanonical } from "../canonical/read.js";
+import { parseContract } from "../contracts/common.js";
+import { type Envelope, envelopeSchema } from "../contracts/dsse.js";
+import { ExoArmurError } from "../errors.js";
+import { createAnchorWriter, readAnchor } from "../home/anchor.js";
+import { readBounded } from "../home/atomic.js";
+import { sweepInbox } from "../home/inbox.js";
+import { watchInbox } from "../home/inbox-watch.js";
+import { killFileExists } from "../home/kill-file.js";
+import { type Home, openHome, readPolicyFile } from "../home/open.js";
+import { acquireOwner } from "../home/owner-lock.js";
+import type { HomePaths } from "../home/paths.js";
+import { readPlugins } from "../home/plugins.js";
+import { join } from "node:path";
+import { compareCheckpoint } from "../log/audit.js";
+import type { Ledger } from "../log/ledger-types.js";
+import { readPolicy } from "../policy/read.js";
+import type { Store } from "../ports.js";
+import { openLmdbStore } from "../stores/lmdb.js";
+import { canonicalize } from "../canonical/jcs.js";
+import { digestOf } from "../canonical/digest.js";
+import type { ActivePolicy } from "../pipeline/documents.js";
+import { readState } from "../pipeline/documents.js";
+import { blobKey, stateKeys } from "../pipeline/store-keys.js";
+import { type Core, addPlugins, openCore, signPolicy } from "./core.js";
+import { OrderDesk } from "./order-desk.js";
+import type { World } from "./system.js";
+
+/** A runtime's parts over a home, and what the home adds to them. */
+export type HomeCore = Core & { readonly home: Home; readonly store: Store; readonly inDoubt: readonly string[] };
+
+const expirySweepMs = 1000;
+
+/**
+ * Opens a home as its owner: lock, store, anchor, pipeline, policy, plugins, inbox. Whatever fails on the way gives
+ * back what was taken. EXO_HOME_*, EXO_STORE*, EXO_POLICY_*, and the errors of the files people write.
+ */
+export async function openHomeCore(dir: string, world: World): Promise<HomeCore> {
+  const home = await openHome(dir, { write: true });
+  const closers: (() => Promise<void> | void)[] = [];
+  const unwind = async (): Promise<void> => {
+    for (const close of closers.reverse()) await close();
+  };
+  try {
+    const lock = await acquireOwner(home.paths, { pid: process.pid, clock: world.clock, entropy: world.entropy });
+    closers.push(() => lock.release());
+    const store = await openLmdbStore(home.paths.data);
+    closers.push(() => store.close());
+    const anchor = createAnchorWriter(home.paths);
+    closers.push(() => anchor.flush());
+    const desk = new OrderDesk(home.paths, world.logger);
+    const { resolved } = home;
+    const core = await openCore({
+      world,
+      store,
+      origin: home.log.origin,
+      signers: { runtime: await home.signer("runtime"), log: await home.signer("log") },
+      saltKey: await home.saltKey(),
+      deployment: {
+        cellId: resolved.cellId,
+        defaultTenant: resolved.tenantId,
+        tenants: resolved.tenants,
+        grants: resolved.grants,
+        safety: resolved.safety,
+        trust: home.trust,
+      },
+      roots: resolved.roots,
+      governor: { killed: () => killFileExists(home.paths), takeOrders: () => desk.takeOrders() },
+      sandbox: resolved.sandbox,
+      onLedger: (ledger) => anchored(ledger, store, home.paths, (note) => anchor.offer(note)),
+    });
+    closers.push(() => core.close());
+    const inDoubt = await core.pipeline.open();
+    await core.pipeline.activatePolicy(await signedPolicy(home, store));
+    await addPlugins(core.pipeline, await readPlugins(home), world);
+    await sweepInbox(home.paths, world.clock);
+    desk.open(core.pipeline);
+    const watch = watchInbox(home.paths, () => void desk.takeOrders());
+    closers.push(() => watch.close());
+    closers.push(() => desk.idle());
+    const sweep = setInterval(() => void expire(core, world), expirySweepMs).unref();
+    closers.push(() => clearInterval(sweep));
+    await desk.takeOrders();
+    return { ...core, home, store, inDoubt, close: unwind };
+  } catch (error) {
+    await unwind().catch((cause: unknown) => world.logger.log("error", "closing a half-opened home failed", { cause: String(cause) }));
+    throw error;
+  }
+}
+
+async function expire(core: Core, world: World): Promise<void> {
+  try {
+    await core.pipeline.expireApprovals();
+  } catch (error) {
+    world.logger.log("error", "expired approvals could not be closed", { error: String(error) });
+  }
+}
+
+/** A ledger whose every new checkpoint goes to the anchor. Refuses a store that is behind the anchor. */
+function anchored(ledger: Ledger, store: Store, paths: HomePaths, offer: (note: string) => void): Ledger {
+  const anchor = readAnchor(paths);
+  const standing = anchor === undefined ? "consistent" : compareCheckpoint(store, anchor);
+  if (standing !== "consistent") {
+    const size = anchor?.split("\n")[1] ?? "?";
+    throw new ExoArmurError(
+      standing === "behind" ? "EXO_STORE_ROLLED_BACK" : "EXO_STORE_DAMAGED",
+      standing === "behind"
+        ? `the store has ${ledger.size} log entries, ${paths.anchor} shows ${size} were published: it was rolled back to an older copy`
+        : `the store's log is not the one that ${paths.anchor} was published from`,
+      { file: paths.anchor },
+    );
+  }
+  let last = "";
+  return {
+    ...ledgerView(ledger),
+    get size() {
+      return ledger.size;
+    },
+    transact: async (operation) => {
+      const value = await ledger.transact(operation);
+      const note = ledger.checkpoint();
+      if (note !== last) offer(note);
+      last = note;
+      return value;
+    },
+  };
+}
+
+function ledgerView(ledger: Ledger): Omit<Ledger, "size" | "transact"> {
+  return {
+    checkpoint: () => ledger.checkpoint(),
+    prove: (index, size) => ledger.prove(index, size),
+    consistency: (oldSize, newSize) => ledger.consistency(oldSize, newSize),
+    leaf: (index) => ledger.leaf(index),
+    close: () => ledger.close(),
+  };
+}
+
+/**
+ * The home's policy, signed: by the author's key where it is in the home, else as it was activated before, else by
+ * policy.signed.json beside it. EXO_POLICY_UNSIGNED when none fits.
+ */
+async function signedPolicy(home: Home, store: Store): Promise<Envelope> {
+  const { file, bytes } = await readPolicyFile(home.paths);
+  const policy = readPolicy(bytes, file);
+  if (home.hasKey("policy-author")) return await signPolicy(policy, await home.signer("policy-author"));
+  const digest = digestOf(canonicalize(policy));
+  const active = readState<ActivePolicy>(store, stateKeys.policy);
+  const known = active?.digest === digest ? store.get(blobKey(active.envelopeDigest)) : undefined;
+  const signedFile = join(home.paths.home, "policy.signed.json");
+  const envelope = known ?? (await readBounded(signedFile, { maxBytes: 16_777_216 }))?.bytes;
+  if (envelope === undefined) {
+    throw new ExoArmurError(
+      "EXO_POLICY_UNSIGNED",
+      `${file} is not the active policy, and neither keys/policy-author.key nor ${signedFile} is there to sign it`,
+      { file },
+    );
+  }
+  return parseContract(envelopeSchema, parseCanonical(envelope), signedFile, { file: signedFile });
+}
+

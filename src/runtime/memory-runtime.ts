@@ -1,0 +1,100 @@
+import { compilePolicy } from "../policy/compile.js";
+import { parseContract } from "../contracts/common.js";
+import type { CapabilityName } from "../contracts/imports.js";
+import { type Constraints, type ManifestDraft, manifestDraftSchema } from "../contracts/manifest.js";
+import { type PolicyDocument, policySchema } from "../contracts/policy.js";
+import type { SafetyConfig } from "../contracts/safety.js";
+import { type Trust, trustSchema } from "../contracts/trust.js";
+import { encodeBase64 } from "../crypto/encoding.js";
+import { formatVkey, noteKey } from "../crypto/note-key.js";
+import { signerFromSeed } from "../crypto/signer.js";
+import type { Signer, Store } from "../ports.js";
+import { defaultSafetyConfig } from "../safety/gate.js";
+import { type Core, addPlugins, openCore, signPolicy } from "./core.js";
+import type { World } from "./system.js";
+
+/** Private keys of a runtime without a home. Whatever is left out is made anew and lives as long as the runtime. */
+export type RuntimeKeys = {
+  readonly runtime?: Signer;
+  readonly log?: Signer;
+  readonly policyAuthor?: Signer;
+  /** 32 bytes that salts are derived from. */
+  readonly saltKey?: Uint8Array;
+};
+
+/** A runtime put together from parts, without a home. */
+export type RuntimeParts = {
+  readonly store: Store;
+  readonly policy: PolicyDocument;
+  readonly plugins: readonly { readonly wasm: Uint8Array; readonly manifest: ManifestDraft }[];
+  /** Directories executors may be granted, by alias; paths are absolute. Default: none. */
+  readonly roots?: Readonly<Record<string, { readonly path: string; readonly access: "read" | "write" }>>;
+  /** Constraints by executor name and capability. Default: none, which grants nothing but `log`. */
+  readonly grants?: Readonly<Record<string, Readonly<Partial<Record<CapabilityName, Constraints>>>>>;
+  readonly keys?: RuntimeKeys;
+  /** Further trusted keys, such as approvers and operators. The runtime's own are added. */
+  readonly trust?: Pick<Trust, "keys">;
+  readonly safety?: SafetyConfig;
+  readonly tenantId?: string;
+  readonly cellId?: string;
+  readonly sandbox?: { readonly workers?: number; readonly queueBound?: number };
+};
+
+/** The parts of a runtime without a home, and the trust document that verifies its bundles. */
+export type MemoryCore = Core & { readonly store: Store; readonly trust: Trust; readonly inDoubt: readonly string[] };
+
+/** Opens a runtime from parts. EXO_SCHEMA for a malformed policy, manifest or trust. */
+export async function openPartsCore(parts: RuntimeParts, world: World): Promise<MemoryCore> {
+  const cellId = parts.cellId ?? "local";
+  const tenantId = parts.tenantId ?? "default";
+  const made = (): Signer => signerFromSeed(world.entropy.bytes(32));
+  const { runtime = made(), log = made(), policyAuthor = made(), saltKey = world.entropy.bytes(32) } = parts.keys ?? {};
+  const policy = parseContract(policySchema, parts.policy, "policy");
+  compilePolicy(policy);
+  const origin = `exoarmur/${cellId}/${log.keyId.slice(0, 16)}`;
+  const own = [
+    { role: "runtime", id: "runtime", signer: runtime },
+    { role: "log", id: "log", signer: log },
+    { role: "policy-author", id: "author", signer: policyAuthor },
+  ] as const;
+  const trust: Trust = parseContract(
+    trustSchema,
+    {
+      schema: "exoarmur.trust/v1",
+      logs: [{ origin, vkey: formatVkey(noteKey(origin, log.publicKey)) }],
+      keys: [
+        ...own.map(({ role, id, signer }) => ({ role, id, publicKey: encodeBase64(signer.publicKey), from: null, until: null })),
+        ...(parts.trust?.keys ?? []),
+      ],
+      witnesses: { threshold: 0, vkeys: [] },
+    },
+    "trust",
+  );
+  const core = await openCore({
+    world,
+    store: parts.store,
+    origin,
+    signers: { runtime, log },
+    saltKey,
+    deployment: {
+      cellId,
+      defaultTenant: tenantId,
+      tenants: [tenantId],
+      grants: parts.grants ?? {},
+      safety: parts.safety ?? defaultSafetyConfig,
+      trust,
+    },
+    roots: parts.roots ?? {},
+    governor: { killed: () => false, takeOrders: () => Promise.resolve() },
+    sandbox: parts.sandbox ?? {},
+  });
+  const inDoubt = await core.pipeline.open();
+  await core.pipeline.activatePolicy(await signPolicy(policy, policyAuthor));
+  const plugins = parts.plugins.map(({ wasm, manifest }) => {
+    const draft = parseContract(manifestDraftSchema, manifest, "manifest");
+    return { name: draft.name, wasm: wasm.slice(), manifest: draft };
+  });
+  await addPlugins(core.pipeline, plugins, world);
+  return { ...core, store: parts.store, trust, inDoubt };
+}
+
