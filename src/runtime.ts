@@ -3,7 +3,8 @@ import type { JsonValue } from "./canonical/jcs.js";
 import type { Envelope } from "./contracts/dsse.js";
 import type { IntentDraft } from "./contracts/intent.js";
 import type { Trust } from "./contracts/trust.js";
-import type { ApprovalView, ProxyPipeline } from "./pipeline/proxy-pipeline.js";
+import type { ApprovalView } from "./pipeline/present.js";
+import type { ProxyPipeline } from "./pipeline/proxy-pipeline.js";
 import type { ExecutionResult } from "./pipeline/types.js";
 import type { BundleHandle } from "./proof/bundle.js";
 import { type ReplayReport, ReplayEngine } from "./replay/replay-engine.js";
@@ -79,7 +80,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   const world = worldOf(options);
   const { core, trust } = "home" in options ? await openHome(options.home, world) : await openParts(options, world);
   const { pipeline, ledger } = core;
-  const replay = new ReplayEngine({ auditStore: storeAuditSource(core.store, pipeline), sandbox: core.sandbox, trust });
+  const replay = new ReplayEngine({ auditStore: storeAuditSource(core.store, ledger), sandbox: core.sandbox, trust });
   let closing: Promise<void> | undefined;
   const open = (): void => {
     if (closing !== undefined) throw new ExoArmurError("EXO_CLOSED", "the runtime is closed");

@@ -1,12 +1,13 @@
 import { readdirSync } from "node:fs";
-import { mkdir, readdir, rename } from "node:fs/promises";
+import { lstat, mkdir, readdir, rename, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import type { JsonValue } from "../canonical/jcs.js";
 import { jsonSchema } from "../contracts/common.js";
 import { ExoArmurError, isExoArmurError } from "../errors.js";
-import { readBounded, removeIfThere, syncFolder, writeAtomic } from "./atomic.js";
+import { isTemporaryName, readBounded, removeIfThere, syncFolder, writeAtomic } from "./atomic.js";
+import type { Clock } from "../ports.js";
 import { type DocumentKind, parseDocument } from "./document.js";
 import { errnoOf, type HomePaths, writeFault } from "./paths.js";
 
@@ -15,6 +16,9 @@ export const maxOrderBytes = 1_048_576;
 
 /** Most orders one call of takeOrders returns. */
 const maxOrders = 1_000;
+
+/** Results and half-written files older than this are swept, in milliseconds. */
+const keepMs = 3_600_000;
 
 const maxResultBytes = 16_777_216;
 
@@ -27,6 +31,8 @@ export type OrderOutcome =
   | { readonly ok: false; readonly code: string; readonly message: string };
 
 const orderForm = /^([0-9A-Za-z_-]{1,100})\.order\.json$/;
+
+const resultForm = /\.result\.json$/;
 
 const resultSchema = z.union([
   z.strictObject({ schema: z.literal("exoarmur.order-result/v1"), ok: z.literal(true), result: jsonSchema.optional() }),
@@ -128,6 +134,22 @@ export async function withdrawOrder(paths: HomePaths, id: string): Promise<void>
   await removeIfThere(orderFile(paths, id));
 }
 
+/**
+ * Removes from the inbox the results older than an hour, and from home, keys, bundles and inbox the half-written files
+ * of that age that a crash left. For the owner, when it starts. EXO_HOME_READ_ONLY, EXO_FILE.
+ */
+export async function sweepInbox(paths: HomePaths, clock: Clock): Promise<void> {
+  for (const folder of [paths.home, paths.keys, paths.bundles, paths.inbox]) {
+    for (const name of await readdir(folder).catch((): string[] => [])) {
+      const isResult = folder === paths.inbox && resultForm.test(name);
+      if (!isResult && !isTemporaryName(name)) continue;
+      const file = join(folder, name);
+      const found = await stat(file).catch(() => undefined);
+      if (found?.isFile() === true && clock.now() - found.mtimeMs > keepMs) await removeIfThere(file);
+    }
+  }
+}
+
 async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
   try {
     await sleep(ms, undefined, signal === undefined ? {} : { signal });
@@ -141,11 +163,19 @@ async function pause(ms: number, signal: AbortSignal | undefined): Promise<void>
 async function refuseOrder(paths: HomePaths, name: string, why: string): Promise<void> {
   try {
     await mkdir(paths.refused, { recursive: true });
-    await rename(orderFile(paths, name), join(paths.refused, `${name}.order.json`));
+    await moveAside(orderFile(paths, name), join(paths.refused, name));
   } catch (error) {
     if (errnoOf(error) !== "ENOENT") throw writeFault(error, paths.refused);
   }
   await finishOrder(paths, name, { ok: false, code: "EXO_ORDER", message: why });
+}
+
+/** Renames to `target.order.json`, or to the first numbered name that is free: a folder gives way to nothing. */
+async function moveAside(file: string, target: string): Promise<void> {
+  for (let number = 1; ; number++) {
+    const free = `${target}${number === 1 ? "" : `.${number}`}.order.json`;
+    if ((await lstat(free).catch(() => undefined)) === undefined) return rename(file, free);
+  }
 }
 
 function orderFile(paths: HomePaths, id: string): string {

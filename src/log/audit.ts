@@ -4,7 +4,16 @@ import type { StoreReader } from "../ports.js";
 import { type Checkpoint, readCheckpoint } from "./checkpoint.js";
 import { readLeaf } from "./leaf.js";
 import { CHECKPOINT_KEY, indexOfKey, LEAVES, leafKey, nodeKey, nodeReader, storedLeaf } from "./store-layout.js";
-import { appendLeaves, consistencyProof, type Frontier, frontierRoot, inclusionProof, leafHash, requireWithin, rootFromNodes } from "./tree.js";
+import {
+  appendLeaves,
+  consistencyProof,
+  type Frontier,
+  frontierRoot,
+  inclusionProof,
+  leafHash,
+  requireWithin,
+  rootFromNodes,
+} from "./tree.js";
 
 /** A log as it was when it was read, beside its owner. Nothing of it is verified but the form of its checkpoint. */
 export interface LogView {
@@ -24,7 +33,8 @@ export interface LogView {
  */
 export function readLedger(reader: StoreReader, origin: string): LogView {
   const { note: checkpoint, size, root, origin: stored } = storedCheckpoint(reader);
-  if (stored !== origin) throw new ExoArmurError("EXO_STORE_DAMAGED", `The stored checkpoint is of the log ${stored}, not ${origin}.`);
+  if (stored !== origin)
+    throw new ExoArmurError("EXO_STORE_DAMAGED", `The stored checkpoint is of the log ${stored}, not ${origin}.`);
   const readNode = nodeReader(reader);
   return {
     size,
@@ -87,7 +97,8 @@ export function auditTree(reader: StoreReader): TreeAudit {
     frontier = appended.frontier;
   }
   if (frontier.size < size) report(`The checkpoint is of ${size} leaves, ${frontier.size} are stored without a gap.`);
-  else if (!equalBytes(frontierRoot(frontier), checkpoint.root)) report("The leaves do not have the root the checkpoint names.");
+  else if (!equalBytes(frontierRoot(frontier), checkpoint.root))
+    report("The leaves do not have the root the checkpoint names.");
   reportSurplus(reader, report);
   return { ok: problems.length === 0, size, leaves: frontier.size, nodes, problems };
 }
@@ -96,12 +107,15 @@ export function auditTree(reader: StoreReader): TreeAudit {
 function reportSurplus(reader: StoreReader, report: (problem: string) => void): void {
   const last: { key: string; width: number; index: number | undefined }[] = [];
   for (let level = 0, width = 1; level < MAX_LEVEL; level += 1, width *= 2) {
-    const range = level === 0 ? LEAVES : { gte: nodeKey(level, 0).slice(0, 5), lt: `${nodeKey(level, 0).slice(0, 4)}0` };
-    for (const [key] of reader.range({ ...range, limit: 1, reverse: true })) last.push({ key, width, index: indexOfKey(key) });
+    const range =
+      level === 0 ? LEAVES : { gte: nodeKey(level, 0).slice(0, 5), lt: `${nodeKey(level, 0).slice(0, 4)}0` };
+    for (const [key] of reader.range({ ...range, limit: 1, reverse: true }))
+      last.push({ key, width, index: indexOfKey(key) });
   }
   const { size } = tryCheckpoint(reader, () => {});
   for (const { key, width, index } of last) {
-    if (index === undefined || (index + 1) * width > size) report(`The entry ${key} lies beyond the checkpoint's ${size} leaves.`);
+    if (index === undefined || (index + 1) * width > size)
+      report(`The entry ${key} lies beyond the checkpoint's ${size} leaves.`);
   }
 }
 
@@ -111,7 +125,10 @@ function reportSurplus(reader: StoreReader, report: (problem: string) => void): 
  * The checkpoint's signature is not verified here. EXO_NOTE for a malformed checkpoint, EXO_STORE_DAMAGED for a store
  * without a readable one or with missing entries (spec/log.md).
  */
-export function compareCheckpoint(reader: StoreReader, checkpoint: string | Uint8Array): "behind" | "inconsistent" | "consistent" {
+export function compareCheckpoint(
+  reader: StoreReader,
+  checkpoint: string | Uint8Array,
+): "behind" | "inconsistent" | "consistent" {
   const published = readCheckpoint(checkpoint);
   const stored = storedCheckpoint(reader);
   if (published.origin !== stored.origin) return "inconsistent";

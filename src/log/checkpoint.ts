@@ -17,20 +17,29 @@ export type OpenedCheckpoint = Checkpoint & { readonly signatures: readonly Veri
  */
 export function formatCheckpoint(checkpoint: Checkpoint): string {
   const { origin, size, root } = checkpoint;
-  if (!isLogOrigin(origin)) throw new ExoArmurError("EXO_NOTE", "A log's origin is not empty and has no space, plus or control character.");
-  if (!isCount(size)) throw new ExoArmurError("EXO_NOTE", `A checkpoint's size is an integer from 0 to 2^53-1, not ${String(size)}.`);
-  if (root.length !== HASH_BYTES) throw new ExoArmurError("EXO_NOTE", `A checkpoint's root has 32 bytes, not ${root.length}.`);
+  if (!isLogOrigin(origin))
+    throw new ExoArmurError("EXO_NOTE", "A log's origin is not empty and has no space, plus or control character.");
+  if (!isCount(size))
+    throw new ExoArmurError("EXO_NOTE", `A checkpoint's size is an integer from 0 to 2^53-1, not ${String(size)}.`);
+  if (root.length !== HASH_BYTES)
+    throw new ExoArmurError("EXO_NOTE", `A checkpoint's root has 32 bytes, not ${root.length}.`);
   return `${origin}\n${size}\n${encodeBase64(root)}\n`;
 }
 
 /** Reads a checkpoint's text (without signatures). EXO_NOTE unless it is what formatCheckpoint writes, byte for byte. */
 export function parseCheckpoint(text: string): Checkpoint {
   const [origin = "", sizeText = "", rootText = "", end, ...more] = text.split("\n");
-  if (end !== "" || more.length > 0) throw new ExoArmurError("EXO_NOTE", "A checkpoint has three lines, each ended by a newline.");
+  if (end !== "" || more.length > 0)
+    throw new ExoArmurError("EXO_NOTE", "A checkpoint has three lines, each ended by a newline.");
   const size = readDecimal(sizeText);
-  if (size === undefined) throw new ExoArmurError("EXO_NOTE", "A checkpoint's second line is a decimal size up to 2^53-1 without leading zeros.");
+  if (size === undefined)
+    throw new ExoArmurError(
+      "EXO_NOTE",
+      "A checkpoint's second line is a decimal size up to 2^53-1 without leading zeros.",
+    );
   const root = decodeBase64(rootText);
-  if (root === undefined) throw new ExoArmurError("EXO_NOTE", "A checkpoint's third line is the root in standard base64.");
+  if (root === undefined)
+    throw new ExoArmurError("EXO_NOTE", "A checkpoint's third line is the root in standard base64.");
   const checkpoint = { origin, size, root };
   formatCheckpoint(checkpoint);
   return checkpoint;
@@ -67,7 +76,10 @@ export function readCheckpoint(note: string | Uint8Array): Checkpoint & { readon
  */
 export function openCheckpoint(note: string | Uint8Array, vkeys: readonly (string | NoteKey)[]): OpenedCheckpoint {
   const { origin, size, root, note: parsed } = readCheckpoint(note);
-  const verified = verifyNote(parsed, vkeys.map((key) => (typeof key === "string" ? parseVkey(key) : key)));
+  const verified = verifyNote(
+    parsed,
+    vkeys.map((key) => (typeof key === "string" ? parseVkey(key) : key)),
+  );
   if (!verified.ok) throw new ExoArmurError(verified.error.code, verified.error.message);
   return { origin, size, root, signatures: verified.value };
 }

@@ -6,7 +6,16 @@ import { OperationTx } from "./ledger-tx.js";
 import type { Ledger, LedgerOptions, LedgerTx, Sealed } from "./ledger-types.js";
 import { Overlay } from "./overlay.js";
 import { CHECKPOINT_KEY, leafKey, nodeKey, nodeReader, storedLeaf } from "./store-layout.js";
-import { appendLeaves, consistencyProof, type Frontier, frontierRoot, inclusionProof, leafHash, type ReadNode, requireWithin } from "./tree.js";
+import {
+  appendLeaves,
+  consistencyProof,
+  type Frontier,
+  frontierRoot,
+  inclusionProof,
+  leafHash,
+  type ReadNode,
+  requireWithin,
+} from "./tree.js";
 
 const GROUP_OPERATIONS = 512;
 const GROUP_BYTES = 16 * 1024 * 1024;
@@ -40,7 +49,12 @@ export class GroupCommitter implements Ledger {
   #recent = new Map<string, Uint8Array>();
   readonly #readNode: ReadNode;
 
-  constructor(options: LedgerOptions, sign: (checkpoint: Checkpoint) => Promise<string>, frontier: Frontier, note: string) {
+  constructor(
+    options: LedgerOptions,
+    sign: (checkpoint: Checkpoint) => Promise<string>,
+    frontier: Frontier,
+    note: string,
+  ) {
     this.#store = options.store;
     this.#epoch = options.epoch;
     this.#origin = options.origin;
@@ -158,7 +172,12 @@ export class GroupCommitter implements Ledger {
 
   #sealed(): Sealed {
     const { size } = this;
-    return { checkpoint: this.#note, size, root: frontierRoot(this.#frontier), prove: (index) => this.prove(index, size) };
+    return {
+      checkpoint: this.#note,
+      size,
+      root: frontierRoot(this.#frontier),
+      prove: (index) => this.prove(index, size),
+    };
   }
 
   async #commit(changes: readonly StoreChange[]): Promise<void> {
@@ -166,7 +185,12 @@ export class GroupCommitter implements Ledger {
       await this.#store.commit(changes, this.#epoch);
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      this.#failure = new ExoArmurError("EXO_STORE", `The log takes no more work since a commit failed: ${reason}`, {}, { cause: error });
+      this.#failure = new ExoArmurError(
+        "EXO_STORE",
+        `The log takes no more work since a commit failed: ${reason}`,
+        {},
+        { cause: error },
+      );
       throw error;
     }
   }

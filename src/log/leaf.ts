@@ -19,7 +19,8 @@ const encoder = new TextEncoder();
  */
 export function leafBytes(kind: LeafKind, digest: string): Uint8Array {
   if (!KINDS.has(kind)) throw new ExoArmurError("EXO_SCHEMA", "A leaf's kind must be event, bundle or shadow.");
-  if (!DIGEST.test(digest)) throw new ExoArmurError("EXO_SCHEMA", "A leaf's digest must be sha256: and 64 lower-case hex digits.");
+  if (!DIGEST.test(digest))
+    throw new ExoArmurError("EXO_SCHEMA", "A leaf's digest must be sha256: and 64 lower-case hex digits.");
   // Both values need no escaping, so the canonical form is written out: this runs for every leaf.
   return encoder.encode(`{"digest":"${digest}","kind":"${kind}","schema":"exoarmur.leaf/v1"}`);
 }

@@ -66,6 +66,7 @@ export class OperationTx implements LedgerTx {
   }
 
   #requireLive(): void {
-    if (this.#ended) throw new ExoArmurError("EXO_INTERNAL", "A ledger transaction was used after its operation had ended.");
+    if (this.#ended)
+      throw new ExoArmurError("EXO_INTERNAL", "A ledger transaction was used after its operation had ended.");
   }
 }

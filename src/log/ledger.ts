@@ -27,7 +27,10 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
     return new GroupCommitter(options, sign, { size: 0, peaks: [] }, note);
   }
   const note = decodeUtf8(stored) ?? "";
-  const frontier = checkStoredLog(store, openStored(note, origin, [noteKey(origin, signer.publicKey), ...formerVkeys.map(parseVkey)]));
+  const frontier = checkStoredLog(
+    store,
+    openStored(note, origin, [noteKey(origin, signer.publicKey), ...formerVkeys.map(parseVkey)]),
+  );
   return new GroupCommitter(options, sign, frontier, note);
 }
 
@@ -35,10 +38,18 @@ function openStored(note: string, origin: string, keys: readonly NoteKey[]): Che
   try {
     const checkpoint = openCheckpoint(note, keys);
     if (checkpoint.origin === origin) return checkpoint;
-    throw new ExoArmurError("EXO_STORE_DAMAGED", `The stored checkpoint is of the log ${checkpoint.origin}, not ${origin}.`);
+    throw new ExoArmurError(
+      "EXO_STORE_DAMAGED",
+      `The stored checkpoint is of the log ${checkpoint.origin}, not ${origin}.`,
+    );
   } catch (error) {
     if (isExoArmurError(error, "EXO_NOTE") || isExoArmurError(error, "EXO_SIGNATURE")) {
-      throw new ExoArmurError("EXO_STORE_DAMAGED", `The stored checkpoint is not one of this log: ${error.message}`, {}, { cause: error });
+      throw new ExoArmurError(
+        "EXO_STORE_DAMAGED",
+        `The stored checkpoint is not one of this log: ${error.message}`,
+        {},
+        { cause: error },
+      );
     }
     throw error;
   }
@@ -56,11 +67,17 @@ function checkStoredLog(store: StoreReader, { size, root }: Checkpoint): Frontie
   const readNode = nodeReader(store);
   const frontier = frontierFromNodes(size, readNode);
   if (!equalBytes(frontierRoot(frontier), root)) {
-    throw new ExoArmurError("EXO_STORE_DAMAGED", `The stored tree of ${size} leaves does not have the root its checkpoint names.`);
+    throw new ExoArmurError(
+      "EXO_STORE_DAMAGED",
+      `The stored tree of ${size} leaves does not have the root its checkpoint names.`,
+    );
   }
   const [last] = [...store.range({ ...LEAVES, limit: 1, reverse: true })];
   if ((last?.[0] ?? leafKey(-1)) !== leafKey(size - 1)) {
-    throw new ExoArmurError("EXO_STORE_DAMAGED", `The checkpoint is of ${size} leaves, the last stored leaf is ${last?.[0] ?? "missing"}.`);
+    throw new ExoArmurError(
+      "EXO_STORE_DAMAGED",
+      `The checkpoint is of ${size} leaves, the last stored leaf is ${last?.[0] ?? "missing"}.`,
+    );
   }
   return frontier;
 }

@@ -30,7 +30,12 @@ export function formatProofFile(file: ProofFile): string {
   if (extra?.length === 0) throw malformed("has empty extra data, which is left out instead");
   const { size } = readCheckpoint(checkpoint);
   if (!isCount(index) || index >= size) throw malformed(`is about leaf ${String(index)} of a tree of ${size} leaves`);
-  const lines = [HEADER, ...(extra ? [`extra ${encodeBase64(extra)}`] : []), `index ${index}`, ...proof.map(encodeBase64)];
+  const lines = [
+    HEADER,
+    ...(extra ? [`extra ${encodeBase64(extra)}`] : []),
+    `index ${index}`,
+    ...proof.map(encodeBase64),
+  ];
   return `${lines.join("\n")}\n\n${checkpoint}`;
 }
 

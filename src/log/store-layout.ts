@@ -37,16 +37,19 @@ export function nodeReader(reader: StoreReader): ReadNode {
     const value = reader.get(key);
     if (value === undefined) throw new ExoArmurError("EXO_STORE_DAMAGED", `The log's entry ${key} is missing.`);
     if (level === 0) return leafHash(value);
-    if (value.length !== 32) throw new ExoArmurError("EXO_STORE_DAMAGED", `The log's entry ${key} has ${value.length} bytes, not 32.`);
+    if (value.length !== 32)
+      throw new ExoArmurError("EXO_STORE_DAMAGED", `The log's entry ${key} has ${value.length} bytes, not 32.`);
     return value;
   };
 }
 
 /** A stored leaf's bytes. EXO_LOG_RANGE unless 0 <= index < size, EXO_STORE_DAMAGED when it is missing. */
 export function storedLeaf(reader: StoreReader, index: number, size: number): Uint8Array {
-  if (!isCount(index) || index >= size) throw new ExoArmurError("EXO_LOG_RANGE", `The log has ${size} leaves, no leaf ${String(index)}.`);
+  if (!isCount(index) || index >= size)
+    throw new ExoArmurError("EXO_LOG_RANGE", `The log has ${size} leaves, no leaf ${String(index)}.`);
   const value = reader.get(leafKey(index));
-  if (value === undefined) throw new ExoArmurError("EXO_STORE_DAMAGED", `The log's entry ${leafKey(index)} is missing.`);
+  if (value === undefined)
+    throw new ExoArmurError("EXO_STORE_DAMAGED", `The log's entry ${leafKey(index)} is missing.`);
   return value;
 }
 

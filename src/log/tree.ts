@@ -78,7 +78,10 @@ export function inclusionProof(index: number, size: number, readNode: ReadNode):
 export function consistencyProof(oldSize: number, newSize: number, readNode: ReadNode): Uint8Array[] {
   requireSize(newSize);
   if (!isCount(oldSize) || oldSize < 1 || oldSize > newSize) {
-    throw new ExoArmurError("EXO_LOG_RANGE", `No consistency proof leads from ${String(oldSize)} to ${newSize} leaves.`);
+    throw new ExoArmurError(
+      "EXO_LOG_RANGE",
+      `No consistency proof leads from ${String(oldSize)} to ${newSize} leaves.`,
+    );
   }
   const proof: Uint8Array[] = [];
   let start = 0;
@@ -117,7 +120,12 @@ export function frontierRoot(frontier: Frontier): Uint8Array {
 export function appendLeaves(
   frontier: Frontier,
   leafHashes: readonly Uint8Array[],
-): { readonly frontier: Frontier; readonly size: number; readonly nodes: readonly TreeNode[]; readonly root: Uint8Array } {
+): {
+  readonly frontier: Frontier;
+  readonly size: number;
+  readonly nodes: readonly TreeNode[];
+  readonly root: Uint8Array;
+} {
   requireSize(frontier.size + leafHashes.length);
   const peaks = [...frontier.peaks];
   const nodes: TreeNode[] = [];
@@ -145,7 +153,10 @@ export type InclusionClaim = {
   /** 32-byte hashes from the leaf's sibling up. */
   readonly proof: readonly Uint8Array[];
   readonly root: Uint8Array;
-} & ({ readonly leaf: Uint8Array; readonly leafHash?: never } | { readonly leafHash: Uint8Array; readonly leaf?: never });
+} & (
+  | { readonly leaf: Uint8Array; readonly leafHash?: never }
+  | { readonly leafHash: Uint8Array; readonly leaf?: never }
+);
 
 /** What a consistency claim consists of. */
 export type ConsistencyClaim = {
@@ -232,7 +243,8 @@ export function isCount(value: unknown): value is number {
 
 /** Throws EXO_LOG_RANGE unless `size` is a size the log has had. */
 export function requireWithin(size: number, present: number): void {
-  if (!isCount(size) || size > present) throw new ExoArmurError("EXO_LOG_RANGE", `The log has ${present} leaves, so no tree of ${String(size)}.`);
+  if (!isCount(size) || size > present)
+    throw new ExoArmurError("EXO_LOG_RANGE", `The log has ${present} leaves, so no tree of ${String(size)}.`);
 }
 
 /** The complete subtrees that cover the leaves [start, end), largest first; `start` must be a multiple of the largest. */
@@ -255,7 +267,8 @@ function completeSubtrees(start: number, end: number): { readonly level: number;
 
 function rangeHash(start: number, end: number, readNode: ReadNode): Uint8Array {
   const hash = foldPeaks(completeSubtrees(start, end).map(({ level, index }) => readNode(level, index)));
-  if (hash === undefined) throw new ExoArmurError("EXO_INTERNAL", "The hash of an empty range of leaves was asked for.");
+  if (hash === undefined)
+    throw new ExoArmurError("EXO_INTERNAL", "The hash of an empty range of leaves was asked for.");
   return hash;
 }
 
@@ -272,11 +285,13 @@ function splitPoint(count: number): number {
 }
 
 function requireSize(size: number): void {
-  if (!isCount(size)) throw new ExoArmurError("EXO_LOG_RANGE", `A tree size must be an integer from 0 to 2^53-1, got ${String(size)}.`);
+  if (!isCount(size))
+    throw new ExoArmurError("EXO_LOG_RANGE", `A tree size must be an integer from 0 to 2^53-1, got ${String(size)}.`);
 }
 
 function requireHash(hash: Uint8Array): void {
-  if (hash.length !== HASH_BYTES) throw new ExoArmurError("EXO_LOG_RANGE", `A tree hash has 32 bytes, got ${hash.length}.`);
+  if (hash.length !== HASH_BYTES)
+    throw new ExoArmurError("EXO_LOG_RANGE", `A tree hash has 32 bytes, got ${hash.length}.`);
 }
 
 function isHash(value: unknown): value is Uint8Array {

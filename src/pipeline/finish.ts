@@ -2,12 +2,12 @@ import type { Digest } from "../canonical/digest.js";
 import type { EventPayload, Reason } from "../contracts/event.js";
 import type { ErrorCode, Refusal } from "../errors.js";
 import { ExoArmurError } from "../errors.js";
-import type { Ledger, LedgerTx } from "../log/ledger-types.js";
+import type { LedgerTx } from "../log/ledger-types.js";
 import { formatProofFile } from "../log/proof-file.js";
 import type { StoreReader } from "../ports.js";
 import { type BundleHandle, bundleHandle } from "../proof/bundle.js";
 import { type MaterialRef, buildStatement, signStatement } from "../proof/statement.js";
-import { type StoredBundle, readState, writeState } from "./documents.js";
+import { type IntentRecord, type StoredBundle, readState, writeState } from "./documents.js";
 import type { IntentWork } from "./intent-work.js";
 import { unpackEvent } from "./recorder.js";
 import { blobKey, bundleKey, eventKeys } from "./store-keys.js";
@@ -67,7 +67,7 @@ export async function finish<T extends TerminalType>(
   const stored: StoredBundle = { envelope: signed.envelope, digest: signed.digest, index };
   writeState(tx, bundleKey(intentId), stored);
   work.save(tx);
-  const materials = gatherMaterials(tx, work);
+  const materials = gatherMaterials(tx, record, work.materials);
   let proof: (() => string) | undefined;
   tx.onSealed((sealed) => {
     const hashes = sealed.prove(index);
@@ -80,13 +80,16 @@ export async function finish<T extends TerminalType>(
     });
 }
 
+/** What a stored bundle's log proof is made from: a ledger, or a view of one beside its owner. */
+export type LogProver = { checkpoint(): string; prove(index: number): Uint8Array[] };
+
 /** The bundle of an ended intent, from the store, with a proof under the newest checkpoint. */
-export function storedBundle(reader: StoreReader, ledger: Ledger, work: IntentWork): BundleHandle {
-  const stored = readState<StoredBundle>(reader, bundleKey(work.record.intentId));
-  if (stored === undefined) throw new ExoArmurError("EXO_STORE_DAMAGED", `intent ${work.record.intentId} has no bundle`);
-  const materials = gatherMaterials(reader, work);
+export function storedBundle(reader: StoreReader, log: LogProver, record: IntentRecord): BundleHandle {
+  const stored = readState<StoredBundle>(reader, bundleKey(record.intentId));
+  if (stored === undefined) throw new ExoArmurError("EXO_STORE_DAMAGED", `intent ${record.intentId} has no bundle`);
+  const materials = gatherMaterials(reader, record, new Map());
   const { index } = stored;
-  const proof = { index, proof: ledger.prove(index), checkpoint: ledger.checkpoint() };
+  const proof = { index, proof: log.prove(index), checkpoint: log.checkpoint() };
   return bundleHandle(stored.digest, () => ({ envelope: stored.envelope, materials, logProof: formatProofFile(proof) }));
 }
 
@@ -99,8 +102,11 @@ function materialRefs({ record }: IntentWork): MaterialRef[] {
 }
 
 /** Bytes of every material of an intent: those in memory, the rest from the store. */
-function gatherMaterials(reader: StoreReader, work: IntentWork): Map<Digest, Uint8Array> {
-  const { record, materials: known } = work;
+function gatherMaterials(
+  reader: StoreReader,
+  record: IntentRecord,
+  known: ReadonlyMap<Digest, Uint8Array>,
+): Map<Digest, Uint8Array> {
   const found = new Map<Digest, Uint8Array>();
   const missing = (digest: Digest): never => {
     throw new ExoArmurError("EXO_STORE_DAMAGED", `material ${digest} of intent ${record.intentId} is missing`);

@@ -1,69 +1,95 @@
+import type { z } from "zod";
+import { digestOf } from "../canonical/digest.js";
 import { parseCanonical } from "../canonical/read.js";
-import { approvalRequestSchema } from "../contracts/approval.js";
+import { type ApprovalRequest, type Preview, approvalRequestSchema, previewSchema } from "../contracts/approval.js";
+import type { MaterialRole } from "../contracts/bundle.js";
 import { parseContract } from "../contracts/common.js";
 import { type EventPayload, type EventType, eventPayloads } from "../contracts/event.js";
+import { type ActionIntent, intentSchema } from "../contracts/intent.js";
+import { endStates } from "../contracts/lifecycle.js";
 import { manifestSchema } from "../contracts/manifest.js";
 import { saltBytes, unsalt } from "../contracts/material.js";
 import { ExoArmurError } from "../errors.js";
-import type { Ledger } from "../log/ledger-types.js";
 import type { StoreReader } from "../ports.js";
-import { storedBundle } from "./finish.js";
-import { IntentWork } from "./intent-work.js";
+import type { BundleHandle } from "../proof/bundle.js";
+import { readRequest } from "./decide.js";
+import { type ApprovalRecord, type IntentRecord, readState } from "./documents.js";
+import { type LogProver, storedBundle } from "./finish.js";
 import { readOutput } from "./outcome.js";
 import { unpackEvent } from "./recorder.js";
-import { blobKey, eventKeys } from "./store-keys.js";
-import type { ExecutionResult, PipelinePorts } from "./types.js";
-import type { z } from "zod";
+import { approvalKeys, blobKey, eventKeys, intentKeys } from "./store-keys.js";
+import type { ExecutionResult } from "./types.js";
+
+/** The state document of an intent. EXO_INTENT_UNKNOWN. */
+export function readIntentRecord(reader: StoreReader, intentId: string): IntentRecord {
+  const record = readState<IntentRecord>(reader, intentKeys.one(intentId));
+  if (record === undefined) throw new ExoArmurError("EXO_INTENT_UNKNOWN", `no intent has the id ${intentId}`);
+  return record;
+}
+
+/** The recorded intent. EXO_STORE_DAMAGED when its document is gone. */
+export function readIntent(reader: StoreReader, record: IntentRecord): ActionIntent {
+  return parseContract(intentSchema, parseCanonical(contentOf(reader, record, "intent")), "stored intent");
+}
 
 /** The present state of an intent, read from the store alone. EXO_INTENT_UNKNOWN, EXO_STORE_DAMAGED. */
-export function presentResult(reader: StoreReader, ledger: Ledger, intentId: string, ports: PipelinePorts): ExecutionResult {
-  const work = IntentWork.load(reader, intentId, ports);
-  const { record } = work;
+export function presentResult(reader: StoreReader, log: LogProver, intentId: string): ExecutionResult {
+  const record = readIntentRecord(reader, intentId);
   const judged = {
     intentId,
     correlationId: record.correlationId,
-    decision: lastPayload(reader, work, "policy_evaluated")?.decision ?? null,
-    safety: lastPayload(reader, work, "safety_evaluated")?.verdict ?? null,
+    decision: lastPayload(reader, record, "policy_evaluated")?.decision ?? null,
+    safety: lastPayload(reader, record, "safety_evaluated")?.verdict ?? null,
   };
-  const reason = record.reason ?? { code: "EXO_INTERNAL", message: "", ruleIds: [], approvalCouldHelp: false, retrySafe: false };
-  const { execution } = record;
-  switch (record.state) {
-    case "completed":
-      if (execution === null) break;
-      return {
-        ...judged,
-        status: "executed",
-        output: outputOf(reader, work) ?? null,
-        fuel: execution.fuel,
-        hostCalls: execution.transcript.size,
-        bundle: storedBundle(reader, ledger, work),
-      };
-    case "failed":
-      if (execution === null) break;
-      return { ...judged, status: "failed", reason, execution, bundle: storedBundle(reader, ledger, work) };
-    case "denied":
-      return { ...judged, status: "denied", reason, bundle: storedBundle(reader, ledger, work) };
-    case "pending":
-      return { ...judged, status: "approval_pending", approval: requestOf(reader, work) };
-    case "in_doubt":
-    case "resolved":
-      return { ...judged, status: "in_doubt", reason };
-    case "started":
-      return { ...judged, status: "running" };
-    default:
-      break;
+  const { execution, state } = record;
+  if (state === "pending") return { ...judged, status: "approval_pending", approval: requestOf(reader, record) };
+  if (state === "started") return { ...judged, status: "running" };
+  if (state === "completed" && execution !== null) {
+    const { fuel, transcript } = execution;
+    const output = outputOf(reader, record) ?? null;
+    return { ...judged, status: "executed", output, fuel, hostCalls: transcript.size, bundle: storedBundle(reader, log, record) };
   }
-  throw new ExoArmurError("EXO_STORE_DAMAGED", `intent ${intentId} rests in the state ${record.state}`);
+  const { reason } = record;
+  if (reason === null) throw new ExoArmurError("EXO_STORE_DAMAGED", `intent ${intentId} rests in the state ${state}`);
+  if (state === "in_doubt" || state === "resolved") return { ...judged, status: "in_doubt", reason };
+  if (state === "denied") return { ...judged, status: "denied", reason, bundle: storedBundle(reader, log, record) };
+  if (state === "failed" && execution !== null) {
+    return { ...judged, status: "failed", reason, execution, bundle: storedBundle(reader, log, record) };
+  }
+  throw new ExoArmurError("EXO_STORE_DAMAGED", `intent ${intentId} rests in the state ${state}`);
 }
 
-/** The bundle of an ended intent, or undefined while it has none. */
-export function presentBundle(reader: StoreReader, ledger: Ledger, intentId: string, ports: PipelinePorts): ReturnType<typeof storedBundle> | undefined {
-  const work = IntentWork.load(reader, intentId, ports);
-  const ended = ["completed", "failed", "denied", "resolved"].includes(work.record.state);
-  return ended ? storedBundle(reader, ledger, work) : undefined;
+/** The bundle of an ended intent, or undefined while it has none. EXO_INTENT_UNKNOWN. */
+export function presentBundle(reader: StoreReader, log: LogProver, intentId: string): BundleHandle | undefined {
+  const record = readIntentRecord(reader, intentId);
+  return endStates.has(record.state) ? storedBundle(reader, log, record) : undefined;
 }
 
-function lastPayload<T extends EventType>(reader: StoreReader, { record }: IntentWork, type: T): EventPayload<T> | undefined {
+/** An approval request and where it stands. */
+export type ApprovalView = { readonly request: ApprovalRequest; readonly record: ApprovalRecord };
+
+/** Every approval request, oldest first. */
+export function approvalViews(reader: StoreReader): ApprovalView[] {
+  const views: ApprovalView[] = [];
+  for (const [key] of reader.range(approvalKeys.all)) {
+    const record = readState<ApprovalRecord>(reader, key);
+    if (record !== undefined) views.push({ record, request: readRequest(reader, record.digest) });
+  }
+  return views;
+}
+
+/**
+ * What the approvers of a request are shown, checked against the digest that they sign. EXO_STORE_DAMAGED when it is
+ * not the document the request names.
+ */
+export function readPreview(reader: StoreReader, request: ApprovalRequest): Preview {
+  const bytes = reader.get(blobKey(request.previewDigest));
+  const content = bytes !== undefined && digestOf(bytes) === request.previewDigest ? unsalt(bytes) : undefined;
+  if (content === undefined) throw new ExoArmurError("EXO_STORE_DAMAGED", "the preview is not the one the request names");
+  return parseContract(previewSchema, parseCanonical(content), "stored preview");
+}
+
+function lastPayload<T extends EventType>(reader: StoreReader, record: IntentRecord, type: T): EventPayload<T> | undefined {
   const found = record.events.findLast((event) => event.eventType === type);
   if (found === undefined) return undefined;
   const packed = reader.get(eventKeys.one(record.tenantId, record.correlationId, found.sequence));
@@ -72,20 +98,22 @@ function lastPayload<T extends EventType>(reader: StoreReader, { record }: Inten
   return parseContract(eventPayloads[type] as unknown as z.ZodType<EventPayload<T>>, payload, "stored event");
 }
 
-function contentOf(reader: StoreReader, { record }: IntentWork, role: string): Uint8Array {
+function contentOf(reader: StoreReader, record: IntentRecord, role: MaterialRole): Uint8Array {
   const digest = record.materials.findLast((material) => material.role === role)?.digest;
   const bytes = digest === undefined ? undefined : reader.get(blobKey(digest));
   if (bytes === undefined) throw new ExoArmurError("EXO_STORE_DAMAGED", `intent ${record.intentId} has no ${role}`);
   return bytes;
 }
 
-function outputOf(reader: StoreReader, work: IntentWork): ReturnType<typeof readOutput> {
-  const manifest = parseContract(manifestSchema, parseCanonical(contentOf(reader, work, "manifest")), "stored manifest");
-  const fn = manifest.functions.find((entry) => entry.name === work.intent.executor?.function);
-  const bytes = unsalt(contentOf(reader, work, "output"));
+function outputOf(reader: StoreReader, record: IntentRecord): ReturnType<typeof readOutput> {
+  const manifest = parseContract(manifestSchema, parseCanonical(contentOf(reader, record, "manifest")), "stored manifest");
+  const intent = readIntent(reader, record);
+  const fn = manifest.functions.find((entry) => entry.name === intent.executor?.function);
+  const bytes = unsalt(contentOf(reader, record, "output"));
   return fn === undefined || bytes === undefined ? undefined : readOutput(fn.output, bytes);
 }
 
-function requestOf(reader: StoreReader, work: IntentWork): z.infer<typeof approvalRequestSchema> {
-  return parseContract(approvalRequestSchema, parseCanonical(contentOf(reader, work, "approval_request")), "stored approval request");
+function requestOf(reader: StoreReader, record: IntentRecord): ApprovalRequest {
+  const content = contentOf(reader, record, "approval_request");
+  return parseContract(approvalRequestSchema, parseCanonical(content), "stored approval request");
 }

@@ -1,4 +1,3 @@
-import type { ApprovalRequest } from "../contracts/approval.js";
 import type { Envelope } from "../contracts/dsse.js";
 import type { CanonicalEvent } from "../contracts/event.js";
 import type { IntentDraft, Requester } from "../contracts/intent.js";
@@ -6,17 +5,17 @@ import type { ExecutorManifest } from "../contracts/manifest.js";
 import { ExoArmurError, type Refusal, type Result, ok } from "../errors.js";
 import type { BundleHandle } from "../proof/bundle.js";
 import { activatePolicy, initialiseKillSwitches, recordAdmission } from "./activation.js";
-import { decide, readRequest } from "./decide.js";
-import { type ApprovalRecord, type IntentRecord, type KillSwitchState, readState } from "./documents.js";
+import { decide } from "./decide.js";
+import type { KillSwitchState } from "./documents.js";
 import { runStarted } from "./execute.js";
 import type { PolicyInForce } from "./judge.js";
 import { applyKillSwitch, applyResolution } from "./orders.js";
-import { presentBundle, presentResult } from "./present.js";
+import { type ApprovalView, approvalViews, presentBundle, presentResult, readIntentRecord } from "./present.js";
 import { readEvent } from "./recorder.js";
 import { expirePending, isApprovalPast, markInDoubt, openIntents } from "./recovery.js";
 import { ExecutorRegistry, admitExecutor } from "./registry.js";
 import { readDraft, resolveIntent } from "./resolve-intent.js";
-import { approvalKeys, eventKeys, intentKeys } from "./store-keys.js";
+import { eventKeys } from "./store-keys.js";
 import { type Admission, admit } from "./submit.js";
 import type { ExecutionResult, PipelinePorts } from "./types.js";
 
@@ -27,9 +26,6 @@ export type ExecuteOptions = {
   /** Withdraws the intent before its execution starts; after that, only ends the wait. */
   readonly signal?: AbortSignal;
 };
-
-/** An approval request and where it stands. */
-export type ApprovalView = { readonly request: ApprovalRequest; readonly record: ApprovalRecord };
 
 const libraryRequester: Requester = { principal: "library", method: "library" };
 
@@ -126,8 +122,7 @@ export class ProxyPipeline {
   /** Events of an intent in order, from the store. EXO_INTENT_UNKNOWN. */
   trace(intentId: string): CanonicalEvent[] {
     const { store } = this.#ports;
-    const record = readState<IntentRecord>(store, intentKeys.one(intentId));
-    if (record === undefined) throw new ExoArmurError("EXO_INTENT_UNKNOWN", `no intent has the id ${intentId}`);
+    const record = readIntentRecord(store, intentId);
     return record.events.map((event) => {
       const packed = store.get(eventKeys.one(record.tenantId, record.correlationId, event.sequence));
       if (packed === undefined) throw new ExoArmurError("EXO_STORE_DAMAGED", `event ${event.digest} is missing`);
@@ -162,12 +157,12 @@ export class ProxyPipeline {
 
   /** The present state of an intent. EXO_INTENT_UNKNOWN. */
   status(intentId: string): ExecutionResult {
-    return presentResult(this.#ports.store, this.#ports.ledger, intentId, this.#ports);
+    return presentResult(this.#ports.store, this.#ports.ledger, intentId);
   }
 
   /** The bundle of an ended intent, or undefined while it has none. EXO_INTENT_UNKNOWN. */
   bundle(intentId: string): BundleHandle | undefined {
-    return presentBundle(this.#ports.store, this.#ports.ledger, intentId, this.#ports);
+    return presentBundle(this.#ports.store, this.#ports.ledger, intentId);
   }
 
   /** Waits until an intent is neither pending nor running. Rejects with `signal.reason` when the wait is given up. */
@@ -185,13 +180,7 @@ export class ProxyPipeline {
 
   /** Every approval request, oldest first. */
   approvals(): ApprovalView[] {
-    const { store } = this.#ports;
-    const views: ApprovalView[] = [];
-    for (const [key] of store.range(approvalKeys.all)) {
-      const record = readState<ApprovalRecord>(store, key);
-      if (record !== undefined) views.push({ record, request: readRequest(store, record.digest) });
-    }
-    return views;
+    return approvalViews(this.#ports.store);
   }
 
   /** Closes requests that have expired; their intents end as denied. */

@@ -1,5 +1,6 @@
 import type { CanonicalEvent } from "../contracts/event.js";
-import type { ProxyPipeline } from "../pipeline/proxy-pipeline.js";
+import type { LogProver } from "../pipeline/finish.js";
+import { presentBundle } from "../pipeline/present.js";
 import { chainHeads, chainLength, readEvent, storedEvents } from "../pipeline/recorder.js";
 import type { StoreReader } from "../ports.js";
 
@@ -28,8 +29,8 @@ export function eventAuditSource(events: readonly CanonicalEvent[]): AuditStore 
   };
 }
 
-/** An audit store over a runtime's own store. */
-export function storeAuditSource(store: StoreReader, pipeline: Pick<ProxyPipeline, "bundle">): AuditStore {
+/** An audit store over a runtime's own store and log, open or read beside its owner. */
+export function storeAuditSource(store: StoreReader, log: LogProver): AuditStore {
   return {
     chains: (correlationId) =>
       chainHeads(store)
@@ -39,6 +40,6 @@ export function storeAuditSource(store: StoreReader, pipeline: Pick<ProxyPipelin
           events: storedEvents(store, tenantId, correlationId).map(readEvent),
           next: chainLength(store, tenantId, correlationId),
         })),
-    bundle: (intentId) => pipeline.bundle(intentId)?.bytes(),
+    bundle: (intentId) => presentBundle(store, log, intentId)?.bytes(),
   };
 }

@@ -36,7 +36,8 @@ export function checkLmdbFile(file: string, mustExist: boolean): void {
     const length = fstatSync(fd).size;
     if (length === 0 && !mustExist) return;
     const problem = findStableDamage(fd);
-    if (problem !== undefined) throw new ExoArmurError("EXO_STORE_DAMAGED", `The store's file ${file} ${problem}.`, { file });
+    if (problem !== undefined)
+      throw new ExoArmurError("EXO_STORE_DAMAGED", `The store's file ${file} ${problem}.`, { file });
   } finally {
     closeSync(fd);
   }
@@ -95,11 +96,13 @@ function findDamage(fd: number, length: number): string | undefined {
 function walk(file: PageFile, root: bigint, depth: number): string | undefined {
   const pending = [{ page: root, depth }];
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
-    if (next.page < 2n || next.page >= BigInt(file.pages)) return `lacks page ${next.page}: it ends after ${file.pages} pages`;
+    if (next.page < 2n || next.page >= BigInt(file.pages))
+      return `lacks page ${next.page}: it ends after ${file.pages} pages`;
     if (next.depth === 1 && next.page !== root) continue;
     const page = readAt(file.fd, Number(next.page) * file.pageSize, file.pageSize);
     const wanted = next.depth === 1 ? LEAF : BRANCH;
-    if (page === undefined || page.getBigUint64(0, true) !== next.page || page.getUint16(18, true) !== wanted) return `has a damaged page ${next.page}`;
+    if (page === undefined || page.getBigUint64(0, true) !== next.page || page.getUint16(18, true) !== wanted)
+      return `has a damaged page ${next.page}`;
     if (next.depth === 1) continue;
     const children = childrenOf(page, file.pageSize);
     if (children === undefined) return `has a damaged page ${next.page}`;

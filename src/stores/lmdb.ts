@@ -37,13 +37,26 @@ export async function openLmdbStore(path: string, options: LmdbOptions = {}): Pr
     if (!readOnly) mkdirSync(path, { recursive: true });
     checkLmdbFile(join(path, "data.mdb"), readOnly);
     const { open } = await import("lmdb");
-    const settings = { path, readOnly, encoding: "binary", compression: false, cache: false, overlappingSync: false } as const;
+    const settings = {
+      path,
+      readOnly,
+      encoding: "binary",
+      compression: false,
+      cache: false,
+      overlappingSync: false,
+    } as const;
     // Batches by event turn would reject a promise nobody holds when a commit fails.
-    const attempt = (size: number): Database => open({ ...settings, maxDbs: 1, mapSize: size, eventTurnBatching: false } as Parameters<typeof open>[0]);
+    const attempt = (size: number): Database =>
+      open({ ...settings, maxDbs: 1, mapSize: size, eventTurnBatching: false } as Parameters<typeof open>[0]);
     return new LmdbStore(openWithin(mapSize === undefined ? MAP_SIZES : [mapSize], attempt), readOnly);
   } catch (error) {
     if (isExoArmurError(error)) throw error;
-    throw new ExoArmurError("EXO_STORE", `The store in ${path} could not be opened: ${messageOf(error)}`, {}, { cause: error });
+    throw new ExoArmurError(
+      "EXO_STORE",
+      `The store in ${path} could not be opened: ${messageOf(error)}`,
+      {},
+      { cause: error },
+    );
   }
 }
 
@@ -75,7 +88,12 @@ class LmdbStore implements Store {
     return ownBytes(this.#db.getBinary(key));
   }
 
-  *range({ gte, lt, limit = Number.POSITIVE_INFINITY, reverse = false }: StoreRange): Generator<readonly [string, Uint8Array]> {
+  *range({
+    gte,
+    lt,
+    limit = Number.POSITIVE_INFINITY,
+    reverse = false,
+  }: StoreRange): Generator<readonly [string, Uint8Array]> {
     this.#requireOpen();
     const low = gte < FIRST_KEY ? FIRST_KEY : gte;
     if (low >= lt || limit <= 0) return;
@@ -111,7 +129,8 @@ class LmdbStore implements Store {
     for (const { key } of changes) requireKey(key);
     await this.#transact(() => {
       const present = this.#epoch();
-      if (present !== epoch) throw new ExoArmurError("EXO_FENCED", `Epoch ${epoch} has ended; the store is at epoch ${present}.`);
+      if (present !== epoch)
+        throw new ExoArmurError("EXO_FENCED", `Epoch ${epoch} has ended; the store is at epoch ${present}.`);
       for (const { key, value } of changes) {
         if (value === null) this.#db.remove(key);
         else this.#db.put(key, value);
@@ -146,7 +165,12 @@ class LmdbStore implements Store {
     } catch (error) {
       if (isExoArmurError(error)) throw error;
       const cause = await commitErrorOf(error);
-      this.#failure ??= new ExoArmurError("EXO_STORE", `The store takes no more writes since one failed: ${messageOf(cause)}`, {}, { cause });
+      this.#failure ??= new ExoArmurError(
+        "EXO_STORE",
+        `The store takes no more writes since one failed: ${messageOf(cause)}`,
+        {},
+        { cause },
+      );
       throw new ExoArmurError("EXO_STORE", `The store could not be written: ${messageOf(cause)}`, {}, { cause });
     }
   }

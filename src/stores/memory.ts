@@ -37,7 +37,8 @@ class MemoryStore implements Store {
 
   async commit(changes: readonly StoreChange[], epoch: number): Promise<void> {
     this.#requireOpen();
-    if (epoch !== this.#epoch) throw new ExoArmurError("EXO_FENCED", `Epoch ${epoch} has ended; the store is at epoch ${this.#epoch}.`);
+    if (epoch !== this.#epoch)
+      throw new ExoArmurError("EXO_FENCED", `Epoch ${epoch} has ended; the store is at epoch ${this.#epoch}.`);
     for (const { key } of changes) requireKey(key);
     for (const { key, value } of changes) {
       if (value === null) this.#entries.delete(key);

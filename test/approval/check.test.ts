@@ -26,7 +26,7 @@ import {
   requestDigest,
   requester,
   signAny,
-  valueOf,
+  unwrap,
 } from "./helpers.js";
 
 const keys = [alice, aliceLaptop, bob, carol].map((signer) => signer.publicKey);
@@ -56,14 +56,14 @@ describe("signing", () => {
   }
 
   test("signs the canonical grant for this request", async () => {
-    const opened = valueOf(openGrant(byAlice, keys));
+    const opened = unwrap(openGrant(byAlice, keys));
     expect(opened).toEqual({
       grant: grantOf(alice, "alice"),
       signerKeyId: alice.keyId,
       envelopeDigest: digestOf(canonicalize(byAlice)),
     });
     const denied = await approve(bob, "bob", { decision: "deny", reason: "not today" });
-    expect(valueOf(openGrant(denied, keys)).grant).toEqual(
+    expect(unwrap(openGrant(denied, keys)).grant).toEqual(
       grantOf(bob, "bob", { decision: "deny", reason: "not today" }),
     );
   });

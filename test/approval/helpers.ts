@@ -108,7 +108,7 @@ export function codeOf(result: Result<unknown>): string {
   return result.ok ? "ok" : result.error.code;
 }
 
-export function valueOf<T>(result: Result<T>): T {
+export function unwrap<T>(result: Result<T>): T {
   if (!result.ok) throw new Error(`${result.error.code}: ${result.error.message}`);
   return result.value;
 }

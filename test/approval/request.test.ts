@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { buildRequest, type RequestInput, thresholdOf } from "../../src/approval/request.js";
 import { approvalRequestSchema } from "../../src/contracts/approval.js";
-import { codeOf, digest, intent, nonce, now, request, valueOf } from "./helpers.js";
+import { codeOf, digest, intent, nonce, now, request, unwrap } from "./helpers.js";
 
 const input: RequestInput = {
   requestId: request.requestId,
@@ -21,7 +21,7 @@ const input: RequestInput = {
 const build = (more: Partial<RequestInput> = {}) => buildRequest({ ...input, ...more });
 
 test("binds everything it is given", () => {
-  const built = valueOf(build());
+  const built = unwrap(build());
   expect(built).toEqual({
     ...request,
     verdict: "require_approval",
@@ -57,7 +57,7 @@ describe("threshold", () => {
 });
 
 describe("expiry", () => {
-  const expiry = (more: Partial<RequestInput>) => valueOf(build(more)).expiresAt;
+  const expiry = (more: Partial<RequestInput>) => unwrap(build(more)).expiresAt;
 
   test("is the obligation's, and never after the intent's", () => {
     const at = (expiresAt: string) => ({ ...intent, expiresAt });

@@ -28,7 +28,7 @@ import {
   now,
   request,
   requestDigest,
-  valueOf,
+  unwrap,
 } from "./helpers.js";
 
 function apply(signer: Signer, id: string, more: Partial<ApprovalGrant> = {}, input: Partial<GrantInput> = {}) {
@@ -50,7 +50,7 @@ const stateIn = (status: ApprovalStatus): ApprovalState => ({ status, decisions:
 
 describe("decisions", () => {
   test("distinct people are counted up to the threshold", () => {
-    const first = valueOf(apply(alice, "alice"));
+    const first = unwrap(apply(alice, "alice"));
     expect(first.outcome).toBe("counted");
     expect(first.state).toEqual({
       status: "pending",
@@ -64,7 +64,7 @@ describe("decisions", () => {
         },
       ],
     });
-    const second = valueOf(apply(bob, "bob", {}, { state: first.state }));
+    const second = unwrap(apply(bob, "bob", {}, { state: first.state }));
     expect(second.outcome).toBe("approved");
     expect(second.state.status).toBe("approved");
     expect(second.state.decisions.map((one) => one.approver)).toEqual(["alice", "bob"]);
@@ -72,19 +72,19 @@ describe("decisions", () => {
   });
 
   test("one deny closes, first or later, with its reason", () => {
-    const denied = valueOf(apply(alice, "alice", deny));
+    const denied = unwrap(apply(alice, "alice", deny));
     expect([denied.outcome, denied.state.status, denied.state.decisions[0]?.reason]).toEqual([
       "denied",
       "denied",
       "not today",
     ]);
-    const counted = valueOf(apply(alice, "alice")).state;
-    expect(valueOf(apply(bob, "bob", deny, { state: counted })).outcome).toBe("denied");
+    const counted = unwrap(apply(alice, "alice")).state;
+    expect(unwrap(apply(bob, "bob", deny, { state: counted })).outcome).toBe("denied");
     expect(codeOf(apply(bob, "bob", {}, { state: denied.state }))).toBe("EXO_APPROVAL_CLOSED");
   });
 
   test("two keys of one person count once, and a deny does not take an approval back", () => {
-    const { state } = valueOf(apply(alice, "alice"));
+    const { state } = unwrap(apply(alice, "alice"));
     expect(codeOf(apply(alice, "alice", {}, { state }))).toBe("EXO_APPROVAL_DUPLICATE");
     expect(codeOf(apply(aliceLaptop, "alice", {}, { state }))).toBe("EXO_APPROVAL_DUPLICATE");
     expect(codeOf(apply(aliceLaptop, "alice", deny, { state }))).toBe("EXO_APPROVAL_DUPLICATE");
@@ -95,7 +95,7 @@ describe("decisions", () => {
       ...request,
       roster: [...request.roster, { id: "dora", keyIds: [alice.keyId], roles: ["approver"] }],
     };
-    const { state } = valueOf(apply(alice, "alice", {}, { request: shared }));
+    const { state } = unwrap(apply(alice, "alice", {}, { request: shared }));
     expect(codeOf(apply(alice, "dora", {}, { request: shared, state }))).toBe("EXO_APPROVAL_DUPLICATE");
   });
 
@@ -196,8 +196,8 @@ describe("the status machine", () => {
   });
 
   test("an approval is spent once, keeps its decisions, and nothing expires early", () => {
-    const { state } = valueOf(apply(bob, "bob", {}, { request: { ...request, threshold: 1 } }));
-    const spent = valueOf(spend(state));
+    const { state } = unwrap(apply(bob, "bob", {}, { request: { ...request, threshold: 1 } }));
+    const spent = unwrap(spend(state));
     expect(spent).toEqual({ status: "spent", decisions: state.decisions });
     expect(codeOf(spend(spent))).toBe("EXO_APPROVAL_SPENT");
     expect(codeOf(expire(state, request, parseTime(expiresAt)))).toBe("EXO_APPROVAL_PENDING");

@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { hasOrders, takeOrders } from "../../src/home/inbox.js";
@@ -94,6 +94,7 @@ describe("files that are not what they seem", () => {
     mkdirSync(join(paths.inbox, "a.order.json", "x"), { recursive: true });
     expect(await takeOrders(paths)).toEqual([]);
     expect(hasOrders(paths)).toBe(false);
+    expect(readdirSync(paths.refused).sort()).toEqual(["a.2.order.json", "a.order.json"]);
   });
 
   it("cannot fill memory: a device", async () => {

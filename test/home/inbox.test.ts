@@ -10,10 +10,9 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
-import { awaitResult, finishOrder, hasOrders, postOrder, takeOrders, withdrawOrder } from "../../src/home/inbox.js";
+import { awaitResult, finishOrder, hasOrders, postOrder, sweepInbox, takeOrders, withdrawOrder } from "../../src/home/inbox.js";
 import { watchInbox } from "../../src/home/inbox-watch.js";
 import { type HomePaths, homePaths } from "../../src/home/paths.js";
-import { sweepHome } from "../../src/home/sweep.js";
 import { faultOf, freshFolder } from "./support.js";
 
 const bytes = Uint8Array.of(1, 2, 3);
@@ -156,7 +155,7 @@ describe("inbox", () => {
   });
 });
 
-describe("sweepHome", () => {
+describe("sweepInbox", () => {
   it("removes old results and half-written files, and keeps orders and what is new", async () => {
     const old = ["a.result.json", ".b.order.json.1-1.tmp", "c.order.json"];
     const young = ["d.result.json", ".e.order.json.1-2.tmp"];
@@ -166,7 +165,7 @@ describe("sweepHome", () => {
     const left = join(paths.home, ".anchor.1-1.tmp");
     writeFileSync(left, "x");
     age(left, 4_000);
-    await sweepHome(paths, clock);
+    await sweepInbox(paths, clock);
     expect(readdirSync(paths.inbox).sort()).toEqual([...young, "c.order.json"].sort());
     expect(existsSync(left)).toBe(false);
   });

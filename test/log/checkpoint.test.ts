@@ -1,6 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { canonicalize } from "../../src/canonical/jcs.js";
-import { formatCheckpoint, openCheckpoint, parseCheckpoint, readCheckpoint, signCheckpoint } from "../../src/log/checkpoint.js";
+import {
+  formatCheckpoint,
+  openCheckpoint,
+  parseCheckpoint,
+  readCheckpoint,
+  signCheckpoint,
+} from "../../src/log/checkpoint.js";
 import { leafBytes, readLeaf } from "../../src/log/leaf.js";
 import { formatProofFile, parseProofFile } from "../../src/log/proof-file.js";
 import { digest, ORIGIN, OTHER_VKEY, otherSigner, signer, text, untext, VKEY } from "./fixtures.js";
@@ -73,7 +79,9 @@ describe("a signed checkpoint", () => {
     expect(() => openCheckpoint(signed, [OTHER_VKEY])).toThrow(throwing(signature));
     expect(() => openCheckpoint(signed, [])).toThrow(throwing(signature));
     expect(() => openCheckpoint(signed.replace("\n42\n", "\n43\n"), [VKEY])).toThrow(throwing(signature));
-    expect(() => openCheckpoint(signed.replace(ROOT64, ROOT64.replace("AAEC", "AAED")), [VKEY])).toThrow(throwing(signature));
+    expect(() => openCheckpoint(signed.replace(ROOT64, ROOT64.replace("AAEC", "AAED")), [VKEY])).toThrow(
+      throwing(signature),
+    );
     expect(() => openCheckpoint(signed, ["x"])).toThrow(throwing({ code: "EXO_KEY" }));
     expect(() => openCheckpoint("", [VKEY])).toThrow(throwing(note));
     expect(() => openCheckpoint(signed.replace("\n\n", `\nmore\n\n`), [VKEY])).toThrow(throwing(note));
@@ -91,8 +99,11 @@ describe("a proof file", () => {
     const plain = { index: 7, proof: hashes, checkpoint };
     expect(formatProofFile(plain)).toBe(`c2sp.org/tlog-proof@v1\nindex 7\n${ROOT64}\n${H64}\n\n${checkpoint}`);
     const extra = { ...plain, extra: text("hello") };
-    expect(formatProofFile(extra)).toBe(`c2sp.org/tlog-proof@v1\nextra aGVsbG8=\nindex 7\n${ROOT64}\n${H64}\n\n${checkpoint}`);
-    for (const file of [plain, extra, { index: 0, proof: [], checkpoint }]) expect(parseProofFile(formatProofFile(file))).toEqual(file);
+    expect(formatProofFile(extra)).toBe(
+      `c2sp.org/tlog-proof@v1\nextra aGVsbG8=\nindex 7\n${ROOT64}\n${H64}\n\n${checkpoint}`,
+    );
+    for (const file of [plain, extra, { index: 0, proof: [], checkpoint }])
+      expect(parseProofFile(formatProofFile(file))).toEqual(file);
   });
 
   it("is refused when anything of it is out of form", async () => {
@@ -128,7 +139,8 @@ describe("a proof file", () => {
 
   it("is not written about what cannot be", async () => {
     const checkpoint = await signCheckpoint({ origin: ORIGIN, size: 42, root }, signer);
-    for (const index of [42, -1, 1.5, Number.NaN]) expect(() => formatProofFile({ index, proof: [], checkpoint })).toThrow(throwing(bad));
+    for (const index of [42, -1, 1.5, Number.NaN])
+      expect(() => formatProofFile({ index, proof: [], checkpoint })).toThrow(throwing(bad));
     expect(() => formatProofFile({ index: 1, proof: [root.slice(1)], checkpoint })).toThrow(throwing(bad));
     expect(() => formatProofFile({ index: 1, proof: Array(54).fill(root), checkpoint })).toThrow(throwing(bad));
     expect(() => formatProofFile({ index: 1, proof: [], checkpoint, extra: new Uint8Array() })).toThrow(throwing(bad));
@@ -140,13 +152,24 @@ describe("a leaf", () => {
   it.each(["event", "bundle", "shadow"] as const)("of kind %s is canonical JSON and reads back", (kind) => {
     const bytes = leafBytes(kind, digest(1));
     expect(untext(bytes)).toBe(`{"digest":"${digest(1)}","kind":"${kind}","schema":"exoarmur.leaf/v1"}`);
-    expect(Uint8Array.from(bytes)).toEqual(Uint8Array.from(canonicalize({ schema: "exoarmur.leaf/v1", kind, digest: digest(1) })));
+    expect(Uint8Array.from(bytes)).toEqual(
+      Uint8Array.from(canonicalize({ schema: "exoarmur.leaf/v1", kind, digest: digest(1) })),
+    );
     expect(readLeaf(bytes)).toEqual({ kind, digest: digest(1) });
   });
 
   it("reads nothing else", () => {
     const good = untext(leafBytes("event", digest(1))) as string;
-    for (const wrong of ["", "{}", `${good}\n`, ` ${good}`, good.replace("event", "other"), good.replace("v1", "v2"), good.replace("sha256:", "sha256:A"), `\ufeff${good}`]) {
+    for (const wrong of [
+      "",
+      "{}",
+      `${good}\n`,
+      ` ${good}`,
+      good.replace("event", "other"),
+      good.replace("v1", "v2"),
+      good.replace("sha256:", "sha256:A"),
+      `\ufeff${good}`,
+    ]) {
       expect(readLeaf(text(wrong)), wrong).toBeUndefined();
     }
   });

@@ -1,6 +1,6 @@
-import { signerFromSeed } from "../../src/crypto/signer.js";
-import { sha256Hex } from "../../src/crypto/sha256.js";
 import { formatVkey, noteKey } from "../../src/crypto/note-key.js";
+import { sha256Hex } from "../../src/crypto/sha256.js";
+import { signerFromSeed } from "../../src/crypto/signer.js";
 import { openLedger } from "../../src/log/ledger.js";
 import type { Ledger, LedgerLimits } from "../../src/log/ledger-types.js";
 import type { Store } from "../../src/ports.js";

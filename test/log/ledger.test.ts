@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { openCheckpoint } from "../../src/log/checkpoint.js";
+import { ExoArmurError } from "../../src/errors.js";
 import { auditTree, compareCheckpoint, readLedger } from "../../src/log/audit.js";
+import { openCheckpoint } from "../../src/log/checkpoint.js";
 import { leafBytes } from "../../src/log/leaf.js";
 import { openLedger } from "../../src/log/ledger.js";
 import type { LedgerTx, Sealed } from "../../src/log/ledger-types.js";
 import { verifyConsistency, verifyInclusion } from "../../src/log/tree.js";
-import { ExoArmurError } from "../../src/errors.js";
 import type { Signer, Store, StoreChange } from "../../src/ports.js";
 import { createMemoryStore } from "../../src/stores/memory.js";
 import { digest, ORIGIN, OTHER_VKEY, openOver, otherSigner, signer, text, untext, VKEY } from "./fixtures.js";
@@ -30,7 +30,10 @@ function watched(): { store: Store; commits: StoreChange[][]; failWith: { error?
   return { store, commits, failWith };
 }
 
-const append = (name: string | number) => (tx: LedgerTx): number => tx.appendLeaf("event", digest(name));
+const append =
+  (name: string | number) =>
+  (tx: LedgerTx): number =>
+    tx.appendLeaf("event", digest(name));
 
 describe("a new log", () => {
   it("begins with the signed checkpoint of the empty tree", async () => {
@@ -39,7 +42,9 @@ describe("a new log", () => {
     expect(ledger.size).toBe(0);
     const checkpoint = openCheckpoint(ledger.checkpoint(), [VKEY]);
     expect(checkpoint).toMatchObject({ origin: ORIGIN, size: 0 });
-    expect(Buffer.from(checkpoint.root).toString("hex")).toBe("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+    expect(Buffer.from(checkpoint.root).toString("hex")).toBe(
+      "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+    );
     expect(untext(store.get("m/checkpoint"))).toBe(ledger.checkpoint());
     expect(() => ledger.prove(0)).toThrow(expect.objectContaining({ code: "EXO_LOG_RANGE" }));
     expect(() => ledger.consistency(0, 0)).toThrow(expect.objectContaining({ code: "EXO_LOG_RANGE" }));
@@ -86,7 +91,9 @@ describe("a group", () => {
     await Promise.all(Array.from({ length: 10 }, (_, at) => ledger.transact(append(at))));
     expect(commits.length).toBe(3);
     commits.length = 0;
-    await Promise.all(Array.from({ length: 3 }, (_, at) => ledger.transact((tx) => tx.put(`k/${at}`, new Uint8Array(1_000)))));
+    await Promise.all(
+      Array.from({ length: 3 }, (_, at) => ledger.transact((tx) => tx.put(`k/${at}`, new Uint8Array(1_000)))),
+    );
     expect(commits.length).toBe(3);
   });
 
@@ -100,16 +107,34 @@ describe("a group", () => {
         tx.put("bb", text("BB"));
         tx.delete("c");
         tx.delete("never");
-        seen.push(untext(tx.get("b")), tx.get("c"), [...tx.range({ gte: "a", lt: "d" })].map(([key]) => key));
+        seen.push(
+          untext(tx.get("b")),
+          tx.get("c"),
+          [...tx.range({ gte: "a", lt: "d" })].map(([key]) => key),
+        );
       }),
       ledger.transact((tx) => {
         tx.put("c", text("again"));
         tx.delete("a");
         seen.push([...tx.range({ gte: "a", lt: "d" })].map(([key, value]) => [key, untext(value)]));
-        seen.push([...tx.range({ gte: "a", lt: "d", reverse: true, limit: 2 })].map(([key]) => key), tx.get("a"));
+        seen.push(
+          [...tx.range({ gte: "a", lt: "d", reverse: true, limit: 2 })].map(([key]) => key),
+          tx.get("a"),
+        );
       }),
     ]);
-    expect(seen).toEqual(["B", undefined, ["a", "b", "bb"], [["b", "B"], ["bb", "BB"], ["c", "again"]], ["c", "bb"], undefined]);
+    expect(seen).toEqual([
+      "B",
+      undefined,
+      ["a", "b", "bb"],
+      [
+        ["b", "B"],
+        ["bb", "BB"],
+        ["c", "again"],
+      ],
+      ["c", "bb"],
+      undefined,
+    ]);
   });
 
   it("discards an operation that throws, whole, and nobody else's", async () => {
@@ -145,12 +170,14 @@ describe("a group", () => {
   it("runs one operation at a time, asynchronous ones too", async () => {
     const ledger = await openOver(createMemoryStore());
     const steps: string[] = [];
-    const slow = (name: string) => async (tx: LedgerTx): Promise<void> => {
-      steps.push(`${name} ${tx.size}`);
-      await new Promise((resolve) => setTimeout(resolve, 5));
-      tx.appendLeaf("event", digest(name));
-      steps.push(`${name} ${tx.size}`);
-    };
+    const slow =
+      (name: string) =>
+      async (tx: LedgerTx): Promise<void> => {
+        steps.push(`${name} ${tx.size}`);
+        await new Promise((resolve) => setTimeout(resolve, 5));
+        tx.appendLeaf("event", digest(name));
+        steps.push(`${name} ${tx.size}`);
+      };
     await Promise.all([ledger.transact(slow("a")), ledger.transact(slow("b"))]);
     expect(steps).toEqual(["a 0", "a 1", "b 1", "b 2"]);
   });
@@ -198,7 +225,9 @@ describe("onSealed", () => {
       expect([seal.size, size]).toEqual([7, 7]);
       expect(seal.root).toEqual(root);
       const index = indexes[at] as number;
-      expect(verifyInclusion({ leaf: leafBytes("event", digest(at)), index, size, root, proof: seal.prove(index) })).toBe(true);
+      expect(
+        verifyInclusion({ leaf: leafBytes("event", digest(at)), index, size, root, proof: seal.prove(index) }),
+      ).toBe(true);
       expect(() => seal.prove(7)).toThrow(expect.objectContaining({ code: "EXO_LOG_RANGE" }));
     }
   });
@@ -224,16 +253,27 @@ describe("onSealed", () => {
 describe("misuse of a transaction", () => {
   const internal = expect.objectContaining({ code: "EXO_INTERNAL" });
 
-  it.each(["l/0000000000000000", "l/", "t/01/0000000000000000", "t/x", "m/checkpoint"])("refuses the log's own key %s", async (key) => {
-    const ledger = await openOver(createMemoryStore());
-    await expect(ledger.transact((tx) => tx.put(key, text("x")))).rejects.toEqual(internal);
-    await expect(ledger.transact((tx) => tx.delete(key))).rejects.toEqual(internal);
-  });
+  it.each(["l/0000000000000000", "l/", "t/01/0000000000000000", "t/x", "m/checkpoint"])(
+    "refuses the log's own key %s",
+    async (key) => {
+      const ledger = await openOver(createMemoryStore());
+      await expect(ledger.transact((tx) => tx.put(key, text("x")))).rejects.toEqual(internal);
+      await expect(ledger.transact((tx) => tx.delete(key))).rejects.toEqual(internal);
+    },
+  );
 
   it("refuses a digest or kind that is none", async () => {
     const ledger = await openOver(createMemoryStore());
     const schema = { code: "EXO_SCHEMA" };
-    for (const bad of ["", "sha256:", digest(1).toUpperCase(), `${digest(1)}0`, digest(1).slice(0, -1), `${digest(1)}\n`, digest(1).replace("sha256", "sha512")]) {
+    for (const bad of [
+      "",
+      "sha256:",
+      digest(1).toUpperCase(),
+      `${digest(1)}0`,
+      digest(1).slice(0, -1),
+      `${digest(1)}\n`,
+      digest(1).replace("sha256", "sha512"),
+    ]) {
       await expect(ledger.transact((tx) => tx.appendLeaf("event", bad))).rejects.toMatchObject(schema);
     }
     await expect(ledger.transact((tx) => tx.appendLeaf("other" as "event", digest(1)))).rejects.toMatchObject(schema);
@@ -273,7 +313,10 @@ describe("failures", () => {
     ]);
     for (const result of results) expect(result).toEqual({ status: "rejected", reason: failWith.error });
     delete failWith.error;
-    await expect(ledger.transact(append(2))).rejects.toMatchObject({ code: "EXO_STORE", message: expect.stringContaining("disk full") });
+    await expect(ledger.transact(append(2))).rejects.toMatchObject({
+      code: "EXO_STORE",
+      message: expect.stringContaining("disk full"),
+    });
     expect([ledger.size, ledger.checkpoint()]).toEqual([1, before]);
     expect(ledger.leaf(0)).toEqual(leafBytes("event", digest("kept")));
   });
@@ -284,7 +327,9 @@ describe("failures", () => {
     failWith.error = new ExoArmurError("EXO_STORE", "disk full");
     const [first, second] = await Promise.allSettled([ledger.transact(append(1)), ledger.transact(append(2))]);
     expect(first).toMatchObject({ reason: { message: "disk full" } });
-    expect(second).toMatchObject({ reason: { code: "EXO_STORE", message: "The log takes no more work since a commit failed: disk full" } });
+    expect(second).toMatchObject({
+      reason: { code: "EXO_STORE", message: "The log takes no more work since a commit failed: disk full" },
+    });
     await ledger.close();
   });
 
@@ -345,7 +390,9 @@ describe("reopening", () => {
     expect(await ledger.transact(append("next"))).toBe(leaves);
     const [old, now] = [openCheckpoint(checkpoint, [VKEY]), openCheckpoint(ledger.checkpoint(), [VKEY])];
     const proof = ledger.consistency(old.size, now.size);
-    expect(verifyConsistency({ oldSize: old.size, newSize: now.size, oldRoot: old.root, newRoot: now.root, proof })).toBe(true);
+    expect(
+      verifyConsistency({ oldSize: old.size, newSize: now.size, oldRoot: old.root, newRoot: now.root, proof }),
+    ).toBe(true);
     expect(auditTree(store)).toMatchObject({ ok: true, leaves: leaves + 1 });
   });
 
@@ -394,13 +441,41 @@ describe("reopening", () => {
 
 describe("auditTree", () => {
   const tampers: [string, StoreChange, string][] = [
-    ["an early leaf changed", { key: "l/0000000000000001", value: leafBytes("event", digest("forged")) }, "The node t/01/0000000000000000 is not the hash of its leaves."],
-    ["an early leaf missing", { key: "l/0000000000000001", value: null }, "The leaf l/0000000000000001 is missing; the next one stored is l/0000000000000002."],
-    ["a leaf of no form", { key: "l/0000000000000006", value: text("{}") }, "The leaf l/0000000000000006 is not of a leaf's form."],
-    ["an inner node changed", { key: "t/01/0000000000000001", value: new Uint8Array(32) }, "The node t/01/0000000000000001 is not the hash of its leaves."],
-    ["an inner node missing", { key: "t/01/0000000000000000", value: null }, "The node t/01/0000000000000000 is missing."],
-    ["a surplus node", { key: "t/03/0000000000000000", value: new Uint8Array(32) }, "The entry t/03/0000000000000000 lies beyond the checkpoint's 7 leaves."],
-    ["a foreign key among the leaves", { key: "l/x", value: text("x") }, "The entry l/x lies beyond the checkpoint's 7 leaves."],
+    [
+      "an early leaf changed",
+      { key: "l/0000000000000001", value: leafBytes("event", digest("forged")) },
+      "The node t/01/0000000000000000 is not the hash of its leaves.",
+    ],
+    [
+      "an early leaf missing",
+      { key: "l/0000000000000001", value: null },
+      "The leaf l/0000000000000001 is missing; the next one stored is l/0000000000000002.",
+    ],
+    [
+      "a leaf of no form",
+      { key: "l/0000000000000006", value: text("{}") },
+      "The leaf l/0000000000000006 is not of a leaf's form.",
+    ],
+    [
+      "an inner node changed",
+      { key: "t/01/0000000000000001", value: new Uint8Array(32) },
+      "The node t/01/0000000000000001 is not the hash of its leaves.",
+    ],
+    [
+      "an inner node missing",
+      { key: "t/01/0000000000000000", value: null },
+      "The node t/01/0000000000000000 is missing.",
+    ],
+    [
+      "a surplus node",
+      { key: "t/03/0000000000000000", value: new Uint8Array(32) },
+      "The entry t/03/0000000000000000 lies beyond the checkpoint's 7 leaves.",
+    ],
+    [
+      "a foreign key among the leaves",
+      { key: "l/x", value: text("x") },
+      "The entry l/x lies beyond the checkpoint's 7 leaves.",
+    ],
   ];
   it.each(tampers)("names %s", async (_, change, problem) => {
     const store = createMemoryStore();
@@ -452,9 +527,16 @@ describe("readLedger and compareCheckpoint", () => {
     await fork.transact(append("longer"));
     expect(compareCheckpoint(store, fork.checkpoint())).toBe("behind");
     const elsewhere = createMemoryStore();
-    const other = await openLedger({ store: elsewhere, epoch: await elsewhere.acquire(), origin: "example.org/other", signer });
+    const other = await openLedger({
+      store: elsewhere,
+      epoch: await elsewhere.acquire(),
+      origin: "example.org/other",
+      signer,
+    });
     expect(compareCheckpoint(store, other.checkpoint())).toBe("inconsistent");
     expect(() => compareCheckpoint(store, "x")).toThrow(expect.objectContaining({ code: "EXO_NOTE" }));
-    expect(() => compareCheckpoint(createMemoryStore(), ledger.checkpoint())).toThrow(expect.objectContaining({ code: "EXO_STORE_DAMAGED" }));
+    expect(() => compareCheckpoint(createMemoryStore(), ledger.checkpoint())).toThrow(
+      expect.objectContaining({ code: "EXO_STORE_DAMAGED" }),
+    );
   });
 });

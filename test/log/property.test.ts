@@ -18,7 +18,13 @@ type Step =
   | { readonly do: "delete"; readonly key: string }
   | { readonly do: "leaf"; readonly name: number }
   | { readonly do: "get"; readonly key: string }
-  | { readonly do: "range"; readonly gte: string; readonly lt: string; readonly limit: number; readonly reverse: boolean }
+  | {
+      readonly do: "range";
+      readonly gte: string;
+      readonly lt: string;
+      readonly limit: number;
+      readonly reverse: boolean;
+    }
   | { readonly do: "wait" };
 type Operation = { readonly steps: readonly Step[]; readonly throws: boolean };
 
@@ -38,7 +44,10 @@ const history = fc.array(fc.array(operation, { minLength: 1, maxLength: 6 }), { 
 class Discarded extends Error {}
 
 /** What an operation sees and does, on the ledger and on the model alike. */
-function* play(steps: readonly Step[], tx: Pick<LedgerTx, "get" | "put" | "delete" | "appendLeaf" | "range">): Generator<unknown, void> {
+function* play(
+  steps: readonly Step[],
+  tx: Pick<LedgerTx, "get" | "put" | "delete" | "appendLeaf" | "range">,
+): Generator<unknown, void> {
   for (const now of steps) {
     if (now.do === "put") tx.put(now.key, text(now.value));
     else if (now.do === "delete") tx.delete(now.key);
@@ -62,7 +71,9 @@ class Model {
         delete: (name) => void this.map.delete(name),
         appendLeaf: (kind, of) => this.leaves.push(leafBytes(kind, of)) - 1,
         range: ({ gte, lt, limit = 99, reverse = false }) => {
-          const inside = [...this.map].filter(([name]) => name >= gte && name < lt).sort(([a], [b]) => (a < b ? -1 : 1));
+          const inside = [...this.map]
+            .filter(([name]) => name >= gte && name < lt)
+            .sort(([a], [b]) => (a < b ? -1 : 1));
           return (reverse ? inside.reverse() : inside).slice(0, limit);
         },
       }),
@@ -86,7 +97,8 @@ async function check(store: Store, batches: readonly (readonly Operation[])[], g
           notes.push(checkpoint);
           const { root } = openCheckpoint(checkpoint, [VKEY]);
           const mine = seen.filter((value): value is number => typeof value === "number");
-          for (const index of mine) expect(verifyInclusion({ leaf: ledger.leaf(index), index, size, root, proof: prove(index) })).toBe(true);
+          for (const index of mine)
+            expect(verifyInclusion({ leaf: ledger.leaf(index), index, size, root, proof: prove(index) })).toBe(true);
         });
         const walk = play(steps, tx);
         const advance = (): unknown[] | Promise<unknown[]> => {
@@ -118,13 +130,26 @@ async function check(store: Store, batches: readonly (readonly Operation[])[], g
   for (const note of new Set(notes)) {
     const { size, root } = openCheckpoint(note, [VKEY]);
     if (size === 0) continue;
-    expect(verifyConsistency({ oldSize: size, newSize: last.size, oldRoot: root, newRoot: last.root, proof: ledger.consistency(size, last.size) })).toBe(true);
+    expect(
+      verifyConsistency({
+        oldSize: size,
+        newSize: last.size,
+        oldRoot: root,
+        newRoot: last.root,
+        proof: ledger.consistency(size, last.size),
+      }),
+    ).toBe(true);
   }
 }
 
 describe("any history of operations", () => {
   it("leaves what a plain map and list would hold: memory", async () => {
-    await fc.assert(fc.asyncProperty(history, fc.constantFrom(1, 2, 512), (batches, group) => check(createMemoryStore(), batches, group)), { numRuns: 60 });
+    await fc.assert(
+      fc.asyncProperty(history, fc.constantFrom(1, 2, 512), (batches, group) =>
+        check(createMemoryStore(), batches, group),
+      ),
+      { numRuns: 60 },
+    );
   });
 
   it("leaves what a plain map and list would hold: lmdb", async () => {

@@ -1,5 +1,5 @@
-import { readFileSync } from "node:fs";
 import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
@@ -58,10 +58,14 @@ const naive = {
   },
 };
 
-const leavesOf = (count: number): Uint8Array[] => Array.from({ length: count }, (_, at) => Uint8Array.of(at >> 8, at & 255, 7));
+const leavesOf = (count: number): Uint8Array[] =>
+  Array.from({ length: count }, (_, at) => Uint8Array.of(at >> 8, at & 255, 7));
 
 /** A tree grown by the appender in chunks, its nodes kept as a store would. */
-function grow(leaves: readonly Uint8Array[], chunk = 1): { frontier: Frontier; readNode: ReadNode; roots: Map<number, Uint8Array> } {
+function grow(
+  leaves: readonly Uint8Array[],
+  chunk = 1,
+): { frontier: Frontier; readNode: ReadNode; roots: Map<number, Uint8Array> } {
   const nodes = new Map<string, Uint8Array>();
   const roots = new Map<number, Uint8Array>();
   let frontier = EMPTY;
@@ -98,11 +102,16 @@ describe("the published vectors", () => {
     for (const { index, size, proof } of vectors.inclusion) {
       expect(inclusionProof(index, size, readNode).map(hex)).toEqual(proof);
       const root = unhex(vectors.roots[size - 1] as string);
-      expect(verifyInclusion({ leaf: leaves[index] as Uint8Array, index, size, proof: proof.map(unhex), root })).toBe(true);
+      expect(verifyInclusion({ leaf: leaves[index] as Uint8Array, index, size, proof: proof.map(unhex), root })).toBe(
+        true,
+      );
     }
     for (const { oldSize, newSize, proof } of vectors.consistency) {
       expect(consistencyProof(oldSize, newSize, readNode).map(hex)).toEqual(proof);
-      const [oldRoot, newRoot] = [unhex(vectors.roots[oldSize - 1] as string), unhex(vectors.roots[newSize - 1] as string)];
+      const [oldRoot, newRoot] = [
+        unhex(vectors.roots[oldSize - 1] as string),
+        unhex(vectors.roots[newSize - 1] as string),
+      ];
       expect(verifyConsistency({ oldSize, newSize, oldRoot, newRoot, proof: proof.map(unhex) })).toBe(true);
     }
   });
@@ -135,7 +144,9 @@ describe("against the recursive definition", () => {
       for (let index = 0; index < size; index += size > 40 ? 5 : 1) {
         const proof = inclusionProof(index, size, readNode);
         expect(proof).toEqual(naive.path(index, leaves.slice(0, size)));
-        expect(verifyInclusion({ leaf: leaves[index] as Uint8Array, index, size, proof, root: rootAt(size) })).toBe(true);
+        expect(verifyInclusion({ leaf: leaves[index] as Uint8Array, index, size, proof, root: rootAt(size) })).toBe(
+          true,
+        );
       }
     }
   });
@@ -145,21 +156,29 @@ describe("against the recursive definition", () => {
       for (let oldSize = 1; oldSize <= newSize; oldSize += newSize > 40 ? 3 : 1) {
         const proof = consistencyProof(oldSize, newSize, readNode);
         expect(proof).toEqual(naive.subproof(oldSize, leaves.slice(0, newSize), true));
-        expect(verifyConsistency({ oldSize, newSize, oldRoot: rootAt(oldSize), newRoot: rootAt(newSize), proof })).toBe(true);
+        expect(verifyConsistency({ oldSize, newSize, oldRoot: rootAt(oldSize), newRoot: rootAt(newSize), proof })).toBe(
+          true,
+        );
       }
     }
   });
 
   it("agrees on random trees", () => {
     fc.assert(
-      fc.property(fc.array(fc.uint8Array({ maxLength: 20 }), { minLength: 1, maxLength: 300 }), fc.nat(), fc.nat(), fc.integer({ min: 1, max: 50 }), (entries, a, b, chunk) => {
-        const tree = grow(entries, chunk);
-        const size = (a % entries.length) + 1;
-        const index = b % size;
-        expect(rootFromNodes(size, tree.readNode)).toEqual(naive.root(entries.slice(0, size)));
-        expect(inclusionProof(index, size, tree.readNode)).toEqual(naive.path(index, entries.slice(0, size)));
-        expect(consistencyProof(size, entries.length, tree.readNode)).toEqual(naive.subproof(size, entries, true));
-      }),
+      fc.property(
+        fc.array(fc.uint8Array({ maxLength: 20 }), { minLength: 1, maxLength: 300 }),
+        fc.nat(),
+        fc.nat(),
+        fc.integer({ min: 1, max: 50 }),
+        (entries, a, b, chunk) => {
+          const tree = grow(entries, chunk);
+          const size = (a % entries.length) + 1;
+          const index = b % size;
+          expect(rootFromNodes(size, tree.readNode)).toEqual(naive.root(entries.slice(0, size)));
+          expect(inclusionProof(index, size, tree.readNode)).toEqual(naive.path(index, entries.slice(0, size)));
+          expect(consistencyProof(size, entries.length, tree.readNode)).toEqual(naive.subproof(size, entries, true));
+        },
+      ),
       { numRuns: 60 },
     );
   });
@@ -168,7 +187,8 @@ describe("against the recursive definition", () => {
 describe("far beyond 32 bits", () => {
   /** Every complete subtree's hash is made from its place; below a level all leaves are then unknowable, as in a real log. */
   const readNode: ReadNode = (level, index) => {
-    if (!Number.isSafeInteger(index) || (index + 1) * 2 ** level > Number.MAX_SAFE_INTEGER + 1) throw new Error(`asked for ${level}/${index}`);
+    if (!Number.isSafeInteger(index) || (index + 1) * 2 ** level > Number.MAX_SAFE_INTEGER + 1)
+      throw new Error(`asked for ${level}/${index}`);
     return synthetic(level, index);
   };
   // A consistent tree needs node(level, i) = H(children); identical leaves give one hash per level.
@@ -186,12 +206,26 @@ describe("far beyond 32 bits", () => {
     const rest = size - (1n << BigInt(width));
     return rest === 0n ? synthetic(width, 0) : naive.hash(Uint8Array.of(1), synthetic(width, 0), bigRoot(rest));
   };
-  const SIZES = [2 ** 31 - 1, 2 ** 31, 2 ** 31 + 1, 2 ** 32 - 1, 2 ** 32, 2 ** 32 + 1, 2 ** 32 + 12_345, 2 ** 48 + 2 ** 31 + 5, 2 ** 52, 2 ** 53 - 2, 2 ** 53 - 1];
+  const SIZES = [
+    2 ** 31 - 1,
+    2 ** 31,
+    2 ** 31 + 1,
+    2 ** 32 - 1,
+    2 ** 32,
+    2 ** 32 + 1,
+    2 ** 32 + 12_345,
+    2 ** 48 + 2 ** 31 + 5,
+    2 ** 52,
+    2 ** 53 - 2,
+    2 ** 53 - 1,
+  ];
 
   it.each(SIZES)("has the right root, proofs and appends at %d", (size) => {
     const root = rootFromNodes(size, readNode);
     expect(root).toEqual(bigRoot(BigInt(size)));
-    for (const index of [0, 1, 2 ** 31 - 1, Math.floor(size / 2), 2 ** 31, size - 2, size - 1].filter((at) => at < size)) {
+    for (const index of [0, 1, 2 ** 31 - 1, Math.floor(size / 2), 2 ** 31, size - 2, size - 1].filter(
+      (at) => at < size,
+    )) {
       const proof = inclusionProof(index, size, readNode);
       const claim = { leafHash: synthetic(0, 0), index, size, proof, root };
       expect(verifyInclusion(claim)).toBe(true);
@@ -229,14 +263,23 @@ describe("refusals", () => {
     expect(verifyInclusion({ leaf: leaves[0] as Uint8Array, index, size: 13, proof, root })).toBe(false);
   });
 
-  it.each([[0, 13], [-1, 13], [14, 13], [1.5, 13], [1, 2 ** 53], [Number.NaN, 13]])("refuses a consistency proof from %d to %d", (oldSize, newSize) => {
+  it.each([
+    [0, 13],
+    [-1, 13],
+    [14, 13],
+    [1.5, 13],
+    [1, 2 ** 53],
+    [Number.NaN, 13],
+  ])("refuses a consistency proof from %d to %d", (oldSize, newSize) => {
     expect(() => consistencyProof(oldSize, newSize, readNode)).toThrow(expect.objectContaining(range));
     expect(verifyConsistency({ oldSize, newSize, oldRoot: root, newRoot: root, proof: [] })).toBe(false);
   });
 
   it("refuses a consistency proof from the empty tree even with the right roots", () => {
     expect(verifyConsistency({ oldSize: 0, newSize: 13, oldRoot: emptyRoot(), newRoot: root, proof: [] })).toBe(false);
-    expect(verifyConsistency({ oldSize: 0, newSize: 0, oldRoot: emptyRoot(), newRoot: emptyRoot(), proof: [] })).toBe(false);
+    expect(verifyConsistency({ oldSize: 0, newSize: 0, oldRoot: emptyRoot(), newRoot: emptyRoot(), proof: [] })).toBe(
+      false,
+    );
   });
 
   it.each([-1, 1.5, Number.NaN, 2 ** 53])("refuses a tree of %d leaves", (size) => {
@@ -274,14 +317,17 @@ describe("refusals", () => {
         { ...claim, size: 27, index },
         { ...claim, size: index },
       ];
-      for (const [at, wrong] of changed.entries()) expect(verifyInclusion(wrong), `leaf ${index}, change ${at}`).toBe(false);
+      for (const [at, wrong] of changed.entries())
+        expect(verifyInclusion(wrong), `leaf ${index}, change ${at}`).toBe(false);
     }
   });
 
   it("refuses a leaf hash that is no hash, and an inner node as a leaf", () => {
     const proof = inclusionProof(0, 13, readNode);
     expect(verifyInclusion({ leafHash: new Uint8Array(31), index: 0, size: 13, proof, root })).toBe(false);
-    expect(verifyInclusion({ leafHash: leafHash(leaves[0] as Uint8Array), index: 0, size: 13, proof, root })).toBe(true);
+    expect(verifyInclusion({ leafHash: leafHash(leaves[0] as Uint8Array), index: 0, size: 13, proof, root })).toBe(
+      true,
+    );
     const children = Uint8Array.from([...readNode(0, 0), ...readNode(0, 1)]);
     expect(verifyInclusion({ leaf: children, index: 0, size: 7, proof: proof.slice(1), root })).toBe(false);
   });
@@ -307,7 +353,8 @@ describe("refusals", () => {
         ...proof.map((_, at) => ({ ...claim, proof: proof.with(at, flip(proof[at] as Uint8Array)) })),
         ...proof.map((_, at) => ({ ...claim, proof: proof.with(at, (proof[at] as Uint8Array).slice(0, 31)) })),
       ];
-      for (const [at, wrong] of changed.entries()) expect(verifyConsistency(wrong), `old ${oldSize}, change ${at}`).toBe(false);
+      for (const [at, wrong] of changed.entries())
+        expect(verifyConsistency(wrong), `old ${oldSize}, change ${at}`).toBe(false);
     }
   });
 

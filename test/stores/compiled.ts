@@ -1,4 +1,4 @@
-import { spawn, spawnSync, type ChildProcessByStdio } from "node:child_process";
+import { type ChildProcessByStdio, spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -18,7 +18,15 @@ export class CompiledStore {
     symlinkSync(join(ROOT, "node_modules"), join(this.#folder, "node_modules"));
     const config = join(this.#folder, "tsconfig.json");
     const options = { rootDir: join(ROOT, "src"), outDir: this.#dist, declaration: false, noEmitOnError: false };
-    writeFileSync(config, JSON.stringify({ extends: join(ROOT, "tsconfig.json"), compilerOptions: options, include: [], files: [join(ROOT, "src/stores/lmdb.ts")] }));
+    writeFileSync(
+      config,
+      JSON.stringify({
+        extends: join(ROOT, "tsconfig.json"),
+        compilerOptions: options,
+        include: [],
+        files: [join(ROOT, "src/stores/lmdb.ts")],
+      }),
+    );
     const compiled = spawnSync(join(ROOT, "node_modules/.bin/tsc"), ["-p", config], { encoding: "utf8", cwd: ROOT });
     if (compiled.error) throw compiled.error;
   }

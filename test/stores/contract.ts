@@ -28,7 +28,11 @@ export function describeStore(driver: Driver): void {
       await driver.cleanup();
     });
 
-    const fill = (...keys: string[]): Promise<void> => store.commit(keys.map((key) => ({ key, value: text(key) })), epoch);
+    const fill = (...keys: string[]): Promise<void> =>
+      store.commit(
+        keys.map((key) => ({ key, value: text(key) })),
+        epoch,
+      );
 
     it("has nothing at first", () => {
       expect(store.get("a")).toBeUndefined();
@@ -36,19 +40,43 @@ export function describeStore(driver: Driver): void {
     });
 
     it("gives back what was committed, empty values too", async () => {
-      await store.commit([{ key: "a", value: bytes(1, 2) }, { key: "b", value: bytes() }], epoch);
+      await store.commit(
+        [
+          { key: "a", value: bytes(1, 2) },
+          { key: "b", value: bytes() },
+        ],
+        epoch,
+      );
       expect(store.get("a")).toEqual(bytes(1, 2));
       expect(store.get("b")).toEqual(bytes());
       expect(store.get("c")).toBeUndefined();
-      expect([...store.range(ALL)]).toEqual([["a", bytes(1, 2)], ["b", bytes()]]);
+      expect([...store.range(ALL)]).toEqual([
+        ["a", bytes(1, 2)],
+        ["b", bytes()],
+      ]);
     });
 
     it("overwrites and deletes, and the last change of a key counts", async () => {
       await fill("a", "b");
-      await store.commit([{ key: "a", value: bytes(9) }, { key: "b", value: null }, { key: "absent", value: null }], epoch);
+      await store.commit(
+        [
+          { key: "a", value: bytes(9) },
+          { key: "b", value: null },
+          { key: "absent", value: null },
+        ],
+        epoch,
+      );
       expect(store.get("a")).toEqual(bytes(9));
       expect(store.get("b")).toBeUndefined();
-      await store.commit([{ key: "c", value: bytes(1) }, { key: "c", value: null }, { key: "d", value: null }, { key: "d", value: bytes(2) }], epoch);
+      await store.commit(
+        [
+          { key: "c", value: bytes(1) },
+          { key: "c", value: null },
+          { key: "d", value: null },
+          { key: "d", value: bytes(2) },
+        ],
+        epoch,
+      );
       expect(list(store, ALL)).toEqual(["a", "d"]);
     });
 
@@ -85,10 +113,19 @@ export function describeStore(driver: Driver): void {
 
     it("applies all changes or none", async () => {
       await fill("a");
-      const changes = [{ key: "a", value: bytes(1) }, { key: "b", value: bytes(2) }];
-      await expect(store.commit([...changes, { key: "", value: bytes(3) }], epoch)).rejects.toMatchObject({ code: "EXO_INTERNAL" });
-      await expect(store.commit([...changes, { key: "é", value: bytes(3) }], epoch)).rejects.toMatchObject({ code: "EXO_INTERNAL" });
-      await expect(store.commit([...changes, { key: "k".repeat(401), value: bytes(3) }], epoch)).rejects.toMatchObject({ code: "EXO_INTERNAL" });
+      const changes = [
+        { key: "a", value: bytes(1) },
+        { key: "b", value: bytes(2) },
+      ];
+      await expect(store.commit([...changes, { key: "", value: bytes(3) }], epoch)).rejects.toMatchObject({
+        code: "EXO_INTERNAL",
+      });
+      await expect(store.commit([...changes, { key: "é", value: bytes(3) }], epoch)).rejects.toMatchObject({
+        code: "EXO_INTERNAL",
+      });
+      await expect(store.commit([...changes, { key: "k".repeat(401), value: bytes(3) }], epoch)).rejects.toMatchObject({
+        code: "EXO_INTERNAL",
+      });
       expect(store.get("a")).toEqual(text("a"));
       expect(store.get("b")).toBeUndefined();
       await fill("k".repeat(400));
@@ -123,7 +160,13 @@ export function describeStore(driver: Driver): void {
       again?.fill(0);
       const [ranged] = [...store.range(ALL)];
       ranged?.[1].fill(0);
-      await store.commit([{ key: "a", value: bytes(4, 5, 6) }, { key: "b", value: new Uint8Array(100_000).fill(8) }], epoch);
+      await store.commit(
+        [
+          { key: "a", value: bytes(4, 5, 6) },
+          { key: "b", value: new Uint8Array(100_000).fill(8) },
+        ],
+        epoch,
+      );
       store.get("b");
       expect(kept).toEqual(bytes(1, 2, 3));
       expect(store.get("a")).toEqual(bytes(4, 5, 6));
@@ -133,7 +176,13 @@ export function describeStore(driver: Driver): void {
 
     it("keeps values of 20 MB", async () => {
       const large = new Uint8Array(20_000_000).map((_, at) => at % 251);
-      await store.commit([{ key: "large", value: large }, { key: "small", value: bytes(1) }], epoch);
+      await store.commit(
+        [
+          { key: "large", value: large },
+          { key: "small", value: bytes(1) },
+        ],
+        epoch,
+      );
       const read = store.get("large");
       const [, ranged] = [...store.range(ALL)][0] ?? [];
       expect(store.get("small")).toEqual(bytes(1));
@@ -158,7 +207,14 @@ export function describeStore(driver: Driver): void {
       const seen: [string, Uint8Array][] = [];
       for (const [key, value] of store.range(ALL)) {
         seen.push([key, value]);
-        await store.commit([{ key: "b", value: bytes(0) }, { key: "c", value: null }, { key: `e${key}`, value: bytes(1) }], epoch);
+        await store.commit(
+          [
+            { key: "b", value: bytes(0) },
+            { key: "c", value: null },
+            { key: `e${key}`, value: bytes(1) },
+          ],
+          epoch,
+        );
         expect(store.get("c")).toBeUndefined();
       }
       expect(seen).toEqual(["a", "b", "c", "d"].map((key) => [key, text(key)]));
@@ -168,7 +224,13 @@ export function describeStore(driver: Driver): void {
     it("applies concurrent commits in the order of the calls and shows each when it has resolved", async () => {
       const order: number[] = [];
       const commits = Array.from({ length: 100 }, async (_, at) => {
-        await store.commit([{ key: "last", value: bytes(at) }, { key: `n/${at}`, value: bytes(at) }], epoch);
+        await store.commit(
+          [
+            { key: "last", value: bytes(at) },
+            { key: `n/${at}`, value: bytes(at) },
+          ],
+          epoch,
+        );
         expect(store.get(`n/${at}`)).toEqual(bytes(at));
         order.push(at);
       });
@@ -193,11 +255,17 @@ export function describeStore(driver: Driver): void {
 
     it("agrees with a sorted list on random ranges", async () => {
       let seed = 1;
-      const next = (below: number): number => (seed = (seed * 48_271) % 2_147_483_647) % below;
+      const next = (below: number): number => {
+        seed = (seed * 48_271) % 2_147_483_647;
+        return seed % below;
+      };
       const key = (): string => String.fromCharCode(...Array.from({ length: 1 + next(4) }, () => 0x61 + next(4)));
       const model = new Map<string, Uint8Array>();
       for (let round = 0; round < 40; round += 1) {
-        const changes = Array.from({ length: 10 }, () => ({ key: key(), value: next(3) === 0 ? null : bytes(next(256)) }));
+        const changes = Array.from({ length: 10 }, () => ({
+          key: key(),
+          value: next(3) === 0 ? null : bytes(next(256)),
+        }));
         for (const { key: name, value } of changes) {
           if (value === null) model.delete(name);
           else model.set(name, value);
@@ -205,7 +273,9 @@ export function describeStore(driver: Driver): void {
         await store.commit(changes, epoch);
         for (let probe = 0; probe < 20; probe += 1) {
           const range = { gte: key(), lt: key(), limit: next(12), reverse: next(2) === 0 };
-          const inside = [...model].filter(([name]) => name >= range.gte && name < range.lt).sort(([a], [b]) => (a < b ? -1 : 1));
+          const inside = [...model]
+            .filter(([name]) => name >= range.gte && name < range.lt)
+            .sort(([a], [b]) => (a < b ? -1 : 1));
           expect([...store.range(range)]).toEqual((range.reverse ? inside.reverse() : inside).slice(0, range.limit));
         }
       }

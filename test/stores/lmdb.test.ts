@@ -1,5 +1,14 @@
 import { spawnSync } from "node:child_process";
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, truncateSync, writeFileSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
@@ -35,7 +44,8 @@ describe("an LMDB store on disk", () => {
   it("grows beyond the address space it was opened with", async () => {
     const store = await openLmdbStore(folder, { mapSize: 1_048_576 });
     const epoch = await store.acquire();
-    for (let at = 0; at < 8; at += 1) await store.commit([{ key: `k/${at}`, value: new Uint8Array(500_000).fill(at) }], epoch);
+    for (let at = 0; at < 8; at += 1)
+      await store.commit([{ key: `k/${at}`, value: new Uint8Array(500_000).fill(at) }], epoch);
     expect([...store.range(ALL)].map(([, value]) => value[499_999])).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
     await store.close();
   });
@@ -49,15 +59,23 @@ describe("an LMDB store on disk", () => {
         throw new Error("half-way");
       },
     };
-    await expect(store.commit([{ key: "a", value: Uint8Array.of(1) }, broken], epoch)).rejects.toMatchObject({ code: "EXO_STORE", message: "The store could not be written: half-way" });
+    await expect(store.commit([{ key: "a", value: Uint8Array.of(1) }, broken], epoch)).rejects.toMatchObject({
+      code: "EXO_STORE",
+      message: "The store could not be written: half-way",
+    });
     expect(store.get("a")).toBeUndefined();
-    await expect(store.commit([{ key: "a", value: Uint8Array.of(1) }], epoch)).rejects.toMatchObject({ code: "EXO_STORE" });
+    await expect(store.commit([{ key: "a", value: Uint8Array.of(1) }], epoch)).rejects.toMatchObject({
+      code: "EXO_STORE",
+    });
     await expect(store.acquire()).rejects.toMatchObject({ code: "EXO_STORE" });
     await store.close();
   });
 
   it("is not made by opening it for reading", async () => {
-    await expect(openLmdbStore(join(folder, "absent"), { readOnly: true })).rejects.toMatchObject({ code: "EXO_STORE", message: expect.stringContaining("does not exist") });
+    await expect(openLmdbStore(join(folder, "absent"), { readOnly: true })).rejects.toMatchObject({
+      code: "EXO_STORE",
+      message: expect.stringContaining("does not exist"),
+    });
     writeFileSync(join(folder, "file"), "x");
     await expect(openLmdbStore(join(folder, "file"))).rejects.toMatchObject({ code: "EXO_STORE" });
   });
@@ -115,7 +133,13 @@ describe("a damaged LMDB file", () => {
 
   it("is refused when its tail is cut, by pages or by one byte", async () => {
     const whole = readFileSync(file());
-    for (const length of [2 * pageSize(), 3 * pageSize(), whole.length / 2, rootPage() * pageSize(), (rootPage() + 1) * pageSize() - 1]) {
+    for (const length of [
+      2 * pageSize(),
+      3 * pageSize(),
+      whole.length / 2,
+      rootPage() * pageSize(),
+      (rootPage() + 1) * pageSize() - 1,
+    ]) {
       writeFileSync(file(), whole.subarray(0, length));
       await expect(openLmdbStore(folder), `cut to ${length}`).rejects.toMatchObject(damaged);
     }
@@ -157,7 +181,8 @@ describe("a damaged LMDB file", () => {
       [root + 20, Uint8Array.of(255, 255)],
       [root + 24, Uint8Array.of(255, 255)],
     ];
-    for (const field of [96 + 6, 96 + 40]) spoil.push([field, Uint8Array.of(255, 255)], [pageSize() + field, Uint8Array.of(255, 255)]);
+    for (const field of [96 + 6, 96 + 40])
+      spoil.push([field, Uint8Array.of(255, 255)], [pageSize() + field, Uint8Array.of(255, 255)]);
     let refused = 0;
     for (const [at, bytes] of spoil) {
       writeFileSync(file(), whole);
@@ -195,7 +220,8 @@ describe("an LMDB store in several processes", () => {
 
   it("is read beside its owner, who goes on writing", async () => {
     const owner = compiled.start(folder, "own");
-    const heard = (): Promise<string> => new Promise((resolve) => owner.stdout.once("data", (data: Buffer) => resolve(data.toString())));
+    const heard = (): Promise<string> =>
+      new Promise((resolve) => owner.stdout.once("data", (data: Buffer) => resolve(data.toString())));
     expect(await heard()).toBe("ack first\n");
     const reader = await openLmdbStore(folder, { readOnly: true });
     expect([...reader.range(ALL)].map(([key]) => key)).toEqual(["first"]);
@@ -218,16 +244,29 @@ describe("an LMDB store in several processes", () => {
   });
 
   const traceable = spawnSync("strace", ["-V"]).status === 0;
-  if (!traceable) console.log("strace is missing or may not trace here: the tests of what reaches the disk are skipped");
+  if (!traceable)
+    console.log("strace is missing or may not trace here: the tests of what reaches the disk are skipped");
 
   it.runIf(traceable)("syncs the pages and writes the root synchronously before every acknowledgement", () => {
     const log = join(folder, "trace");
     const store = join(folder, "store");
     // The delay gives an acknowledgement that does not wait for the sync the time to show itself.
-    compiled.run(store, "write", ["strace", "-f", "-y", "-o", log, "-e", "trace=openat,write,writev,pwrite64,pwritev,fdatasync,fsync", "-e", "inject=fdatasync:delay_enter=20ms"]);
+    compiled.run(store, "write", [
+      "strace",
+      "-f",
+      "-y",
+      "-o",
+      log,
+      "-e",
+      "trace=openat,write,writev,pwrite64,pwritev,fdatasync,fsync",
+      "-e",
+      "inject=fdatasync:delay_enter=20ms",
+    ]);
     const lines = joinUnfinished(readFileSync(log, "utf8"));
     expect(lines.some((line) => /openat\(.*data\.mdb", [^)]*O_DSYNC/.test(line))).toBe(true);
-    const synchronous = /openat\(.*data\.mdb", [^)]*O_DSYNC[^)]*\) = (\d+)/.exec(lines.find((line) => line.includes("O_DSYNC")) ?? "")?.[1];
+    const synchronous = /openat\(.*data\.mdb", [^)]*O_DSYNC[^)]*\) = (\d+)/.exec(
+      lines.find((line) => line.includes("O_DSYNC")) ?? "",
+    )?.[1];
     let since: string[] = [];
     const acknowledged: string[] = [];
     for (const line of lines) {
@@ -240,7 +279,9 @@ describe("an LMDB store in several processes", () => {
       const onData = since.filter((each) => each.includes("data.mdb"));
       const root = onData.findLastIndex((each) => new RegExp(`pwrite64\\(${synchronous}<`).test(each));
       const sync = onData.findLastIndex((each) => /fdatasync\(.*= 0/.test(each));
-      const pages = onData.findLastIndex((each) => /p?writev?(64)?\(/.test(each) && !new RegExp(`\\(${synchronous}<`).test(each));
+      const pages = onData.findLastIndex(
+        (each) => /p?writev?(64)?\(/.test(each) && !new RegExp(`\\(${synchronous}<`).test(each),
+      );
       expect(pages).toBeGreaterThanOrEqual(0);
       expect(sync).toBeGreaterThan(pages);
       expect(root).toBeGreaterThan(sync);
@@ -252,12 +293,22 @@ describe("an LMDB store in several processes", () => {
   it.runIf(traceable)("acknowledges nothing and writes no more once a sync failed", async () => {
     const store = join(folder, "store");
     // strace counts per thread: with four threads the second call of one of them comes before the sixth commit.
-    const inject = ["strace", "-f", "-o", "/dev/null", "-e", "trace=fdatasync", "-e", "inject=fdatasync:error=EIO:when=2+"];
+    const inject = [
+      "strace",
+      "-f",
+      "-o",
+      "/dev/null",
+      "-e",
+      "trace=fdatasync",
+      "-e",
+      "inject=fdatasync:error=EIO:when=2+",
+    ];
     const printed = compiled.run(store, "write", inject).trim().split("\n");
     const first = printed.findIndex((line) => line.startsWith("EXO_STORE"));
     expect(first).toBeGreaterThan(0);
     expect(printed[first]).toMatch(/^EXO_STORE k\/\d The store could not be written: Input\/output error$/);
-    for (const line of printed.slice(first + 1)) expect(line).toMatch(/^EXO_STORE k\/\d The store takes no more writes since one failed: Input\/output error$/);
+    for (const line of printed.slice(first + 1))
+      expect(line).toMatch(/^EXO_STORE k\/\d The store takes no more writes since one failed: Input\/output error$/);
     expect(printed.slice(first + 1).length).toBeGreaterThan(0);
     const reopened = await openLmdbStore(store);
     for (const line of printed.slice(1, first)) expect(reopened.get(line.slice("ack ".length))?.length).toBe(2_700);
