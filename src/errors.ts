@@ -101,6 +101,7 @@ export const errorTable = {
   EXO_APPROVAL_STALE: ["denied", "What was approved is no longer what would run."],
   EXO_APPROVAL_ROSTER: ["denied", "Nobody in the trust file may approve this request."],
   EXO_ORDER: ["input", "An operator's order is malformed, unsigned or by a key without the role."],
+  EXO_ORDER_TIMEOUT: ["state", "The owner of the home did not answer an order in time."],
   EXO_INTENT_UNKNOWN: ["input", "No intent has this id."],
   EXO_NOT_IN_DOUBT: ["input", "The intent is not in doubt."],
   EXO_IN_DOUBT: ["execution", "The action started and its outcome is not known."],

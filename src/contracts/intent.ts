@@ -1,6 +1,9 @@
 import { z } from "zod";
 import { actionSchema, actorSchema, jsonObjectSchema, nameSchema, saltSchema, timeSchema, ulidSchema } from "./common.js";
 
+/** Greatest length of a target, in UTF-16 code units. */
+export const maxTargetLength = 4096;
+
 /** The executor an intent runs on: plugin name and exported function. */
 export const executorRefSchema = z.strictObject({ name: nameSchema, function: nameSchema.optional() });
 
@@ -17,7 +20,7 @@ export const intentSchema = z.strictObject({
   cellId: nameSchema,
   actor: actorSchema,
   action: actionSchema,
-  target: z.string().min(1).max(4096).optional(),
+  target: z.string().min(1).max(maxTargetLength).optional(),
   executor: executorRefSchema.optional(),
   parameters: jsonObjectSchema,
   idempotencyKey: nameSchema,
@@ -40,7 +43,7 @@ export const intentDraftSchema = z.strictObject({
   cellId: nameSchema.optional(),
   actor: z.union([nameSchema, actorSchema]),
   action: actionSchema,
-  target: z.string().min(1).max(4096).optional(),
+  target: z.string().min(1).max(maxTargetLength).optional(),
   executor: z.union([nameSchema, executorRefSchema]).optional(),
   parameters: jsonObjectSchema,
   idempotencyKey: nameSchema.optional(),

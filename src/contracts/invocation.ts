@@ -3,7 +3,7 @@ import { type JsonValue, canonicalize } from "../canonical/jcs.js";
 import { decodeBase64, encodeUtf8 } from "../crypto/encoding.js";
 import { type Result, ok, refuse } from "../errors.js";
 import type { Preview } from "./approval.js";
-import type { ActionIntent } from "./intent.js";
+import { type ActionIntent, maxTargetLength } from "./intent.js";
 import type { ExecutorManifest, Grants, ManifestFunction } from "./manifest.js";
 
 /** Value at an RFC 6901 pointer inside a JSON value; undefined when nothing is there. */
@@ -24,13 +24,14 @@ export function readPointer(value: JsonValue, pointer: string): JsonValue | unde
 
 /**
  * The target an executor's function acts on: the string its manifest points at inside the parameters. undefined when
- * the function names none; EXO_PARAMETERS when there is no non-empty string at the pointer.
+ * the function names none; EXO_PARAMETERS when there is no string of a target's length at the pointer.
  */
 export function targetOf(fn: ManifestFunction, parameters: JsonValue): Result<string | undefined> {
   if (fn.target === undefined) return ok(undefined);
   const value = readPointer(parameters, fn.target);
-  if (typeof value !== "string" || value === "") {
-    return refuse("EXO_PARAMETERS", `expected a non-empty string at parameters${fn.target}, the target of ${fn.action}`);
+  if (typeof value !== "string" || value === "" || value.length > maxTargetLength) {
+    const what = `a string of 1 to ${maxTargetLength} characters`;
+    return refuse("EXO_PARAMETERS", `expected ${what} at parameters${fn.target}, the target of ${fn.action}`);
   }
   return ok(value);
 }

@@ -2,7 +2,8 @@ import { z } from "zod";
 import { actionSchema, digestSchema, nameSchema, pointerSchema } from "./common.js";
 import { capabilityNames } from "./imports.js";
 
-const wasmName = z.string().min(1).max(200);
+/** An exported function is named in intents and records, so its name is one that they can carry. */
+const wasmName = nameSchema;
 
 /** What a grant, manifest or obligation may constrain; which member applies to which capability is in spec/contracts.md. */
 export const constraintsSchema = z.strictObject({

@@ -74,14 +74,20 @@ export async function removeIfThere(file: string): Promise<void> {
   }
 }
 
-/** Makes renames and unlinks in a folder durable. Windows cannot sync a folder, and needs not. */
+/**
+ * Makes renames and unlinks in a folder durable. Windows cannot sync a folder, and needs not. EXO_HOME_READ_ONLY,
+ * EXO_FILE.
+ */
 export async function syncFolder(folder: string): Promise<void> {
   if (process.platform === "win32") return;
-  const handle = await open(folder, "r");
+  let handle: FileHandle | undefined;
   try {
+    handle = await open(folder, "r");
     await handle.sync();
+  } catch (error) {
+    throw writeFault(error, folder);
   } finally {
-    await handle.close();
+    await handle?.close();
   }
 }
 

@@ -21,9 +21,7 @@ export async function checkRoots(roots: ResolvedConfig["roots"], paths: HomePath
       throw new ExoArmurError("EXO_SCHEMA", message, { file: paths.config, pointer });
     };
     if (isInside(home, real)) refuse("a folder that does not hold the home");
-    const above = parentsOf(real).filter(looksLikeHome);
-    if (above.includes(real)) refuse("a folder that is no home");
-    for (const one of new Set([home, ...above])) {
+    for (const one of new Set([home, ...parentsOf(real).filter(looksLikeHome)])) {
       for (const own of await foldersOf(homePaths(one))) {
         if (isInside(real, own) || isInside(own, real)) refuse(`a folder apart from those of the home ${one}`);
       }

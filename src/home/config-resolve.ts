@@ -5,7 +5,7 @@ import type { Constraints } from "../contracts/manifest.js";
 import type { SafetyConfig } from "../contracts/safety.js";
 import { ExoArmurError } from "../errors.js";
 import { defaultSafetyConfig } from "../safety/gate.js";
-import { type DocumentKind, parseDocument } from "./document.js";
+import type { DocumentKind } from "./document.js";
 import type { HomePaths } from "./paths.js";
 
 /** A root directory: its absolute path and whether executors may change what is in it. */
@@ -28,11 +28,6 @@ export type ResolvedConfig = {
 
 /** config.json as a document. */
 export const configKind: DocumentKind<Config> = { schema: configSchema, version: "exoarmur.config/v1" };
-
-/** Reads the bytes of a config.json. EXO_JSON_*, EXO_SCHEMA, EXO_SCHEMA_VERSION. */
-export function parseConfig(bytes: Uint8Array, file: string): Config {
-  return parseDocument(bytes, file, configKind);
-}
 
 /**
  * Fills in a configuration's defaults and makes its paths absolute, relative to the folder that holds the home.

@@ -108,13 +108,20 @@ async function build(paths: HomePaths, fill: (target: HomePaths) => Promise<void
     }
     await fill(target);
     for (const folder of [target.plugins, target.keys, target.home]) await syncFolder(folder);
-    // Fails on everything but an empty folder, so that of two at once one wins.
-    await rename(temporary, paths.home);
+    await moveInto(temporary, paths.home);
     await syncFolder(paths.base);
   } catch (error) {
     await rm(temporary, { recursive: true, force: true });
-    if (existsCodes.has(errnoOf(error) ?? "")) throw existsAlready(paths.home);
     throw error;
+  }
+}
+
+/** Fails on everything but an empty folder, so that of two at once one wins. */
+async function moveInto(temporary: string, home: string): Promise<void> {
+  try {
+    await rename(temporary, home);
+  } catch (error) {
+    throw existsCodes.has(errnoOf(error) ?? "") ? existsAlready(home) : error;
   }
 }
 

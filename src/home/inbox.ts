@@ -6,8 +6,8 @@ import { z } from "zod";
 import type { JsonValue } from "../canonical/jcs.js";
 import { jsonSchema } from "../contracts/common.js";
 import { ExoArmurError, isExoArmurError } from "../errors.js";
-import { isTemporaryName, readBounded, removeIfThere, syncFolder, writeAtomic } from "./atomic.js";
 import type { Clock } from "../ports.js";
+import { isTemporaryName, readBounded, removeIfThere, syncFolder, writeAtomic } from "./atomic.js";
 import { type DocumentKind, parseDocument } from "./document.js";
 import { errnoOf, type HomePaths, writeFault } from "./paths.js";
 

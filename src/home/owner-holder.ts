@@ -7,7 +7,7 @@ import { errnoOf } from "./paths.js";
 export const heartbeatMs = 5_000;
 
 /** A lock whose owner cannot be asked counts as dead after this long without a heartbeat, in milliseconds. */
-export const silenceMs = 20_000;
+const silenceMs = 20_000;
 
 /** What a process writes into its lock. */
 export type HolderText = {

@@ -146,14 +146,18 @@ async function giveUp(paths: HomePaths, self: Self): Promise<void> {
   }
 }
 
-/** Claims and unused locks of dead processes; harmless, but they would pile up. */
+/** Claims and unused locks of dead processes: harmless, but they would pile up. What cannot be removed stays. */
 function removeLeftovers(paths: HomePaths, { ports }: Self): void {
   const name = `${basename(paths.ownerLock)}.`;
-  for (const entry of readdirSync(paths.home)) {
-    if (!entry.startsWith(name)) continue;
-    const file = join(paths.home, entry);
-    const holder = readHolder(file);
-    if (holder !== undefined && !isLive(holder, ports.clock)) remove(file);
+  try {
+    for (const entry of readdirSync(paths.home)) {
+      if (!entry.startsWith(name)) continue;
+      const file = join(paths.home, entry);
+      const holder = readHolder(file);
+      if (holder !== undefined && !isLive(holder, ports.clock)) remove(file);
+    }
+  } catch {
+    // The lock is ours by now; a leftover is no reason to refuse it.
   }
 }
 

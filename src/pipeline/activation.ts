@@ -17,7 +17,8 @@ import { admittedKey, blobKey, stateKeys } from "./store-keys.js";
 import type { PipelinePorts } from "./types.js";
 
 /**
- * Activates a policy signed by a policy author, or takes up the one that is active already.
+ * Activates a policy signed by a policy author, or takes up the one that is active already. The same policy under a new
+ * signature (a rotated author key) is recorded as a change too, so that bundles carry a signature that is trusted now.
  *
  * @throws ExoArmurError EXO_POLICY_UNSIGNED, EXO_POLICY_VERSION when the content changed and the version did not rise,
  * EXO_SCHEMA.
@@ -30,20 +31,17 @@ export function activatePolicy(tx: LedgerTx, envelope: Envelope, ports: Pipeline
   const policy: PolicyDocument = parseContract(policySchema, parseCanonical(payload), "policy");
   const compiled = compilePolicy(policy);
   const document = plainMaterial(payload);
-  const inForce = { compiled, document, authors: signers.map((signer) => signer.publicKey) };
+  const signed = plainMaterial(canonicalize(envelope));
+  const inForce = { compiled, document, envelope: signed, authors: signers.map((signer) => signer.publicKey) };
   const active = readState<ActivePolicy>(tx, stateKeys.policy);
-  if (active?.digest === document.digest) {
-    const bytes = tx.get(blobKey(active.envelopeDigest));
-    if (bytes === undefined) throw new ExoArmurError("EXO_STORE_DAMAGED", "the active policy's envelope is missing");
-    return { ...inForce, envelope: plainMaterial(bytes) };
-  }
-  if (active !== undefined && (active.policyId !== policy.policyId || policy.version <= active.version)) {
+  const same = active?.digest === document.digest;
+  if (same && active.envelopeDigest === signed.digest) return inForce;
+  if (active !== undefined && !same && (active.policyId !== policy.policyId || policy.version <= active.version)) {
     throw new ExoArmurError(
       "EXO_POLICY_VERSION",
       `the policy changed: expected policyId ${active.policyId} with a version above ${active.version}, got ${policy.policyId} version ${policy.version}`,
     );
   }
-  const signed = plainMaterial(canonicalize(envelope));
   for (const material of [document, signed]) tx.put(blobKey(material.digest), material.bytes);
   const { policyId, version } = policy;
   writeState(tx, stateKeys.policy, { digest: document.digest, policyId, version, envelopeDigest: signed.digest } satisfies ActivePolicy);
@@ -54,7 +52,7 @@ export function activatePolicy(tx: LedgerTx, envelope: Envelope, ports: Pipeline
     { policyDigest: document.digest, policyId, version, previous: active?.digest ?? null, envelopeDigest: signed.digest },
     runtimeActor,
   );
-  return { ...inForce, envelope: signed };
+  return inForce;
 }
 
 /** Records that an executor was admitted, once per manifest. */

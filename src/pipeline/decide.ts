@@ -1,12 +1,13 @@
 import { canonicalize } from "../canonical/jcs.js";
-import type { Digest } from "../canonical/digest.js";
+import { type Digest, digestOf } from "../canonical/digest.js";
 import { parseCanonical } from "../canonical/read.js";
 import { parseTime } from "../canonical/time.js";
 import { openGrant } from "../approval/check.js";
 import { applyGrant, expire, spend, supersede } from "../approval/state.js";
-import { type ApprovalRequest, approvalGrantSchema, approvalRequestSchema } from "../contracts/approval.js";
-import { parseContract } from "../contracts/common.js";
-import type { Envelope } from "../contracts/dsse.js";
+import { type ApprovalRequest, approvalRequestSchema } from "../contracts/approval.js";
+import { digestSchema, parseContract } from "../contracts/common.js";
+import { type Envelope, payloadTypes } from "../contracts/dsse.js";
+import { readPointer } from "../contracts/invocation.js";
 import { plainMaterial } from "../contracts/material.js";
 import type { Trust, TrustedKey } from "../contracts/trust.js";
 import { decodeBase64 } from "../crypto/encoding.js";
@@ -17,12 +18,12 @@ import { type ApprovalRecord, readState, writeState } from "./documents.js";
 import { reasonOf } from "./finish.js";
 import { IntentWork } from "./intent-work.js";
 import { type Judgement, type PolicyInForce, judge } from "./judge.js";
+import { judgedBefore, judgedOf } from "./judged.js";
 import { chainTime } from "./recorder.js";
 import type { ExecutorRegistry, Resolved } from "./registry.js";
-import { attachPreview, requestApproval } from "./start.js";
+import { attachPreview, presentRoster, requestApproval } from "./start.js";
 import { approvalKeys, blobKey } from "./store-keys.js";
 import { type Admission, deny, proceed, startOrDeny } from "./submit.js";
-import { judgedOf } from "./execute.js";
 import type { PipelinePorts } from "./types.js";
 
 /** What counting a grant came to: an admission, and the refusal of the grant itself when it came too late. */
@@ -89,7 +90,8 @@ export async function decide(tx: LedgerTx, envelope: Envelope, context: DecideCo
   if (applied.value.outcome === "counted") {
     saveApproval(tx, record);
     work.save(tx);
-    return settled({ kind: "settled", work, result: () => ({ ...judgedOf(work, null), status: "approval_pending", approval: request }) });
+    const judged = judgedBefore(tx, work.record);
+    return settled({ kind: "settled", work, result: () => ({ ...judged, status: "approval_pending", approval: request }) });
   }
   return settled(await resume(tx, record, request, work, context, now));
 }
@@ -102,27 +104,39 @@ function saveApproval(tx: LedgerTx, record: ApprovalRecord): void {
   writeState(tx, approvalKeys.one(record.requestId), record);
 }
 
-/** The request a grant names. The payload is read before its signature is checked, for its digest alone. */
+/** The request digest inside an envelope whose signature is not checked yet; nothing else is read there. */
+function namedRequest(envelope: Envelope): string {
+  if (envelope.payloadType !== payloadTypes.approvalGrant) {
+    throw new ExoArmurError("EXO_ENVELOPE", `expected payload type ${payloadTypes.approvalGrant}, got ${envelope.payloadType}`);
+  }
+  const payload = decodeBase64(envelope.payload);
+  if (payload === undefined) throw new ExoArmurError("EXO_ENVELOPE", "the payload is not standard padded base64");
+  const digest = readPointer(parseCanonical(payload, { maxBytes: 65_536 }), "/requestDigest");
+  if (!digestSchema.safeParse(digest).success) throw new ExoArmurError("EXO_SCHEMA", "approval grant: expected a requestDigest");
+  return String(digest);
+}
+
+/** The request that a grant names. */
 function findRequest(
   tx: LedgerTx,
   envelope: Envelope,
   ports: PipelinePorts,
 ): { record: ApprovalRecord; request: ApprovalRequest; work: IntentWork } {
-  const payload = decodeBase64(envelope.payload);
-  if (payload === undefined) throw new ExoArmurError("EXO_ENVELOPE", "the payload is not standard padded base64");
-  const grant = parseContract(approvalGrantSchema, parseCanonical(payload, { maxBytes: 65_536 }), "approval grant");
-  const requestId = readState<string>(tx, approvalKeys.byDigest(grant.requestDigest));
+  const requestDigest = namedRequest(envelope);
+  const requestId = readState<string>(tx, approvalKeys.byDigest(requestDigest));
   const record = requestId === undefined ? undefined : readState<ApprovalRecord>(tx, approvalKeys.one(requestId));
   if (record === undefined) {
-    throw new ExoArmurError("EXO_APPROVAL_UNKNOWN", `no approval request has the digest ${grant.requestDigest}`);
+    throw new ExoArmurError("EXO_APPROVAL_UNKNOWN", `no approval request has the digest ${requestDigest}`);
   }
   return { record, request: readRequest(tx, record.digest), work: IntentWork.load(tx, record.intentId, ports) };
 }
 
-/** A stored approval request. */
+/** A stored approval request. EXO_STORE_DAMAGED unless it has its digest. */
 export function readRequest(reader: Pick<LedgerTx, "get">, digest: Digest): ApprovalRequest {
   const bytes = reader.get(blobKey(digest));
-  if (bytes === undefined) throw new ExoArmurError("EXO_STORE_DAMAGED", `the approval request ${digest} is missing`);
+  if (bytes === undefined || digestOf(bytes) !== digest) {
+    throw new ExoArmurError("EXO_STORE_DAMAGED", `the approval request ${digest} is missing or has other bytes`);
+  }
   return parseContract(approvalRequestSchema, parseCanonical(bytes), "stored approval request");
 }
 
@@ -165,6 +179,12 @@ async function resume(
   const resolved = registry.resolve(intent.action, intent.executor);
   if (!resolved.ok) return await refuseStale(resolved.error.message, null);
   if (policy === null) return await refuseStale("no policy is activated", null);
+  // Before anything is judged: a decision about another module would put two manifests into one bundle.
+  const { plugin, manifestMaterial } = resolved.value.executor;
+  if (plugin.digest !== request.pluginDigest) return await refuseStale("the plugin changed since the approval was asked for", null);
+  if (manifestMaterial.digest !== request.manifestDigest) {
+    return await refuseStale("the manifest changed since the approval was asked for", null);
+  }
   const judgement = judge(tx, work, resolved.value, policy, now);
   const { verdict } = judgement.final;
   if (verdict === "deny") {
@@ -173,12 +193,14 @@ async function resume(
   }
   const changed = changedSince(tx, work, request, resolved.value, judgement);
   if (changed !== null) return await refuseStale(`the ${changed} changed since the approval was asked for`, judgement);
+  const gone = formerApprover(tx, work, record, judgement);
+  if (gone !== null) return await refuseStale(`${gone} may no longer approve`, judgement);
   if (rank(verdict) > rank(request.verdict)) {
     closeApproval(tx, record);
     const again = requestApproval(tx, work, resolved.value, judgement, now);
     if (!again.ok) return await deny(tx, work, judgement, reasonOf(again.error, judgement.final.ruleIds), now);
     const approval = again.value;
-    return { kind: "settled", work, result: () => ({ ...judgedOf(work, judgement), status: "approval_pending", approval }) };
+    return { kind: "settled", work, result: () => ({ ...judgedOf(work.record, judgement), status: "approval_pending", approval }) };
   }
   const started = await startOrDeny(tx, work, resolved.value, judgement, record.digest, now);
   const spent = started.kind === "started" ? spend(record.state) : supersede(record.state);
@@ -203,6 +225,13 @@ function rank(verdict: string): number {
   return found === -1 ? Number.POSITIVE_INFINITY : found;
 }
 
+/** A person whose approval was counted and who is not in the roster as it would be made now, or null. */
+function formerApprover(tx: LedgerTx, work: IntentWork, { state }: ApprovalRecord, judgement: Judgement): string | null {
+  const roster = presentRoster(tx, work, judgement);
+  const still = (id: string, keyId: string): boolean => roster.some((entry) => entry.id === id && entry.keyIds.includes(keyId));
+  return state.decisions.find(({ approver, keyId }) => !still(approver, keyId))?.approver ?? null;
+}
+
 /** The first thing an approval is bound to that is no longer so, or null. */
 function changedSince(
   tx: LedgerTx,
@@ -214,8 +243,6 @@ function changedSince(
   const present: readonly (readonly [string, Digest, Digest])[] = [
     ["intent", request.intentDigest, work.intentDigest],
     ["policy", request.policyDigest, judgement.decision.policyDigest],
-    ["plugin", request.pluginDigest, resolved.executor.plugin.digest],
-    ["manifest", request.manifestDigest, resolved.executor.manifestMaterial.digest],
     ["grants", request.grantsDigest, judgement.grantsDigest],
     ["preview", request.previewDigest, attachPreview(tx, work, resolved, judgement)],
   ];

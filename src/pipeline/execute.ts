@@ -1,4 +1,5 @@
 import { canonicalize } from "../canonical/jcs.js";
+import { clipText } from "../capabilities/bounds.js";
 import { createBroker, type Broker } from "../capabilities/broker.js";
 import type { Digest } from "../canonical/digest.js";
 import type { Reason } from "../contracts/event.js";
@@ -15,6 +16,7 @@ import { type EffectHolder, writeState } from "./documents.js";
 import { finish } from "./finish.js";
 import type { IntentWork } from "./intent-work.js";
 import { readBudget } from "./judge.js";
+import { judgedOf } from "./judged.js";
 import { type RunEnd, endOf, statusCodes } from "./outcome.js";
 import { chainTime } from "./recorder.js";
 import type { Start } from "./start.js";
@@ -132,7 +134,7 @@ async function recordEnd(tx: LedgerTx, started: Start, ran: Ran): Promise<() => 
   const wrote = broker.writes() === "committed";
   // A function that declares write effects but made none left nothing: its effect key is free again.
   settleRun(tx, work, outcome.fuelUsed, wrote ? "committed" : null, now);
-  const judged = judgedOf(work, judgement);
+  const judged = judgedOf(record, judgement);
   if (end.status === "completed") {
     const bundle = await finish(tx, work, "execution_completed", { execution }, now);
     return () => ({
@@ -161,7 +163,7 @@ function recordDoubt(tx: LedgerTx, started: Start, ran: Ran): () => ExecutionRes
   record.reason = doubtReason(record.intentId);
   work.save(tx);
   const reason = record.reason;
-  return () => ({ ...judgedOf(work, judgement), status: "in_doubt", reason });
+  return () => ({ ...judgedOf(record, judgement), status: "in_doubt", reason });
 }
 
 /** What an in-doubt intent tells its caller. */
@@ -186,16 +188,5 @@ function failureReason(end: RunEnd, execution: ExecutionRecord, retrySafe: boole
     trapped: "trapped",
   };
   const message = end.error?.message ?? words[end.status] ?? end.status;
-  return { code, message: message.slice(0, 1024), ruleIds: [], approvalCouldHelp: false, retrySafe };
-}
-
-/** What every result says of how the intent was judged. */
-export function judgedOf(work: IntentWork, judgement: Pick<Start["judgement"], "decision" | "safety"> | null): {
-  intentId: string;
-  correlationId: string;
-  decision: Start["judgement"]["decision"] | null;
-  safety: Start["judgement"]["safety"] | null;
-} {
-  const { intentId, correlationId } = work.record;
-  return { intentId, correlationId, decision: judgement?.decision ?? null, safety: judgement?.safety ?? null };
+  return { code, message: clipText(message, 1024), ruleIds: [], approvalCouldHelp: false, retrySafe };
 }

@@ -1,4 +1,5 @@
 import type { Digest } from "../canonical/digest.js";
+import { clipText } from "../capabilities/bounds.js";
 import type { EventPayload, Reason } from "../contracts/event.js";
 import type { ErrorCode, Refusal } from "../errors.js";
 import { ExoArmurError } from "../errors.js";
@@ -24,9 +25,13 @@ const retrySafeCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "EXO_OVERLOADED",
 ]);
 
+/** Characters a recorded reason may have (its contract's bound): messages quote targets and lists of plugins. */
+const reasonUnits = 4000;
+
 /** A reason from a refusal. Nothing was done, so retrying is safe where it can help. */
 export function reasonOf({ code, message }: Refusal, ruleIds: readonly string[] = []): Reason {
-  return { code, message, ruleIds: [...ruleIds], approvalCouldHelp: false, retrySafe: retrySafeCodes.has(code) };
+  const text = clipText(message, reasonUnits);
+  return { code, message: text, ruleIds: [...ruleIds], approvalCouldHelp: false, retrySafe: retrySafeCodes.has(code) };
 }
 
 /** Events that can end an intent. */

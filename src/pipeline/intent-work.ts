@@ -1,4 +1,5 @@
-import type { Digest } from "../canonical/digest.js";
+import { type Digest, digestOf } from "../canonical/digest.js";
+import { deepFreeze } from "../canonical/freeze.js";
 import type { MaterialRole } from "../contracts/bundle.js";
 import type { EventPayload, EventType } from "../contracts/event.js";
 import { type ActionIntent, type Requester, intentSchema } from "../contracts/intent.js";
@@ -70,14 +71,16 @@ export class IntentWork {
     return work;
   }
 
-  /** Takes up a stored intent. EXO_INTENT_UNKNOWN; EXO_STORE_DAMAGED when its document is gone. */
+  /** Takes up a stored intent. EXO_INTENT_UNKNOWN; EXO_STORE_DAMAGED when its document is gone or changed. */
   static load(reader: StoreReader, intentId: string, ports: PipelinePorts): IntentWork {
     const record = readState<IntentRecord>(reader, intentKeys.one(intentId));
     if (record === undefined) throw new ExoArmurError("EXO_INTENT_UNKNOWN", `no intent has the id ${intentId}`);
     const digest = record.materials.find((material) => material.role === "intent")?.digest;
     const bytes = digest === undefined ? undefined : reader.get(blobKey(digest));
-    if (bytes === undefined) throw new ExoArmurError("EXO_STORE_DAMAGED", `the document of intent ${intentId} is missing`);
-    const intent = parseContract(intentSchema, parseCanonical(bytes), "stored intent");
+    if (bytes === undefined || digestOf(bytes) !== digest) {
+      throw new ExoArmurError("EXO_STORE_DAMAGED", `the document of intent ${intentId} is missing or has other bytes`);
+    }
+    const intent = deepFreeze(parseContract(intentSchema, parseCanonical(bytes), "stored intent"));
     return new IntentWork(record, intent, ports);
   }
 

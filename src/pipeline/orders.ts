@@ -5,15 +5,18 @@ import { type Envelope, openEnvelope, payloadTypes } from "../contracts/dsse.js"
 import type { EventPayload, EventType } from "../contracts/event.js";
 import { parseContract } from "../contracts/common.js";
 import { type KillSwitchOrder, type ResolutionOrder, killSwitchOrderSchema, resolutionOrderSchema } from "../contracts/order.js";
-import { plainMaterial } from "../contracts/material.js";
+import { type Material, plainMaterial } from "../contracts/material.js";
+import type { Trust, TrustedKey } from "../contracts/trust.js";
+import { excludedNames } from "../approval/exclusion.js";
+import { decodeBase64, equalBytes } from "../crypto/encoding.js";
 import { keyIdOf } from "../crypto/key-id.js";
 import { ExoArmurError } from "../errors.js";
 import type { LedgerTx } from "../log/ledger-types.js";
 import { roleKeys } from "./decide.js";
 import { type EffectHolder, type KillSwitchState, readState, writeState } from "./documents.js";
-import { judgedOf } from "./execute.js";
 import { finish } from "./finish.js";
 import { IntentWork } from "./intent-work.js";
+import { judgedBefore } from "./judged.js";
 import { appendEvent, chainTime } from "./recorder.js";
 import { blobKey, effectKeyName, orderKey, stateKeys } from "./store-keys.js";
 import type { Admission } from "./submit.js";
@@ -24,11 +27,18 @@ export const systemCorrelation = "system";
 
 type Order = { readonly cellId: string; readonly operator: { id: string; keyId: string }; readonly nonce: string };
 
-/** An opened order, with the key that signed it. `repeated`: it was carried out before. */
-type OpenedOrder<T> = { readonly order: T; readonly publicKey: Uint8Array; readonly repeated: boolean };
+/** An opened order, with the key that signed it. `repeated`: this very order was carried out before. */
+type OpenedOrder<T> = {
+  readonly order: T;
+  readonly key: TrustedKey;
+  readonly publicKey: Uint8Array;
+  readonly material: Material;
+  readonly repeated: boolean;
+};
 
 /**
- * Opens an operator's order: one signature by a key of the operator role, which the order itself names, for this cell.
+ * Opens an operator's order: one signature by a key of the operator role, which the order itself names, for this cell,
+ * with a nonce that no other order used.
  * EXO_ORDER, EXO_ENVELOPE, EXO_TRUST, EXO_SIGNATURE.
  */
 function openOrder<T extends Order>(
@@ -53,7 +63,29 @@ function openOrder<T extends Order>(
   if (order.cellId !== ports.deployment.cellId) {
     throw new ExoArmurError("EXO_ORDER", `the order is for cell ${order.cellId}, this is ${ports.deployment.cellId}`);
   }
-  return { order, publicKey: named.publicKey, repeated: tx.get(orderKey(order.nonce)) !== undefined };
+  const material = plainMaterial(canonicalize(envelope));
+  const carriedOut = tx.get(orderKey(order.nonce));
+  // The same bytes again change nothing; another order must not be swallowed because it brings a used nonce.
+  if (carriedOut !== undefined && !equalBytes(carriedOut, material.bytes)) {
+    throw new ExoArmurError("EXO_ORDER", "the order's nonce was used by another order");
+  }
+  return { order, key: named.key, publicKey: named.publicKey, material, repeated: carriedOut !== undefined };
+}
+
+/** Refuses a key that does not act for a tenant; null is the whole cell. EXO_ORDER. */
+function requireTenant({ id, tenants }: TrustedKey, tenantId: string | null): void {
+  if (tenants === undefined || (tenantId !== null && tenants.includes(tenantId))) return;
+  throw new ExoArmurError("EXO_ORDER", `${id} acts for ${tenants.join(", ")}, not for ${tenantId ?? "the whole cell"}`);
+}
+
+/** Whether an operator is the requester, the actor, or a person who holds a key of theirs, in any role. */
+function isOwn(trust: Trust, own: ReadonlySet<string>, operator: TrustedKey): boolean {
+  const barred = new Set(own);
+  for (const key of trust.keys) {
+    const raw = decodeBase64(key.publicKey);
+    if (own.has(key.id) || (raw !== undefined && own.has(keyIdOf(raw)))) barred.add(key.person ?? key.id);
+  }
+  return barred.has(operator.id) || barred.has(operator.person ?? operator.id);
 }
 
 /** Appends an event that belongs to no intent. */
@@ -72,19 +104,20 @@ export function appendSystemEvent<T extends EventType>(
 
 /** Switches a kill switch as a signed order says. An order that was carried out before changes nothing. */
 export function applyKillSwitch(tx: LedgerTx, envelope: Envelope, ports: PipelinePorts): KillSwitchState {
-  const { order, repeated } = openOrder<KillSwitchOrder>(tx, envelope, payloadTypes.killSwitch, killSwitchOrderSchema, ports);
+  const opened = openOrder<KillSwitchOrder>(tx, envelope, payloadTypes.killSwitch, killSwitchOrderSchema, ports);
+  const { order, material, repeated } = opened;
   const state = readState<KillSwitchState>(tx, stateKeys.killSwitch) ?? { global: true, tenants: {}, epoch: 0 };
   if (repeated) return state;
   if ((order.scope === "tenant") !== (order.tenantId !== null)) {
     throw new ExoArmurError("EXO_ORDER", "a tenant switch names its tenant, the global one names none");
   }
+  requireTenant(opened.key, order.tenantId);
   if (order.tenantId !== null && !ports.deployment.tenants.includes(order.tenantId)) {
     throw new ExoArmurError("EXO_TENANT_UNKNOWN", `no tenant ${order.tenantId} in this cell`);
   }
   if (order.tenantId === null) state.global = order.on;
   else state.tenants[order.tenantId] = order.on;
   state.epoch += 1;
-  const material = plainMaterial(canonicalize(envelope));
   tx.put(blobKey(material.digest), material.bytes);
   tx.put(orderKey(order.nonce), material.bytes);
   writeState(tx, stateKeys.killSwitch, state);
@@ -100,18 +133,21 @@ export function applyKillSwitch(tx: LedgerTx, envelope: Envelope, ports: Pipelin
 
 /**
  * Closes an in-doubt intent as a signed order says. `not_executed` frees the effect key; `committed` and `unknown` hold
- * it. EXO_NOT_IN_DOUBT; EXO_ORDER when the operator is the requester or the actor.
+ * it. EXO_NOT_IN_DOUBT; EXO_ORDER when the operator is the requester, the actor or the
+ * same person, or does not act for the tenant.
  */
 export async function applyResolution(tx: LedgerTx, envelope: Envelope, ports: PipelinePorts): Promise<Admission> {
-  const { order, publicKey } = openOrder<ResolutionOrder>(tx, envelope, payloadTypes.resolution, resolutionOrderSchema, ports);
+  const opened = openOrder<ResolutionOrder>(tx, envelope, payloadTypes.resolution, resolutionOrderSchema, ports);
+  const { order, publicKey, material } = opened;
   const work = IntentWork.load(tx, order.intentId, ports);
   const { record, intent } = work;
   if (record.state !== "in_doubt") {
     throw new ExoArmurError("EXO_NOT_IN_DOUBT", `intent ${order.intentId} is not in doubt; its state is ${record.state}`);
   }
-  const own = [record.requester.principal, record.requester.onBehalfOf, intent.actor.id];
-  if (own.includes(order.operator.id)) throw new ExoArmurError("EXO_ORDER", "the requester cannot resolve its own action");
-  const material = plainMaterial(canonicalize(envelope));
+  requireTenant(opened.key, record.tenantId);
+  if (isOwn(ports.deployment.trust, excludedNames(record.requester, intent.actor.id), opened.key)) {
+    throw new ExoArmurError("EXO_ORDER", "the requester cannot resolve its own action");
+  }
   work.attach(tx, "resolution", material);
   tx.put(orderKey(order.nonce), material.bytes);
   work.nameKey("operator", publicKey);
@@ -130,7 +166,8 @@ export async function applyResolution(tx: LedgerTx, envelope: Envelope, ports: P
   };
   const { reason } = record;
   const now = chainTime(tx, record, ports.clock.now());
+  const judged = judgedBefore(tx, record);
   const payload = { outcome, evidence, resolver: operator.id, envelopeDigest: material.digest };
   await finish(tx, work, "execution_resolved", payload, now, { id: operator.id, type: "operator" });
-  return { kind: "settled", work, result: () => ({ ...judgedOf(work, null), status: "in_doubt", reason }) };
+  return { kind: "settled", work, result: () => ({ ...judged, status: "in_doubt", reason }) };
 }

@@ -1,23 +1,21 @@
-import type { z } from "zod";
 import { digestOf } from "../canonical/digest.js";
 import { parseCanonical } from "../canonical/read.js";
 import { type ApprovalRequest, type Preview, approvalRequestSchema, previewSchema } from "../contracts/approval.js";
 import type { MaterialRole } from "../contracts/bundle.js";
 import { parseContract } from "../contracts/common.js";
-import { type EventPayload, type EventType, eventPayloads } from "../contracts/event.js";
 import { type ActionIntent, intentSchema } from "../contracts/intent.js";
 import { endStates } from "../contracts/lifecycle.js";
 import { manifestSchema } from "../contracts/manifest.js";
-import { saltBytes, unsalt } from "../contracts/material.js";
+import { unsalt } from "../contracts/material.js";
 import { ExoArmurError } from "../errors.js";
 import type { StoreReader } from "../ports.js";
 import type { BundleHandle } from "../proof/bundle.js";
 import { readRequest } from "./decide.js";
 import { type ApprovalRecord, type IntentRecord, readState } from "./documents.js";
 import { type LogProver, storedBundle } from "./finish.js";
+import { judgedBefore } from "./judged.js";
 import { readOutput } from "./outcome.js";
-import { unpackEvent } from "./recorder.js";
-import { approvalKeys, blobKey, eventKeys, intentKeys } from "./store-keys.js";
+import { approvalKeys, blobKey, intentKeys } from "./store-keys.js";
 import type { ExecutionResult } from "./types.js";
 
 /** The state document of an intent. EXO_INTENT_UNKNOWN. */
@@ -35,12 +33,7 @@ export function readIntent(reader: StoreReader, record: IntentRecord): ActionInt
 /** The present state of an intent, read from the store alone. EXO_INTENT_UNKNOWN, EXO_STORE_DAMAGED. */
 export function presentResult(reader: StoreReader, log: LogProver, intentId: string): ExecutionResult {
   const record = readIntentRecord(reader, intentId);
-  const judged = {
-    intentId,
-    correlationId: record.correlationId,
-    decision: lastPayload(reader, record, "policy_evaluated")?.decision ?? null,
-    safety: lastPayload(reader, record, "safety_evaluated")?.verdict ?? null,
-  };
+  const judged = judgedBefore(reader, record);
   const { execution, state } = record;
   if (state === "pending") return { ...judged, status: "approval_pending", approval: requestOf(reader, record) };
   if (state === "started") return { ...judged, status: "running" };
@@ -89,15 +82,6 @@ export function readPreview(reader: StoreReader, request: ApprovalRequest): Prev
   return parseContract(previewSchema, parseCanonical(content), "stored preview");
 }
 
-function lastPayload<T extends EventType>(reader: StoreReader, record: IntentRecord, type: T): EventPayload<T> | undefined {
-  const found = record.events.findLast((event) => event.eventType === type);
-  if (found === undefined) return undefined;
-  const packed = reader.get(eventKeys.one(record.tenantId, record.correlationId, found.sequence));
-  if (packed === undefined) throw new ExoArmurError("EXO_STORE_DAMAGED", `event ${found.digest} is missing`);
-  const payload = parseCanonical(unpackEvent(packed).payload.slice(saltBytes));
-  return parseContract(eventPayloads[type] as unknown as z.ZodType<EventPayload<T>>, payload, "stored event");
-}
-
 function contentOf(reader: StoreReader, record: IntentRecord, role: MaterialRole): Uint8Array {
   const digest = record.materials.findLast((material) => material.role === role)?.digest;
   const bytes = digest === undefined ? undefined : reader.get(blobKey(digest));
@@ -108,7 +92,7 @@ function contentOf(reader: StoreReader, record: IntentRecord, role: MaterialRole
 function outputOf(reader: StoreReader, record: IntentRecord): ReturnType<typeof readOutput> {
   const manifest = parseContract(manifestSchema, parseCanonical(contentOf(reader, record, "manifest")), "stored manifest");
   const intent = readIntent(reader, record);
-  const fn = manifest.functions.find((entry) => entry.name === intent.executor?.function);
+  const fn = manifest.functions.find(({ name, action }) => name === intent.executor?.function && action === intent.action);
   const bytes = unsalt(contentOf(reader, record, "output"));
   return fn === undefined || bytes === undefined ? undefined : readOutput(fn.output, bytes);
 }

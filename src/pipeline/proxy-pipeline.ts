@@ -1,6 +1,10 @@
-import type { Envelope } from "../contracts/dsse.js";
+import type { z } from "zod";
+import { parseCanonical } from "../canonical/read.js";
+import { canonicalize } from "../canonical/jcs.js";
+import { parseContract } from "../contracts/common.js";
+import { type Envelope, envelopeSchema } from "../contracts/dsse.js";
 import type { CanonicalEvent } from "../contracts/event.js";
-import type { IntentDraft, Requester } from "../contracts/intent.js";
+import { type IntentDraft, type Requester, requesterSchema } from "../contracts/intent.js";
 import type { ExecutorManifest } from "../contracts/manifest.js";
 import { ExoArmurError, type Refusal, type Result, ok } from "../errors.js";
 import type { BundleHandle } from "../proof/bundle.js";
@@ -56,6 +60,8 @@ export class ProxyPipeline {
     await ledger.transact((tx) => initialiseKillSwitches(tx, this.#ports));
     const inDoubt: string[] = [];
     for (const intentId of openIntents(store)) {
+      // A run of this very process is not one that died.
+      if (this.#running.has(intentId)) continue;
       if (await ledger.transact((tx) => markInDoubt(tx, intentId, this.#ports))) inDoubt.push(intentId);
     }
     await this.expireApprovals();
@@ -64,7 +70,8 @@ export class ProxyPipeline {
 
   /** Puts a signed policy in force. EXO_POLICY_UNSIGNED, EXO_POLICY_VERSION, EXO_SCHEMA. */
   async activatePolicy(envelope: Envelope): Promise<void> {
-    this.#policy = await this.#ports.ledger.transact((tx) => activatePolicy(tx, envelope, this.#ports));
+    const signed = snapshot(envelopeSchema, envelope, "signed policy");
+    this.#policy = await this.#ports.ledger.transact((tx) => activatePolicy(tx, signed, this.#ports));
   }
 
   /** Admits an executor and registers it, or registers why it was refused. */
@@ -102,7 +109,7 @@ export class ProxyPipeline {
     if (intent.intent.correlationId === "system") {
       throw new ExoArmurError("EXO_SCHEMA", "the correlation id system is the runtime's own", { pointer: "/correlationId" });
     }
-    const requester = options.requester ?? libraryRequester;
+    const requester = snapshot(requesterSchema, options.requester ?? libraryRequester, "requester");
     await ports.governor.takeOrders();
     const policy = this.#policy;
     const cancelled = (): boolean => options.signal?.aborted ?? false;
@@ -137,8 +144,9 @@ export class ProxyPipeline {
    */
   async decide(envelope: Envelope): Promise<ExecutionResult> {
     const ports = this.#ports;
+    const signed = snapshot(envelopeSchema, envelope, "approval grant");
     const context = { ports, registry: this.#registry, policy: this.#policy };
-    const { admission, refused } = await ports.ledger.transact((tx) => decide(tx, envelope, context));
+    const { admission, refused } = await ports.ledger.transact((tx) => decide(tx, signed, context));
     const result = await this.#settle(admission, undefined);
     if (refused !== null) throw new ExoArmurError(refused.code, refused.message);
     return result;
@@ -146,12 +154,14 @@ export class ProxyPipeline {
 
   /** Carries out a signed kill-switch order. EXO_ORDER, EXO_TRUST, EXO_SIGNATURE, EXO_TENANT_UNKNOWN. */
   async switchKill(envelope: Envelope): Promise<KillSwitchState> {
-    return await this.#ports.ledger.transact((tx) => applyKillSwitch(tx, envelope, this.#ports));
+    const signed = snapshot(envelopeSchema, envelope, "kill-switch order");
+    return await this.#ports.ledger.transact((tx) => applyKillSwitch(tx, signed, this.#ports));
   }
 
   /** Closes an in-doubt intent by a signed order. EXO_NOT_IN_DOUBT, EXO_ORDER, EXO_INTENT_UNKNOWN. */
   async resolve(envelope: Envelope): Promise<ExecutionResult> {
-    const admission = await this.#ports.ledger.transact((tx) => applyResolution(tx, envelope, this.#ports));
+    const signed = snapshot(envelopeSchema, envelope, "resolution");
+    const admission = await this.#ports.ledger.transact((tx) => applyResolution(tx, signed, this.#ports));
     return await this.#settle(admission, undefined);
   }
 
@@ -240,6 +250,11 @@ export class ProxyPipeline {
       waiters.delete(wake);
     }
   }
+}
+
+/** Reads a caller's document once: what is checked is what is recorded. EXO_SCHEMA, EXO_JSON_*. */
+function snapshot<T>(schema: z.ZodType<T>, value: unknown, what: string): T {
+  return parseContract(schema, parseCanonical(canonicalize(value)), what);
 }
 
 /** Settles as `promise` does, or rejects with the signal's reason; the work behind the promise goes on. */

@@ -1,7 +1,10 @@
 import { canonicalize } from "../canonical/jcs.js";
 import type { Digest } from "../canonical/digest.js";
+import { deepFreeze } from "../canonical/freeze.js";
+import { parseCanonical } from "../canonical/read.js";
+import { parseContract } from "../contracts/common.js";
 import type { IntentDraft } from "../contracts/intent.js";
-import type { ExecutorManifest, ManifestFunction } from "../contracts/manifest.js";
+import { type ExecutorManifest, type ManifestFunction, manifestSchema } from "../contracts/manifest.js";
 import { type Material, plainMaterial } from "../contracts/material.js";
 import { type Refusal, type Result, ok, refuse } from "../errors.js";
 import { type SealedModule, sealModule } from "../wasm/seal.js";
@@ -21,15 +24,19 @@ export type Resolved = { readonly executor: Executor; readonly fn: ManifestFunct
  * Admits a plugin under its manifest: digest, import allow-list, metering, and that every function named is exported.
  *
  * @param wasm exact bytes of the module
+ * @throws ExoArmurError EXO_SCHEMA when the manifest is none
  */
-export function admitExecutor(manifest: ExecutorManifest, wasm: Uint8Array): Result<Executor> {
-  const plugin = plainMaterial(wasm);
+export function admitExecutor(given: ExecutorManifest, wasm: Uint8Array): Result<Executor> {
+  // Both are the caller's to change afterwards; what was admitted is not.
+  const plugin = plainMaterial(wasm.slice());
+  const manifestMaterial = plainMaterial(canonicalize(given));
+  const manifest = deepFreeze(parseContract(manifestSchema, parseCanonical(manifestMaterial.bytes), "manifest"));
   if (manifest.wasm.digest !== plugin.digest) {
     return refuse("EXO_PLUGIN_DIGEST", `${manifest.name}: the manifest names ${manifest.wasm.digest}, the module is ${plugin.digest}`);
   }
   const { memoryPages, tableElements } = manifest.limits;
   const capabilities = manifest.capabilities.map((capability) => capability.name);
-  const sealed = sealModule(wasm, { capabilities, memoryPages, tableElements });
+  const sealed = sealModule(plugin.bytes, { capabilities, memoryPages, tableElements });
   if (!sealed.ok) return refuse(sealed.error.code, `${manifest.name}: ${sealed.error.message}`);
   for (const fn of manifest.functions) {
     if (!sealed.value.exports.includes(fn.name)) {
@@ -37,7 +44,7 @@ export function admitExecutor(manifest: ExecutorManifest, wasm: Uint8Array): Res
       return refuse("EXO_WASM_EXPORT", `${manifest.name}: expected an exported function ${fn.name} of type () -> i32; exported are: ${found}`);
     }
   }
-  return ok({ manifest, manifestMaterial: plainMaterial(canonicalize(manifest)), plugin, sealed: sealed.value });
+  return ok({ manifest, manifestMaterial, plugin, sealed: sealed.value });
 }
 
 /** The executors of a runtime, and the ones that were refused. Later registrations of a name replace earlier ones. */

@@ -3,7 +3,7 @@ import { canonicalize } from "../canonical/jcs.js";
 import { readJson } from "../canonical/read.js";
 import { formatTime } from "../canonical/time.js";
 import { parseContract } from "../contracts/common.js";
-import { type ActionIntent, type IntentDraft, intentDraftSchema } from "../contracts/intent.js";
+import { type ActionIntent, type IntentDraft, intentDraftSchema, intentSchema } from "../contracts/intent.js";
 import { targetOf } from "../contracts/invocation.js";
 import { type Material, plainMaterial, saltFor } from "../contracts/material.js";
 import { encodeBase64Url } from "../crypto/encoding.js";
@@ -58,7 +58,8 @@ export function resolveIntent(draft: unknown, ports: PipelinePorts, registry: Ex
     requestedAt: given.requestedAt ?? formatTime(ports.clock.now()),
   };
   const salt = encodeBase64Url(saltFor(ports.saltKey, "intent", intentId, canonicalize(unsalted)));
-  const intent: ActionIntent = deepFreeze({ ...unsalted, salt });
+  // What defaults and ports filled in is held to the contract as well: a stored intent must be readable again.
+  const intent: ActionIntent = deepFreeze(parseContract(intentSchema, { ...unsalted, salt }, "intent"));
   return { intent, material: plainMaterial(canonicalize(intent)), resolved };
 }
 

@@ -1,7 +1,7 @@
 import type { Digest } from "../canonical/digest.js";
 import { encodeBase64Url } from "../crypto/encoding.js";
 import type { EventPayload } from "../contracts/event.js";
-import type { ApprovalRequest } from "../contracts/approval.js";
+import type { ApprovalRequest, RosterEntry } from "../contracts/approval.js";
 import { effectKeyOf, guestInput, previewOf } from "../contracts/invocation.js";
 import { saltedMaterial, plainMaterial } from "../contracts/material.js";
 import { canonicalize } from "../canonical/jcs.js";
@@ -97,14 +97,7 @@ export function requestApproval(
   const { verdict } = judgement.final;
   if (verdict === "allow" || verdict === "deny") return refuse("EXO_VERDICT_UNKNOWN", `${verdict} asks for no approval`);
   const { obligations } = judgement.decision;
-  const roster = buildRoster({
-    trust: ports.deployment.trust,
-    requester: record.requester,
-    actor: intent.actor,
-    tenantId: record.tenantId,
-    roles: obligations.roles ?? [defaultApproverRole],
-    logSize: tx.size,
-  });
+  const roster = presentRoster(tx, work, judgement);
   const request = buildRequest({
     requestId: ports.ids.next(),
     intent,
@@ -134,6 +127,18 @@ export function requestApproval(
   writeState(tx, approvalKeys.byDigest(digest), requestId);
   work.save(tx);
   return request;
+}
+
+/** Who may decide on an intent now. */
+export function presentRoster(tx: LedgerTx, { record, intent, ports }: IntentWork, { decision }: Judgement): RosterEntry[] {
+  return buildRoster({
+    trust: ports.deployment.trust,
+    requester: record.requester,
+    actor: intent.actor,
+    tenantId: record.tenantId,
+    roles: decision.obligations.roles ?? [defaultApproverRole],
+    logSize: tx.size,
+  });
 }
 
 /** Attaches the preview of what would run, and gives its digest. */

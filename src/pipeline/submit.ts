@@ -5,11 +5,11 @@ import { requestDigestOf } from "../contracts/invocation.js";
 import { type ErrorCode, ExoArmurError, type Refusal } from "../errors.js";
 import type { LedgerTx } from "../log/ledger-types.js";
 import { denialOf } from "./denial.js";
-import { type IntentRecord, readState, writeState } from "./documents.js";
-import { judgedOf } from "./execute.js";
+import { readState, writeState } from "./documents.js";
 import { finish, reasonOf } from "./finish.js";
 import { IntentWork } from "./intent-work.js";
 import { type Judgement, type PolicyInForce, judge } from "./judge.js";
+import { judgedBefore, judgedOf } from "./judged.js";
 import { chainTime } from "./recorder.js";
 import type { Resolved } from "./registry.js";
 import type { ResolvedIntent } from "./resolve-intent.js";
@@ -62,7 +62,7 @@ export async function admit(tx: LedgerTx, submission: Submission, ports: Pipelin
 }
 
 /** The intent this request was handed in as before, or null. */
-function knownIntent(tx: LedgerTx, { intent: { intent, material }, requester }: Submission): string | null {
+function knownIntent(tx: LedgerTx, { intent: { intent }, requester }: Submission): string | null {
   const requestDigest = requestDigestOf(intent);
   const entry = readState<IdempotencyEntry>(tx, idempotencyKeyOf(intent.tenantId, requester.principal, intent.idempotencyKey));
   if (entry !== undefined) {
@@ -72,11 +72,10 @@ function knownIntent(tx: LedgerTx, { intent: { intent, material }, requester }: 
       `the idempotency key ${JSON.stringify(intent.idempotencyKey)} was used by intent ${entry.intentId} for another request`,
     );
   }
-  const record = readState<IntentRecord>(tx, intentKeys.one(intent.intentId));
-  if (record === undefined) return null;
-  const same = record.materials.some((known) => known.role === "intent" && known.digest === material.digest);
-  if (same) return intent.intentId;
-  throw new ExoArmurError("EXO_INTENT_REUSED", `the intent id ${intent.intentId} was used for another intent`);
+  // The same principal's own retry was found by its key. Whoever else brings the id, even with the very same document,
+  // must not be given what came of somebody else's request.
+  if (tx.get(intentKeys.one(intent.intentId)) === undefined) return null;
+  throw new ExoArmurError("EXO_INTENT_REUSED", `the intent id ${intent.intentId} was used for another request`);
 }
 
 /** Whether a requester may speak for the actor. A library caller's word is taken, and reported as asserted. */
@@ -117,7 +116,7 @@ export async function proceed(
     const request = requestApproval(tx, work, resolved, judgement, now);
     if (!request.ok) return await deny(tx, work, judgement, reasonOf(request.error, judgement.final.ruleIds), now);
     const approval = request.value;
-    return { kind: "settled", work, result: () => ({ ...judgedOf(work, judgement), status: "approval_pending", approval }) };
+    return { kind: "settled", work, result: () => ({ ...judgedOf(work.record, judgement), status: "approval_pending", approval }) };
   }
   return await startOrDeny(tx, work, resolved, judgement, null, now);
 }
@@ -145,6 +144,7 @@ export async function deny(
   now: number,
 ): Promise<Admission> {
   work.record.reason = reason;
+  const judged = judgement === null ? judgedBefore(tx, work.record) : judgedOf(work.record, judgement);
   const bundle = await finish(tx, work, "intent_denied", { reason }, now);
-  return { kind: "settled", work, result: () => ({ ...judgedOf(work, judgement), status: "denied", reason, bundle: bundle() }) };
+  return { kind: "settled", work, result: () => ({ ...judged, status: "denied", reason, bundle: bundle() }) };
 }

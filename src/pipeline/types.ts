@@ -4,20 +4,12 @@ import type { Reason } from "../contracts/event.js";
 import type { ExecutionRecord } from "../contracts/execution.js";
 import type { CapabilityName } from "../contracts/imports.js";
 import type { Constraints } from "../contracts/manifest.js";
-import type { PolicyDecision } from "../contracts/policy.js";
-import type { SafetyConfig, SafetyVerdict } from "../contracts/safety.js";
+import type { SafetyConfig } from "../contracts/safety.js";
 import type { Trust } from "../contracts/trust.js";
 import type { Ledger } from "../log/ledger-types.js";
 import type { Clock, Entropy, IdSource, Logger, Performer, SandboxHost, Signer, StoreReader } from "../ports.js";
 import type { BundleHandle } from "../proof/bundle.js";
-
-/** What is known of an intent whatever its state. null: the intent was refused before it was judged. */
-type Judged = {
-  readonly intentId: string;
-  readonly correlationId: string;
-  readonly decision: PolicyDecision | null;
-  readonly safety: SafetyVerdict | null;
-};
+import type { Judged } from "./judged.js";
 
 /** Result of a governed action (spec/contracts.md). Everything a well-formed intent can meet is one of these values. */
 export type ExecutionResult = Judged &

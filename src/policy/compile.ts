@@ -1,6 +1,7 @@
 import { parseAliasPath } from "../contracts/alias-path.js";
 import { pointerOf } from "../contracts/common.js";
 import { isCapabilityName } from "../contracts/imports.js";
+import type { ActionIntent } from "../contracts/intent.js";
 import type { PolicyDocument, PolicyRule } from "../contracts/policy.js";
 import { ExoArmurError } from "../errors.js";
 import {
@@ -79,28 +80,14 @@ function compileRule(rule: PolicyRule, at: Path, pointers: PointerTable): Compil
   }
   const members: CompiledMember[] = [];
   const add = (name: string, test: Test) => members.push({ name, test });
-  if (match.tenant !== undefined)
-    add(
-      "/tenant",
-      equality(match.tenant, ({ intent }) => intent.tenantId),
-    );
-  if (match.actor?.id !== undefined)
-    add(
-      "/actor/id",
-      equality(match.actor.id, ({ intent }) => intent.actor.id),
-    );
-  if (match.actor?.type !== undefined) {
-    add(
-      "/actor/type",
-      equality(match.actor.type, ({ intent }) => intent.actor.type),
-    );
-  }
-  if (match.executor !== undefined) {
-    add(
-      "/executor",
-      equality(match.executor, ({ intent }) => intent.executor?.name),
-    );
-  }
+  const equalities: readonly [string, string | string[] | undefined, (intent: ActionIntent) => string | undefined][] = [
+    ["/tenant", match.tenant, (intent) => intent.tenantId],
+    ["/actor/id", match.actor?.id, (intent) => intent.actor.id],
+    ["/actor/type", match.actor?.type, (intent) => intent.actor.type],
+    ["/executor", match.executor, (intent) => intent.executor?.name],
+  ];
+  for (const [name, values, read] of equalities)
+    if (values !== undefined) add(name, testEquality(listOf(values), read));
   if (match.target !== undefined) {
     const targets = listOf(match.target);
     const path = (index: number) => [...here, "target", ...(Array.isArray(match.target) ? [index] : [])];
@@ -113,9 +100,11 @@ function compileRule(rule: PolicyRule, at: Path, pointers: PointerTable): Compil
   return { rule, matchesAction: matchesAction(actions), members };
 }
 
-function equality(values: string | readonly string[], read: (of: Parameters<Test>[0]) => string | undefined): Test {
-  const equals = isOneOf<string | undefined>(listOf(values));
-  return (evaluation) => (equals(read(evaluation)) ? "yes" : "no");
+function testEquality(values: readonly string[], read: (intent: ActionIntent) => string | undefined): Test {
+  const only = values[0];
+  if (values.length === 1) return ({ intent }) => (read(intent) === only ? "yes" : "no");
+  const equals = isOneOf<string | undefined>(values);
+  return ({ intent }) => (equals(read(intent)) ? "yes" : "no");
 }
 
 function compileTarget(target: TargetMatch, at: Path): Test {

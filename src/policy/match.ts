@@ -98,13 +98,18 @@ export function testTargetText(texts: readonly string[]): Test {
 
 /** Target that begins with one of the texts. */
 export function testTargetPrefix(prefixes: readonly string[]): Test {
-  const starts = prefixes.map((prefix) => ({ prefix, first: prefix.charCodeAt(0) }));
   return ({ intent: { target } }) => {
     if (target === undefined) return "unclear";
-    const first = target.charCodeAt(0);
-    for (const start of starts) if (start.first === first && target.startsWith(start.prefix)) return "yes";
+    for (let i = 0; i < prefixes.length; i++) if (beginsWith(target, prefixes[i] ?? "")) return "yes";
     return "no";
   };
+}
+
+/** As startsWith, which costs a call out of compiled code; most rules end at the first character. */
+function beginsWith(text: string, prefix: string): boolean {
+  if (text.length < prefix.length) return false;
+  for (let i = 0; i < prefix.length; i++) if (text.charCodeAt(i) !== prefix.charCodeAt(i)) return false;
+  return true;
 }
 
 /** Target at or inside one of the root-alias paths, given as segments. */
@@ -116,7 +121,7 @@ export function testTargetUnder(bases: readonly (readonly string[])[]): Test {
       const { target } = evaluation.intent;
       return target?.startsWith("/") === true || evaluation.url() !== null ? "no" : "unclear";
     }
-    for (const base of bases) if (startsWithSegments(path, base)) return "yes";
+    for (let i = 0; i < bases.length; i++) if (startsWithSegments(path, bases[i] ?? [])) return "yes";
     return "no";
   };
 }

@@ -24,7 +24,8 @@ export function eventAuditSource(events: readonly CanonicalEvent[]): AuditStore 
         if (event.correlationId !== correlationId) continue;
         tenants.set(event.tenantId, [...(tenants.get(event.tenantId) ?? []), event]);
       }
-      return [...tenants].map(([tenantId, found]) => ({ tenantId, events: found, next: null }));
+      const sorted = [...tenants].sort(([a], [b]) => (a < b ? -1 : 1));
+      return sorted.map(([tenantId, found]) => ({ tenantId, events: found, next: null }));
     },
   };
 }

@@ -28,6 +28,9 @@ type Rerun = {
  * when the recorded end was the infrastructure's or this machine could not carry the run.
  */
 export async function reExecute(evidence: Evidence, sandbox: SandboxHost): Promise<ReExecution> {
+  if (evidence.predicate.execution === undefined && evidence.eventsOf("execution_in_doubt").length > 0) {
+    return unable("EXO_REPLAY_UNABLE", "the run ended in doubt and left no record");
+  }
   const execution = executionOf(evidence);
   const { intentId } = evidence.predicate;
   if (irreproducibleStatuses.has(execution.status)) {
@@ -42,6 +45,7 @@ export async function reExecute(evidence: Evidence, sandbox: SandboxHost): Promi
   const recorded: ExecutionFigures = {
     status: execution.status,
     errorCode: execution.error?.code ?? null,
+    errorMessage: execution.error?.message ?? null,
     output: recordedOutput === null ? null : digestOf(recordedOutput),
     fuel: execution.fuel.used,
     memoryPeakPages: execution.memoryPeakPages,
@@ -50,6 +54,7 @@ export async function reExecute(evidence: Evidence, sandbox: SandboxHost): Promi
   const replayed: ExecutionFigures = {
     status: end.status,
     errorCode: end.error?.code ?? null,
+    errorMessage: end.error?.message ?? null,
     output: end.output === undefined ? null : digestOf(end.output),
     fuel: outcome.fuelUsed,
     memoryPeakPages: outcome.memoryPeakPages,
@@ -107,6 +112,7 @@ function figureDivergence(
   const compared = [
     ["status", "execution_status_mismatch"],
     ["errorCode", "execution_status_mismatch"],
+    ["errorMessage", "execution_status_mismatch"],
     ["output", "executor_output_mismatch"],
     ["fuel", "fuel_mismatch"],
     ["memoryPeakPages", "memory_mismatch"],

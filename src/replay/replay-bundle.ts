@@ -38,8 +38,13 @@ const unplaced = ["structure", "schema_version_mismatch"] as const;
 /** What a replay re-executes with, and whom it trusts. */
 export type ReplayContext = { readonly sandbox: SandboxHost | null; readonly trust: Trust | null };
 
-/** Number of events and executions a bundle held. */
-export type BundleCounts = { readonly id: string; readonly events: number; readonly executions: number };
+/** What a bundle was found to hold; `id` is empty when it is no bundle. */
+export type BundleCounts = {
+  readonly id: string;
+  /** Digests of the events it names, in order. */
+  readonly events: readonly string[];
+  readonly executions: number;
+};
 
 /** Replays one bundle into `findings`: every check of the verifier on its level, then the execution itself. */
 export async function replayBundleInto(findings: Findings, bytes: Uint8Array, context: ReplayContext): Promise<BundleCounts> {
@@ -50,7 +55,7 @@ export async function replayBundleInto(findings: Findings, bytes: Uint8Array, co
   });
   const { evidence } = opened;
   addCheck(findings, format, null);
-  if (evidence === undefined) return { id: "", events: 0, executions: 0 };
+  if (evidence === undefined) return { id: "", events: [], executions: 0 };
   const { intentId, events } = evidence.predicate;
   const keys = keySource(evidence, context.trust);
   for (const [id, title, run] of checks) {
@@ -58,7 +63,7 @@ export async function replayBundleInto(findings: Findings, bytes: Uint8Array, co
   }
   const before = findings.executions.length;
   await addExecution(findings, evidence, context.sandbox);
-  return { id: intentId, events: events.length, executions: findings.executions.length - before };
+  return { id: intentId, events: events.map((event) => event.digest), executions: findings.executions.length - before };
 }
 
 function addCheck(findings: Findings, result: CheckResult, intentId: string | null): void {

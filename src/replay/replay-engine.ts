@@ -1,8 +1,8 @@
 import type { Trust } from "../contracts/trust.js";
 import type { SandboxHost } from "../ports.js";
 import type { AuditStore } from "./audit-source.js";
-import { type ReplayContext, replayBundleInto } from "./replay-bundle.js";
-import { replayChain } from "./replay-events.js";
+import { type BundleCounts, type ReplayContext, replayBundleInto } from "./replay-bundle.js";
+import { type Chain, eventDigestOf, replayChain } from "./replay-events.js";
 import { Findings, type ReplayReport } from "./report.js";
 
 export type { ReplayReport } from "./report.js";
@@ -34,7 +34,7 @@ export class ReplayEngine {
     return findings.report({
       target: { kind: "bundle", id },
       ...this.#facts(),
-      counts: { events, intents: id === "" ? 0 : 1, executions },
+      counts: { events: events.length, intents: id === "" ? 0 : 1, executions },
     });
   }
 
@@ -52,7 +52,7 @@ export class ReplayEngine {
       const chain = replayChain(findings, inputs, next);
       events += chain.events.length;
       intents += chain.intentIds.length;
-      for (const intentId of chain.ended) await this.#replayIntent(findings, intentId);
+      for (const intentId of chain.ended) await this.#replayIntent(findings, chain, intentId);
     }
     if (events === 0) {
       const message = `No audit records found for correlation_id: ${correlationId}`;
@@ -65,12 +65,12 @@ export class ReplayEngine {
     return findings.report({ target, ...this.#facts(), counts }, events === 0);
   }
 
-  async #replayIntent(findings: Findings, intentId: string): Promise<void> {
-    const bundleOf = this.#auditStore?.bundle;
-    if (bundleOf === undefined) return;
-    const bytes = bundleOf(intentId);
+  async #replayIntent(findings: Findings, chain: Chain, intentId: string): Promise<void> {
+    if (this.#auditStore?.bundle === undefined) return;
+    const bytes = this.#auditStore.bundle(intentId);
     if (bytes !== undefined) {
-      await replayBundleInto(findings, bytes, this.#context);
+      const held = await replayBundleInto(findings, bytes, this.#context);
+      if (held.id !== "") compareWithChain(findings, held, chain, intentId);
       return;
     }
     const message = `intent ${intentId} has ended and has no bundle`;
@@ -84,4 +84,23 @@ export class ReplayEngine {
     const { sandbox, trust } = this.#context;
     return { trustMode: trust === null ? "self_check_only" : "pinned", engine: sandbox?.engine ?? null };
   }
+}
+
+/** A bundle that is whole in itself can still be another intent's, or name other events than were recorded. */
+function compareWithChain(findings: Findings, held: BundleCounts, chain: Chain, intentId: string): void {
+  const recorded = chain.events.filter((event) => event.intentId === intentId).map(eventDigestOf);
+  const about = { level: "structure", intentId, id: "bundle", title: "bundle is of the recorded events" } as const;
+  const at = recorded.findIndex((digest, index) => held.events[index] !== digest);
+  const first = at < 0 ? recorded.length : at;
+  if (held.id === intentId && at < 0 && held.events.length === recorded.length) {
+    findings.add({ ...about, state: "pass", message: `${recorded.length} events` });
+    return;
+  }
+  const expected = held.id === intentId ? (recorded[first] ?? "no further event") : intentId;
+  const actual = held.id === intentId ? (held.events[first] ?? "no further event") : held.id;
+  const message = `the bundle of intent ${intentId} is not of the recorded events: expected ${expected}, came ${actual}`;
+  findings.diverge(
+    { ...about, code: "EXO_CHECK_FAILED", message },
+    { level: "structure", step: "bundle", kind: "chain_mismatch", intentId, expected, actual },
+  );
 }

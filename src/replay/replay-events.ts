@@ -1,5 +1,6 @@
 import { digestOf } from "../canonical/digest.js";
-import { canonicalize } from "../canonical/jcs.js";
+import { canonicalText, canonicalize } from "../canonical/jcs.js";
+import { formatTime, isTime, parseTime } from "../canonical/time.js";
 import { type CanonicalEvent, eventPayloads, eventSchema, terminalEventTypes } from "../contracts/event.js";
 import { parseContract } from "../contracts/common.js";
 import { type IntentState, advance } from "../contracts/lifecycle.js";
@@ -32,7 +33,9 @@ type Reporter = (kind: DivergenceKind, event: CanonicalEvent | null, step: strin
 export function replayChain(findings: Findings, inputs: readonly unknown[], next: number | null): Chain {
   const sorted = inputs
     .map((input, index) => parseContract(eventSchema, input, `event ${index}`))
-    .sort((a, b) => a.sequence - b.sequence || (a.eventId < b.eventId ? -1 : 1));
+    .map((event) => ({ event, text: canonicalText(event) }))
+    .sort((a, b) => a.event.sequence - b.event.sequence || (a.text < b.text ? -1 : a.text > b.text ? 1 : 0))
+    .map(({ event }) => event);
   const before = findings.checks.length;
   const report: Reporter = (kind, event, step, expected, actual) => {
     const intentId = event?.intentId ?? null;
@@ -62,7 +65,7 @@ function withoutRepeats(findings: Findings, events: readonly CanonicalEvent[], r
       kept.push(event);
       continue;
     }
-    if (eventDigestOf(last) === eventDigestOf(event)) findings.warnings.push(`event ${event.eventId} is there twice`);
+    if (canonicalText(last) === canonicalText(event)) findings.warnings.push(`event ${event.eventId} is there twice`);
     else report("chain_mismatch", event, `event ${event.sequence}`, `one event (${last.eventId})`, `another one (${event.eventId})`);
   }
   return kept;
@@ -71,6 +74,8 @@ function withoutRepeats(findings: Findings, events: readonly CanonicalEvent[], r
 function checkLinks(events: readonly CanonicalEvent[], next: number | null, report: Reporter): void {
   let expected = 0;
   let previous: string | null = null;
+  let time = 0;
+  const ids = new Set<string>();
   for (const event of events) {
     const step = `event ${event.sequence}`;
     if (event.sequence !== expected) {
@@ -78,6 +83,15 @@ function checkLinks(events: readonly CanonicalEvent[], next: number | null, repo
     } else if (event.previous !== previous) {
       report("chain_mismatch", event, step, `previous ${previous ?? "null"}`, `previous ${event.previous ?? "null"}`);
     }
+    const [first] = events;
+    if (first?.tenantId !== event.tenantId || first.correlationId !== event.correlationId || first.cellId !== event.cellId) {
+      report("chain_mismatch", event, step, "an event of this chain", "one of another cell, tenant or correlation");
+    }
+    const recordedAt = isTime(event.recordedAt) ? parseTime(event.recordedAt) : Number.NaN;
+    if (recordedAt >= time) time = recordedAt;
+    else report("chain_mismatch", event, step, `a time from ${formatTime(time)} on`, event.recordedAt);
+    if (ids.has(event.eventId)) report("chain_mismatch", event, step, "an event id of its own", event.eventId);
+    ids.add(event.eventId);
     expected = event.sequence + 1;
     previous = eventDigestOf(event);
   }

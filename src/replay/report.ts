@@ -65,6 +65,8 @@ export type ExecutionComparison = {
 export type ExecutionFigures = {
   readonly status: string;
   readonly errorCode: string | null;
+  /** A guest's own words about its error, or the host's fixed ones. */
+  readonly errorMessage: string | null;
   readonly output: string | null;
   readonly fuel: number;
   readonly memoryPeakPages: number;

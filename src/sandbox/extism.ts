@@ -33,6 +33,8 @@ function refuseFetch(): Promise<never> {
   return Promise.reject(new Error("a guest has no network"));
 }
 
+function ignore(): void {}
+
 type Functions = NonNullable<ExtismPluginOptions["functions"]>;
 
 // All options, in the order in which the SDK fills in the missing ones: it adds them one by one to a copy, and when it
@@ -42,7 +44,7 @@ const options: ExtismPluginOptions = {
   enableWasiOutput: false,
   functions: {},
   runInWorker: false,
-  logger: console,
+  logger: { trace: ignore, debug: ignore, info: ignore, log: ignore, warn: ignore, error: ignore } as unknown as Console,
   logLevel: "silent",
   fetch: refuseFetch,
   allowedPaths: {},

@@ -137,7 +137,8 @@ export class Kernel {
 
   /** Address of a new block with the variable's value, 0 when it is not set. Frees the key's block. */
   getVariable(key: bigint): bigint {
-    const value = this.#variables?.get(this.#variableKey(key));
+    const name = this.#variableKey(key);
+    const value = this.#variables?.get(name);
     const address = value === undefined ? 0n : this.store(value);
     this.free(key);
     return address;

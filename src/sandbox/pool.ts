@@ -48,6 +48,7 @@ class SandboxPool implements SandboxHost {
   /** Jobs taken and not yet answered. */
   #accepted = 0;
   #running = 0;
+  #closed = false;
   #closing: Promise<void> | undefined;
   #drained: (() => void) | undefined;
 
@@ -64,7 +65,7 @@ class SandboxPool implements SandboxHost {
   }
 
   async run(job: SandboxJob): Promise<SandboxOutcome> {
-    if (this.#closing !== undefined) {
+    if (this.#closed) {
       throw new ExoArmurError("EXO_CLOSED", "the sandbox is closed");
     }
     if (this.#accepted >= this.#size + this.#queueBound) {
@@ -95,6 +96,7 @@ class SandboxPool implements SandboxHost {
 
   /** Takes no more jobs, answers all that were taken, then ends the workers. */
   close(): Promise<void> {
+    this.#closed = true;
     this.#closing ??= this.#drain();
     return this.#closing;
   }
@@ -157,7 +159,7 @@ class SandboxPool implements SandboxHost {
       return;
     }
     this.#workers.delete(worker);
-    if (worker.started && this.#closing === undefined) {
+    if (worker.started && !this.#closed) {
       this.#workers.add(this.#spare ?? this.#spawn());
       this.#spare = this.#spawn();
     }

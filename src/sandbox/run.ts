@@ -102,9 +102,9 @@ function runInstance(
   let end: End;
   let thrown: unknown;
   try {
-    kernel = new Kernel(job.input, limits, call, fuelUsed);
     fuel.value = BigInt(limits.fuel);
     stack.value = Math.floor(limits.stackBytes / 8);
+    kernel = new Kernel(job.input, limits, call, fuelUsed);
     const returned = withKernel(kernel, () => callExports(exports, job.function));
     end = endOfReturn(kernel, returned);
   } catch (error) {

@@ -16,6 +16,10 @@ const port = parentPort;
 const answered = new Int32Array((workerData as WorkerData).answered);
 const guests = new Map<string, Guest>();
 
+// The SDK loads node:wasi, which warns. A worker must not write: data on its standard streams, which nobody reads, would
+// keep the whole process from exiting.
+process.removeAllListeners("warning");
+
 // The SDK asks whether a manifest is a Response; the platform's own class would load a whole HTTP client for that.
 Object.defineProperty(globalThis, "Response", { value: class Response {} });
 

@@ -1,21 +1,103 @@
 import { digestOf } from "../canonical/digest.js";
-import { canonicalize } from "../canonical/jcs.js";
-import { parseTime } from "../canonical/time.js";
-import { checkApproval } from "../approval/check.js";
-import { approvalRequestSchema } from "../contracts/approval.js";
+import { canonicalText, canonicalize } from "../canonical/jcs.js";
+import { formatTime, parseTime } from "../canonical/time.js";
+import { checkApproval, openGrant } from "../approval/check.js";
+import { excludedNames } from "../approval/exclusion.js";
+import { defaultExpirySeconds, thresholdOf } from "../approval/request.js";
+import { defaultApproverRole } from "../approval/roster.js";
+import { type ApprovalRequest, approvalRequestSchema } from "../contracts/approval.js";
 import { envelopeSchema } from "../contracts/dsse.js";
+import type { Requester } from "../contracts/intent.js";
 import { previewOf } from "../contracts/invocation.js";
 import { grantsSchema } from "../contracts/manifest.js";
-import { equalBytes } from "../crypto/encoding.js";
+import type { Trust } from "../contracts/trust.js";
+import { decodeBase64, equalBytes } from "../crypto/encoding.js";
 import { keyIdOf } from "../crypto/key-id.js";
 import type { Evidence } from "./evidence.js";
 import type { KeySource } from "./keys.js";
 import { expect, fail, notApplicable } from "./report.js";
 
-/** The spent request binds exactly what ran, and enough distinct approvers, not the requester, approved it in time. */
+/**
+ * Every request asks for what the decision obliges, every decision on it is signed by the approver it names, and the
+ * request a start spends binds exactly what ran, approved in time by enough distinct people, not the requester.
+ */
 export function checkApprovals(evidence: Evidence, keys: KeySource): string {
+  const spent = evidence.eventsOf("execution_started")[0]?.payload.spent ?? null;
+  const requests = evidence.eventsOf("approval_requested");
+  if (spent === null && requests.length === 0) return notApplicable("no approval was asked for");
+  for (const { event, payload, index } of requests) {
+    const request = evidence.document(payload.requestDigest, "approval_request", approvalRequestSchema);
+    expect(
+      canonicalText(request) === canonicalText(payload.request),
+      "EXO_CHECK_FAILED",
+      "the recorded request is not the one that was signed",
+    );
+    checkObliged(evidence, request, index, event.header.recordedAt);
+  }
+  checkDecisions(evidence, keys);
+  if (spent !== null) return checkSpent(evidence, keys);
+  const denier = evidence.eventsOf("approval_denied")[0]?.payload.approver;
+  return denier === undefined ? "asked for, not spent" : `denied by ${denier}`;
+}
+
+/** A request asks for as many people, in such roles and for so long, as the decision and verdict before it say. */
+function checkObliged(evidence: Evidence, request: ApprovalRequest, index: number, recordedAt: string): void {
+  const { obligations } =
+    evidence.eventsOf("policy_evaluated").findLast((entry) => entry.index < index)?.payload.decision ??
+    fail("EXO_CHECK_FAILED", "a request without a decision");
+  const final = evidence.eventsOf("verdict_resolved").findLast((entry) => entry.index < index)?.payload.final.verdict;
+  expect(request.verdict === final, "EXO_CHECK_FAILED", `the request is for ${request.verdict}, the verdict was ${final ?? "none"}`);
+  const threshold = thresholdOf(request.verdict, obligations);
+  expect(request.threshold === threshold, "EXO_CHECK_FAILED", `the request asks for ${request.threshold} approvals, obliged are ${threshold}`);
+  const roles = obligations.roles ?? [defaultApproverRole];
+  for (const entry of request.roster) {
+    expect(
+      entry.roles.every((role) => roles.includes(role)),
+      "EXO_CHECK_FAILED",
+      `the roster has ${entry.id} for the roles ${entry.roles.join(", ")}, obliged are ${roles.join(", ")}`,
+    );
+  }
+  expect(request.requestedAt === recordedAt, "EXO_CHECK_FAILED", "the request was made at another time than recorded");
+  const until = parseTime(recordedAt) + (obligations.expiresInSeconds ?? defaultExpirySeconds) * 1000;
+  const { expiresAt } = evidence.intent();
+  const latest = expiresAt === undefined ? until : Math.min(until, parseTime(expiresAt));
+  expect(
+    request.expiresAt === formatTime(latest),
+    "EXO_CHECK_FAILED",
+    `the request expires at ${request.expiresAt}, obliged is ${formatTime(latest)}`,
+  );
+}
+
+/** Every recorded decision is a grant signed by the approver it names, about the request it names. */
+function checkDecisions(evidence: Evidence, keys: KeySource): void {
+  const approvers = keys.keysFor("approver").map((key) => key.publicKey);
+  const decided = [
+    ...evidence.eventsOf("approval_granted").map(({ payload }) => ({ ...payload, decision: "approve" })),
+    ...evidence.eventsOf("approval_denied").map(({ payload }) => ({ ...payload, decision: "deny" })),
+  ];
+  for (const recorded of decided) {
+    const opened = openGrant(evidence.document(recorded.envelopeDigest, "approval_grant", envelopeSchema), approvers);
+    if (!opened.ok) return fail(opened.error.code, opened.error.message);
+    const { grant, signerKeyId } = opened.value;
+    const reason = "reason" in recorded ? recorded.reason : grant.reason;
+    const request = evidence.document(recorded.requestDigest, "approval_request", approvalRequestSchema);
+    const listed = request.roster.some((entry) => entry.id === recorded.approver && entry.keyIds.includes(signerKeyId));
+    expect(listed, "EXO_APPROVAL_APPROVER", `${recorded.approver} with key ${signerKeyId} is not in the roster`);
+    expect(
+      grant.requestDigest === recorded.requestDigest &&
+        grant.approver.id === recorded.approver &&
+        grant.approver.keyId === signerKeyId &&
+        grant.decision === recorded.decision &&
+        grant.reason === reason,
+      "EXO_CHECK_FAILED",
+      `the decision recorded of ${recorded.approver} is not the one that was signed`,
+    );
+  }
+}
+
+function checkSpent(evidence: Evidence, keys: KeySource): string {
   const { event, payload, index } = evidence.started();
-  if (payload.spent === null) return notApplicable("no approval was asked for");
+  if (payload.spent === null) return notApplicable("no approval was spent");
   const request = evidence.document(payload.spent, "approval_request", approvalRequestSchema);
   const { intent, manifest, fn } = evidence.invocation();
   const bound = {
@@ -38,7 +120,9 @@ export function checkApprovals(evidence: Evidence, keys: KeySource): string {
     "EXO_CHECK_FAILED",
     "the approvers were shown something else than what ran",
   );
-  const asked = evidence.eventsOf("approval_requested").some((entry) => entry.payload.requestDigest === payload.spent);
+  const asked = evidence
+    .eventsOf("approval_requested")
+    .some((entry) => entry.payload.requestDigest === payload.spent && entry.index < index);
   expect(asked, "EXO_CHECK_FAILED", "the spent request was never recorded");
   const final = evidence.eventsOf("verdict_resolved").findLast((entry) => entry.index < index)?.payload.final.verdict;
   const rank = ["allow", "require_approval", "require_human", "require_quorum"];
@@ -47,27 +131,59 @@ export function checkApprovals(evidence: Evidence, keys: KeySource): string {
     "EXO_CHECK_FAILED",
     `the verdict at the start was ${final ?? "none"}, approved was ${request.verdict}`,
   );
-  const recorded = evidence
+  const approvers = countApprovers(evidence, keys, request, index, parseTime(event.header.recordedAt));
+  return `${approvers.length} of ${request.threshold} approvals: ${approvers.join(", ")}; requester excluded; spent by this start`;
+}
+
+function countApprovers(
+  evidence: Evidence,
+  keys: KeySource,
+  request: ApprovalRequest,
+  before: number,
+  startedAt: number,
+): readonly string[] {
+  const requestDigest = digestOf(canonicalize(request));
+  const envelopes = evidence
     .eventsOf("approval_granted")
-    .filter((entry) => entry.payload.requestDigest === payload.spent && entry.index < index)
-    .map((entry) => entry.payload.envelopeDigest);
-  const envelopes = recorded.map((digest) => evidence.document(digest, "approval_grant", envelopeSchema));
+    .filter((entry) => entry.payload.requestDigest === requestDigest && entry.index < before)
+    .map((entry) => evidence.document(entry.payload.envelopeDigest, "approval_grant", envelopeSchema));
   const admissible = keys.keysFor("approver");
+  const requester = evidence.eventsOf("intent_received")[0]?.payload.requester ?? fail("EXO_CHECK_FAILED", "no requester");
+  const { actor } = evidence.intent();
   const checked = checkApproval({
     request,
-    requestDigest: digestOf(canonicalize(request)),
+    requestDigest,
     envelopes,
     keys: admissible.map((key) => key.publicKey),
-    requester: evidence.eventsOf("intent_received")[0]?.payload.requester ?? fail("EXO_CHECK_FAILED", "no requester"),
-    actor: intent.actor,
-    startedAt: parseTime(event.header.recordedAt),
+    requester,
+    actor,
+    startedAt,
   });
   if (!checked.ok) return fail(checked.error.code, checked.error.message);
+  if (keys.trust === null) return checked.value.approvers;
   // The roster is the runtime's statement; with a trust file, whose key it is comes from there.
-  for (const entry of keys.trust === null ? [] : request.roster) {
+  const barred = barredPeople(keys.trust, requester, actor.id);
+  for (const entry of request.roster) {
+    expect(!barred.has(entry.id), "EXO_APPROVAL_APPROVER", `${entry.id} is the requester or the actor by another key`);
     for (const key of admissible.filter((candidate) => entry.keyIds.includes(keyIdOf(candidate.publicKey)))) {
       expect(key.person === entry.id, "EXO_TRUST", `the roster gives a key of ${key.person ?? ""} to ${entry.id}`);
+      expect(
+        entry.roles.some((role) => key.roles.includes(role)),
+        "EXO_TRUST",
+        `the roster gives ${entry.id} roles that none of the trust file's has: ${entry.roles.join(", ")}`,
+      );
     }
   }
-  return `${checked.value.approvers.length} of ${request.threshold} approvals: ${checked.value.approvers.join(", ")}; requester excluded; spent by this start`;
+  return checked.value.approvers;
+}
+
+/** People one of whose keys, of any role, is the requester or the actor by id or key id. */
+function barredPeople(trust: Trust, requester: Requester, actorId: string): ReadonlySet<string> {
+  const excluded = excludedNames(requester, actorId);
+  const barred = new Set<string>();
+  for (const key of trust.keys) {
+    const raw = decodeBase64(key.publicKey);
+    if (excluded.has(key.id) || (raw !== undefined && excluded.has(keyIdOf(raw)))) barred.add(key.person ?? key.id);
+  }
+  return barred;
 }

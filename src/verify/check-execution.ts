@@ -2,9 +2,11 @@ import type { Digest } from "../canonical/digest.js";
 import { digestOf } from "../canonical/digest.js";
 import { canonicalText } from "../canonical/jcs.js";
 import { readJson } from "../canonical/read.js";
-import { type ExecutionRecord, hostCallSchema, runConfigSchema } from "../contracts/execution.js";
+import { type ExecutionRecord, type HostCall, hostCallSchema, runConfigSchema } from "../contracts/execution.js";
+import { type CapabilityName, capabilityEffects } from "../contracts/imports.js";
 import { guestInput } from "../contracts/invocation.js";
 import { grantsSchema } from "../contracts/manifest.js";
+import { safetySnapshotSchema } from "../contracts/safety.js";
 import { decodeBase64Url, decodeUtf8, equalBytes } from "../crypto/encoding.js";
 import { isExoArmurError } from "../errors.js";
 import { transcriptRoot } from "../log/transcript.js";
@@ -12,10 +14,23 @@ import { type SealedModule, sealModule } from "../wasm/seal.js";
 import type { Evidence } from "./evidence.js";
 import { expect, fail, notApplicable } from "./report.js";
 
-/** The execution record of the bundle; the check does not apply when nothing was executed. */
+/**
+ * The execution record of the bundle. The check does not apply when nothing was started, or when the process died and
+ * left no record; a record, output or host call is then one too many.
+ */
 export function executionOf(evidence: Evidence): ExecutionRecord {
-  evidence.started();
-  return evidence.predicate.execution ?? notApplicable("the execution has no record: it ended in doubt");
+  const { execution } = evidence.predicate;
+  const started = evidence.eventsOf("execution_started").length > 0;
+  const doubt = evidence.eventsOf("execution_in_doubt")[0];
+  if (started && execution !== undefined) return execution;
+  const without = started ? "of a run that left no record" : "without a start";
+  expect(execution === undefined, "EXO_CHECK_FAILED", "an execution record without a start");
+  for (const role of ["output", "host_call"] as const) {
+    expect(evidence.digestsOf(role).length === 0, "EXO_CHECK_FAILED", `a material of the role ${role} ${without}`);
+  }
+  if (!started) return notApplicable("nothing was executed");
+  expect(doubt?.payload.execution === null, "EXO_CHECK_FAILED", "the statement leaves out the execution record");
+  return notApplicable("the execution has no record: it ended in doubt");
 }
 
 const sealedByKey = new Map<string, SealedModule>();
@@ -76,6 +91,8 @@ function checkBindings(evidence: Evidence, execution: ExecutionRecord): void {
   expect(payload.policyDigest === decision?.policyDigest, "EXO_CHECK_FAILED", "the start names another policy than decided");
   const verdict = evidence.eventsOf("safety_evaluated").at(-1)?.payload.verdict;
   expect(payload.stateDigest === verdict?.stateDigest, "EXO_CHECK_FAILED", "the start names another safety snapshot");
+  const { killSwitch } = evidence.document(payload.stateDigest, "safety_snapshot", safetySnapshotSchema);
+  expect(payload.killSwitchEpoch === killSwitch.epoch, "EXO_CHECK_FAILED", "the start names another kill switch epoch");
   const input = guestInput(fn, intent);
   expect(
     input.ok && equalBytes(input.value, evidence.content(execution.inputDigest, "input")),
@@ -99,6 +116,12 @@ export function checkExecution(evidence: Evidence): string {
         ? evidence.payloadOf(last, "execution_failed").execution
         : evidence.eventsOf("execution_in_doubt")[0]?.payload.execution;
   expect(canonicalText(recorded ?? null) === canonicalText(execution), "EXO_CHECK_FAILED", "the terminal event holds another record");
+  const failed = evidence.eventsOf("execution_failed")[0]?.payload.reason.code;
+  expect(
+    failed === undefined || failed === execution.error?.code,
+    "EXO_CHECK_FAILED",
+    `the reason says ${failed ?? ""}, the record ${execution.error?.code ?? "nothing"}`,
+  );
   const completed = execution.status === "completed";
   const ended = last?.header.eventType;
   expect(
@@ -106,6 +129,7 @@ export function checkExecution(evidence: Evidence): string {
     "EXO_CHECK_FAILED",
     `status ${execution.status} under ${ended ?? "no event"}`,
   );
+  expect(completed === (execution.error === undefined), "EXO_CHECK_FAILED", "an error with completion, or the reverse");
   expect(completed === (execution.outputDigest !== undefined), "EXO_CHECK_FAILED", "an output without completion, or the reverse");
   expect(execution.fuel.used <= execution.fuel.limit, "EXO_CHECK_FAILED", "more fuel used than the limit");
   expect(execution.fuel.limit === execution.limits.fuel, "EXO_CHECK_FAILED", "the fuel limit is not the one granted");
@@ -142,8 +166,8 @@ export function checkTranscript(evidence: Evidence): string {
   expect(entries.length === execution.transcript.size, "EXO_CHECK_FAILED", `${entries.length} calls, recorded are ${execution.transcript.size}`);
   expect(transcriptRoot(entries) === execution.transcript.root, "EXO_CHECK_FAILED", "the calls have another Merkle root");
   let fuel = 0;
-  for (const [seq, digest] of entries.entries()) {
-    const call = evidence.document(digest, "host_call", hostCallSchema);
+  const calls = entries.map((digest) => evidence.document(digest, "host_call", hostCallSchema));
+  for (const [seq, call] of calls.entries()) {
     expect(call.seq === seq, "EXO_CHECK_FAILED", `call ${seq} is numbered ${call.seq}`);
     checkBytes(call.request, call.requestDigest, `request of call ${seq}`);
     checkBytes(call.response, call.responseDigest, `response of call ${seq}`);
@@ -156,7 +180,26 @@ export function checkTranscript(evidence: Evidence): string {
     expect(call.fuel >= fuel && call.fuel <= execution.fuel.limit, "EXO_CHECK_FAILED", `call ${seq} was made at a fuel out of order`);
     fuel = call.fuel;
   }
+  checkEffects(evidence, calls, execution.status === "in_doubt");
   return `${entries.length} host calls`;
+}
+
+/** Every write that was performed was journaled before, and every journaled one is the call it names. */
+function checkEffects(evidence: Evidence, calls: readonly HostCall[], doubtful: boolean): void {
+  const journaled = new Set<number>();
+  for (const { payload } of evidence.eventsOf("effect_started")) {
+    const call = calls[payload.seq];
+    const same = call?.capability === payload.capability && call.requestDigest === payload.requestDigest;
+    // A host that broke down during a write leaves the journal's record and no entry.
+    expect(same || (call === undefined && doubtful), "EXO_CHECK_FAILED", `effect ${payload.seq} is not the call it names`);
+    expect(!journaled.has(payload.seq), "EXO_CHECK_FAILED", `effect ${payload.seq} is journaled twice`);
+    journaled.add(payload.seq);
+  }
+  for (const { seq, capability, outcome } of calls) {
+    const writes = Object.hasOwn(capabilityEffects, capability) && capabilityEffects[capability as CapabilityName] === "write";
+    if (!writes || (outcome !== "ok" && outcome !== "unknown")) continue;
+    expect(journaled.has(seq), "EXO_CHECK_FAILED", `call ${seq} wrote and was not journaled before`);
+  }
 }
 
 function checkBytes(text: string, digest: Digest, what: string): void {

@@ -1,6 +1,7 @@
 import type { Digest } from "../canonical/digest.js";
 import { canonicalText } from "../canonical/jcs.js";
 import { openEnvelope, envelopeSchema, payloadTypes } from "../contracts/dsse.js";
+import { capabilityEffects } from "../contracts/imports.js";
 import { grantsSchema } from "../contracts/manifest.js";
 import { policyInputSchema, policySchema, type PolicyDecision } from "../contracts/policy.js";
 import { type FinalVerdict, type SafetyVerdict, safetyConfigSchema, safetySnapshotSchema } from "../contracts/safety.js";
@@ -77,7 +78,7 @@ export function checkSafety(evidence: Evidence): string {
   const verdicts = requireSome(evidence.eventsOf("safety_evaluated"), "safety verdict");
   const intent = evidence.intent();
   let last = "";
-  for (const { payload } of verdicts) {
+  for (const { event, payload } of verdicts) {
     const { verdict } = payload;
     const snapshot = evidence.document(verdict.stateDigest, "safety_snapshot", safetySnapshotSchema);
     const config = evidence.document(verdict.configDigest, "safety_config", safetyConfigSchema);
@@ -86,6 +87,7 @@ export function checkSafety(evidence: Evidence): string {
       "EXO_CHECK_FAILED",
       "the safety snapshot is of another tenant or actor",
     );
+    expect(snapshot.takenAt === event.header.recordedAt, "EXO_CHECK_FAILED", "the safety snapshot was taken at another time");
     const again = evaluateSafety(snapshot, config);
     for (const name of ["verdict", "ruleIds", "rulesOff", "rationale"] as const) {
       expect(
@@ -131,10 +133,12 @@ export function checkVerdict(evidence: Evidence): string {
   return verdicts.final;
 }
 
-/** The grants of the run lie inside what the manifest asks for and what the policy narrows. */
+const effectRank = { none: 0, read: 1, write: 2 } as const;
+
+/** The grants of the run lie inside what the manifest asks for, its function's effects, and what the policy narrows. */
 export function checkGrants(evidence: Evidence): string {
   const { payload, index } = evidence.started();
-  const { manifest, intent } = evidence.invocation();
+  const { manifest, fn, intent } = evidence.invocation();
   const decision = evidence.eventsOf("policy_evaluated").findLast((entry) => entry.index < index)?.payload.decision;
   const grants = evidence.document(payload.grantsDigest, "grants", grantsSchema);
   expect(
@@ -142,6 +146,13 @@ export function checkGrants(evidence: Evidence): string {
     "EXO_CHECK_FAILED",
     "a granted capability is wider than the manifest or the policy's obligation",
   );
+  for (const { name } of grants.capabilities) {
+    expect(
+      effectRank[capabilityEffects[name]] <= effectRank[fn.effects],
+      "EXO_CHECK_FAILED",
+      `${name} was granted to a function whose effects are ${fn.effects}`,
+    );
+  }
   for (const [name, limit] of Object.entries(grants.limits)) {
     const asked = manifest.limits[name as keyof typeof manifest.limits];
     expect(limit <= asked, "EXO_CHECK_FAILED", `the limit ${name} is ${limit}, the manifest's is ${asked}`);

@@ -10,17 +10,23 @@ import { abiRevision } from "../contracts/revisions.js";
 import { policyRevision } from "../policy/evaluate.js";
 import { safetyRevision } from "../safety/gate.js";
 import { meterRevision } from "../wasm/seal.js";
+import { decodeBase64 } from "../crypto/encoding.js";
+import { keyIdOf } from "../crypto/key-id.js";
 import type { Evidence } from "./evidence.js";
 import type { KeySource } from "./keys.js";
 import { expect, fail, notApplicable, unable } from "./report.js";
 
-/** One signature over the statement, by a key of the runtime role. */
+/** One signature over the statement, by a key of the runtime role; the keys it lists have the ids it gives them. */
 export function checkSignature(evidence: Evidence, keys: KeySource): string {
   const { envelope } = evidence.bundle;
   expect(envelope.signatures.length === 1, "EXO_ENVELOPE", `expected one signature, got ${envelope.signatures.length}`);
   const runtimeKeys = keys.keysFor("runtime").map((key) => key.publicKey);
   const opened = openEnvelope(envelope, payloadTypes.statement, runtimeKeys);
   if (!opened.ok) return fail(opened.error.code, opened.error.message);
+  for (const { keyId, publicKey } of evidence.predicate.keys) {
+    const raw = decodeBase64(publicKey);
+    expect(raw?.length === 32 && keyIdOf(raw) === keyId, "EXO_KEY", `the key listed as ${keyId} has another id`);
+  }
   return `runtime key ${opened.value.signers[0]?.keyId ?? ""}`;
 }
 
@@ -68,6 +74,7 @@ export function checkIntent(evidence: Evidence): string {
   for (const name of ["intentId", "correlationId", "tenantId", "cellId"] as const) {
     expect(intent[name] === predicate[name], "EXO_CHECK_FAILED", `the statement's ${name} is not the intent's`);
   }
+  expect(evidence.digestsOf("output").length <= 1, "EXO_MATERIAL_SET", "the statement names two outputs");
   const output = evidence.digestsOf("output")[0];
   const subject = statement.subject[1];
   expect(
@@ -107,6 +114,9 @@ export function checkEvents(evidence: Evidence): string {
   let time = 0;
   let previous: string | null = null;
   for (const { header, digest } of events) {
+    if (!Object.hasOwn(eventPayloads, header.eventType)) {
+      unable("EXO_REVISION", `event type ${header.eventType} is not known to this build`);
+    }
     const next: IntentState | undefined = advance(state, header.eventType);
     expect(next !== undefined, "EXO_CHECK_FAILED", `${header.eventType} cannot follow the state ${state}`);
     state = next;

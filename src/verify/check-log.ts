@@ -1,3 +1,4 @@
+import { encodeHex } from "../crypto/encoding.js";
 import { noteKey, parseVkey } from "../crypto/note-key.js";
 import { isExoArmurError } from "../errors.js";
 import { openCheckpoint, readCheckpoint } from "../log/checkpoint.js";
@@ -56,7 +57,8 @@ export function checkWitnesses(evidence: Evidence, keys: KeySource): string {
   const vkeys = trust.witnesses.vkeys.map((vkey) => parseVkey(vkey));
   const { checkpoint } = proofOf(evidence);
   const opened = openCheckpoint(checkpoint, vkeys);
-  const distinct = new Set(opened.signatures.map((signature) => signature.name));
+  // By key: one witness can be listed under two names.
+  const distinct = new Set(opened.signatures.map((signature) => encodeHex(signature.publicKey)));
   expect(distinct.size >= threshold, "EXO_TRUST", `${distinct.size} of ${threshold} witnesses cosigned the checkpoint`);
   return `${distinct.size} of ${threshold} witnesses`;
 }

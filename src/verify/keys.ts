@@ -1,3 +1,4 @@
+import { defaultApproverRole } from "../approval/roster.js";
 import type { Role, Trust } from "../contracts/trust.js";
 import { decodeBase64 } from "../crypto/encoding.js";
 import { parseProofFile } from "../log/proof-file.js";
@@ -8,6 +9,8 @@ export type CheckKey = {
   readonly publicKey: Uint8Array;
   readonly id: string | null;
   readonly person: string | null;
+  /** Roles an approver may be asked in; empty in a self-check. */
+  readonly roles: readonly string[];
 };
 
 /** Where the checks take their keys from. */
@@ -37,7 +40,7 @@ export function keySource(evidence: Evidence, trust: Trust | null): KeySource {
       keysFor: (role) =>
         evidence.predicate.keys.flatMap((key) => {
           const publicKey = key.role === role ? decodeBase64(key.publicKey) : undefined;
-          return publicKey === undefined ? [] : [{ publicKey, id: null, person: null }];
+          return publicKey === undefined ? [] : [{ publicKey, id: null, person: null, roles: [] }];
         }),
     };
   }
@@ -53,7 +56,7 @@ export function keySource(evidence: Evidence, trust: Trust | null): KeySource {
           !bounded || (index !== null && (key.from ?? 0) <= index && index < (key.until ?? Number.POSITIVE_INFINITY));
         const forTenant = key.tenants === undefined || key.tenants.includes(tenantId);
         if (key.role !== role || publicKey === undefined || !inside || !forTenant) return [];
-        return [{ publicKey, id: key.id, person: key.person ?? key.id }];
+        return [{ publicKey, id: key.id, person: key.person ?? key.id, roles: key.roles ?? [defaultApproverRole] }];
       }),
   };
 }

@@ -13,6 +13,7 @@ import {
   checkTarget,
 } from "./check-integrity.js";
 import { checkCheckpoint, checkInclusion, checkLogScope, checkWitnesses } from "./check-log.js";
+import { checkResolution } from "./check-resolution.js";
 import { Evidence } from "./evidence.js";
 import { type KeySource, keySource } from "./keys.js";
 import { CheckEnd, type CheckResult, type VerificationReport, makeReport } from "./report.js";
@@ -37,6 +38,7 @@ export const checks: readonly Check[] = [
   ["plugin", "plugin admitted and metered again", checkPlugin],
   ["execution", "execution record", checkExecution],
   ["transcript", "host-call transcript", checkTranscript],
+  ["resolution", "action in doubt resolved", checkResolution],
   ["inclusion", "log inclusion", checkInclusion],
   ["checkpoint", "checkpoint signature", checkCheckpoint],
   ["witnesses", "witness quorum", checkWitnesses],

@@ -101,7 +101,7 @@ export class BodyDecoder {
     const type = this.#reader.u8();
     if (valueTypes[type] === undefined) {
       const shown = `value type 0x${type.toString(16)}`;
-      this.#findings.halt("EXO_WASM_FEATURE", `${refusedType(type)} is not admitted: ${shown}`, at);
+      this.#findings.halt("EXO_WASM_FEATURE", `not admitted: ${refusedType(type)}, ${shown}`, at);
     }
   }
 
@@ -117,7 +117,7 @@ export class BodyDecoder {
     const opcode = opcodeByCode[code];
     if (opcode === undefined) {
       const shown = sub === undefined ? `0x${byte.toString(16)}` : `0x${byte.toString(16)} ${sub}`;
-      this.#findings.halt("EXO_WASM_FEATURE", `${refusedInstruction(byte, sub)} is not admitted: opcode ${shown}`, at);
+      this.#findings.halt("EXO_WASM_FEATURE", `not admitted: ${refusedInstruction(byte, sub)}, opcode ${shown}`, at);
     }
     if (opcode.feature !== undefined) {
       this.#findings.use(opcode.feature, at);
@@ -292,7 +292,7 @@ export class BodyDecoder {
   #readMemoryIndex(): void {
     const at = this.#reader.at;
     if (this.#reader.u32() !== 0) {
-      this.#findings.halt("EXO_WASM_FEATURE", "multi-memory is not admitted: an instruction names a second memory", at);
+      this.#findings.halt("EXO_WASM_FEATURE", "not admitted: multi-memory, an instruction names a second memory", at);
     }
   }
 
@@ -382,7 +382,7 @@ export class BodyDecoder {
     const at = reader.at;
     const align = reader.u32();
     if (align >= 64) {
-      this.#findings.halt("EXO_WASM_FEATURE", "multi-memory is not admitted: an instruction names a second memory", at);
+      this.#findings.halt("EXO_WASM_FEATURE", "not admitted: multi-memory, an instruction names a second memory", at);
     }
     reader.u32();
   }

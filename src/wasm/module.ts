@@ -68,13 +68,13 @@ function readSection(reader: ByteReader, shape: ModuleShape, findings: Findings,
     return place;
   }
   if (id === 13) {
-    findings.note("EXO_WASM_FEATURE", "exceptions are not admitted: tag section", at);
+    findings.note("EXO_WASM_FEATURE", "not admitted: exceptions, tag section", at);
     return place;
   }
   const read = sectionReaders[id];
   const next = sectionOrder.indexOf(id);
   if (read === undefined) {
-    findings.halt("EXO_WASM_FEATURE", `section ${id} is not admitted`, at);
+    findings.halt("EXO_WASM_FEATURE", `not admitted: section ${id}`, at);
   }
   if (next <= place) {
     inner.fail(`section ${id} is out of order or repeated`, at);
@@ -110,7 +110,7 @@ function readValueType(reader: ByteReader, findings: Findings): number {
   const at = reader.at;
   const type = reader.u8();
   if (valueTypes[type] === undefined) {
-    findings.halt("EXO_WASM_FEATURE", `${refusedType(type)} is not admitted: value type 0x${type.toString(16)}`, at);
+    findings.halt("EXO_WASM_FEATURE", `not admitted: ${refusedType(type)}, value type 0x${type.toString(16)}`, at);
   }
   if (type === 0x6f) {
     findings.use("reference-types", at);
@@ -124,7 +124,7 @@ function readTypes(reader: ByteReader, shape: ModuleShape, findings: Findings): 
     const at = reader.at;
     const form = reader.u8();
     if (form !== 0x60) {
-      findings.halt("EXO_WASM_FEATURE", `${refusedType(form)} is not admitted: type form 0x${form.toString(16)}`, at);
+      findings.halt("EXO_WASM_FEATURE", `not admitted: ${refusedType(form)}, type form 0x${form.toString(16)}`, at);
     }
     const params = readValueTypes(reader, findings);
     const resultsAt = reader.at;
@@ -185,7 +185,7 @@ function readLimits(reader: ByteReader, findings: Findings, what: "memory" | "ta
   if (flags > 1) {
     const feature = (flags & 4) !== 0 ? "memory64" : (flags & 2) !== 0 ? "threads" : "an unknown limit";
     const shown = (flags & 8) !== 0 ? "custom page sizes" : feature;
-    findings.halt("EXO_WASM_FEATURE", `${shown} is not admitted: ${what} limits 0x${flags.toString(16)}`, offset);
+    findings.halt("EXO_WASM_FEATURE", `not admitted: ${shown}, ${what} limits 0x${flags.toString(16)}`, offset);
   }
   const initial = reader.u32();
   const maximum = flags === 1 ? reader.u32() : null;
@@ -200,7 +200,7 @@ function readTables(reader: ByteReader, shape: ModuleShape, findings: Findings):
       findings.use("reference-types", at);
     }
     if (reader.peek() === 0x40) {
-      findings.halt("EXO_WASM_FEATURE", "typed function references is not admitted: table initialiser", at);
+      findings.halt("EXO_WASM_FEATURE", "not admitted: typed function references, table initialiser", at);
     }
     const type = readReferenceType(reader, findings);
     shape.tables.push({ type, ...readLimits(reader, findings, "table") });
@@ -211,7 +211,7 @@ function readMemories(reader: ByteReader, shape: ModuleShape, findings: Findings
   const at = reader.at;
   const count = reader.count("memory");
   if (count > 1) {
-    findings.halt("EXO_WASM_FEATURE", "multi-memory is not admitted: more than one memory", at);
+    findings.halt("EXO_WASM_FEATURE", "not admitted: multi-memory, more than one memory", at);
   }
   if (count === 1) {
     shape.memories.push(readLimits(reader, findings, "memory"));
@@ -226,7 +226,7 @@ function readGlobals(reader: ByteReader, shape: ModuleShape, findings: Findings)
     const mutable = reader.u8();
     if (mutable > 1) {
       const feature = (mutable & 2) !== 0 ? "threads" : "an unknown global form";
-      findings.halt("EXO_WASM_FEATURE", `${feature} is not admitted: global flags 0x${mutable.toString(16)}`, at);
+      findings.halt("EXO_WASM_FEATURE", `not admitted: ${feature}, global flags 0x${mutable.toString(16)}`, at);
     }
     readConstant(reader, shape, findings);
     shape.globals.push({ type, mutable: mutable === 1 });
@@ -243,7 +243,7 @@ function readExports(reader: ByteReader, shape: ModuleShape, findings: Findings)
     const kindAt = reader.at;
     const code = reader.u8();
     if (code === 4) {
-      findings.halt("EXO_WASM_FEATURE", `exceptions is not admitted: exported tag ${showName(name)}`, kindAt);
+      findings.halt("EXO_WASM_FEATURE", `not admitted: exceptions, exported tag ${showName(name)}`, kindAt);
     }
     const kind = exportKinds[code] ?? reader.fail("an export has an unknown kind", kindAt);
     const indexAt = reader.at;

@@ -9,11 +9,7 @@ export function readReferenceType(reader: ByteReader, findings: Findings): numbe
   const at = reader.at;
   const type = reader.u8();
   if (type !== 0x70 && type !== 0x6f) {
-    findings.halt(
-      "EXO_WASM_FEATURE",
-      `${refusedType(type)} is not admitted: reference type 0x${type.toString(16)}`,
-      at,
-    );
+    findings.halt("EXO_WASM_FEATURE", `not admitted: ${refusedType(type)}, reference type 0x${type.toString(16)}`, at);
   }
   if (type === 0x6f) {
     findings.use("reference-types", at);
@@ -52,14 +48,14 @@ export function readConstant(reader: ByteReader, shape: ModuleShape, findings: F
     findings.use("reference-types", at);
     readFunctionIndex(reader, shape);
   } else if (code === 0x23) {
-    findings.halt("EXO_WASM_FEATURE", "an initialiser that reads a global is not admitted", at);
+    findings.halt("EXO_WASM_FEATURE", "not admitted: an initialiser that reads a global", at);
   } else {
     const sub = code >= 0xfb && code <= 0xfe ? reader.u32() : undefined;
-    findings.halt("EXO_WASM_FEATURE", `${refusedInstruction(code, sub)} is not admitted in an initialiser`, at);
+    findings.halt("EXO_WASM_FEATURE", `not admitted: ${refusedInstruction(code, sub)}, in an initialiser`, at);
   }
   const end = reader.at;
   if (reader.u8() !== 0x0b) {
-    findings.halt("EXO_WASM_FEATURE", "extended constant expressions is not admitted", end);
+    findings.halt("EXO_WASM_FEATURE", "not admitted: extended constant expressions", end);
   }
 }
 
@@ -140,7 +136,7 @@ export function skipData(reader: ByteReader, shape: ModuleShape, findings: Findi
       findings.use("bulk-memory", kindAt);
     } else {
       if (kind === 2 && reader.u32() !== 0) {
-        findings.halt("EXO_WASM_FEATURE", "multi-memory is not admitted: a data segment names a second memory", kindAt);
+        findings.halt("EXO_WASM_FEATURE", "not admitted: multi-memory, a data segment names a second memory", kindAt);
       }
       readConstant(reader, shape, findings);
     }

@@ -36,6 +36,19 @@ describe("roots that would let an executor into the home", () => {
     expect(fault.place).toEqual({ file: paths.config, pointer: "/roots/data/path" });
   });
 
+  it("are refused with what was expected", async () => {
+    const { paths } = await freshHome();
+    const at = `${paths.config}: /roots/data/path: expected`;
+    putRoot(paths, ".");
+    expect((await faultOf(() => openHome(paths.home))).message).toBe(
+      `${at} a folder that does not hold the home, got ${paths.base}`,
+    );
+    putRoot(paths, paths.keys);
+    expect((await faultOf(() => openHome(paths.home))).message).toBe(
+      `${at} a folder apart from those of the home ${paths.home}, got ${paths.keys}`,
+    );
+  });
+
   it.each(["", "keys"])("are refused through a link to the home's /%s", async (inner) => {
     const { paths } = await freshHome();
     symlinkSync(join(paths.home, inner), join(paths.base, "link"));

@@ -35,7 +35,7 @@ async function startTaker(): Promise<ChildProcess> {
   return child;
 }
 
-const deadPid = (): number => spawnSync(process.execPath, ["-e", ""]).pid;
+const deadPid = spawnSync(process.execPath, ["-e", ""]).pid;
 
 describe("races for a home", () => {
   it("lets exactly one of several processes take over a dead owner's lock, every time", async () => {
@@ -45,7 +45,7 @@ describe("races for a home", () => {
         const paths = homePaths(join(freshFolder(), "h"));
         mkdirSync(paths.home);
         if (round % 4 !== 0) {
-          const stale = { ...describeHolder(process.pid, "a".repeat(32)), pid: deadPid() };
+          const stale = { ...describeHolder(process.pid, "a".repeat(32)), pid: deadPid };
           writeFileSync(paths.ownerLock, JSON.stringify(stale));
         }
         const at = Date.now() + 5;

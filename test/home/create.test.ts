@@ -129,15 +129,17 @@ describe("createHome", () => {
     const home = join(freshFolder(), "h");
     const ends = await Promise.allSettled([createHome(home, options), createHome(home, options)]);
     expect(ends.map(({ status }) => status).sort()).toEqual(["fulfilled", "rejected"]);
-    const home1 = await openHome(home);
-    expect((await home1.signer("runtime")).keyId).toMatch(/^[0-9a-f]{32}$/);
+    const lost = ends.find((end) => end.status === "rejected");
+    expect(lost?.reason).toMatchObject({ code: "EXO_HOME_EXISTS" });
+    expect((await (await openHome(home)).signer("runtime")).keyId).toMatch(/^[0-9a-f]{32}$/);
     expect(readdirSync(join(home, "..")).filter((name) => name.includes(".new-"))).toEqual([]);
   });
 
   it("leaves nothing when it fails half-way", async () => {
     const folder = freshFolder();
     const twice = { name: "echo", wasm: emptyWasm, manifest: manifestBytes("echo") };
-    await expect(createHome(join(folder, "h"), { ...options, bundledPlugins: [twice, twice] })).rejects.toThrow();
+    const fault = await faultOf(() => createHome(join(folder, "h"), { ...options, bundledPlugins: [twice, twice] }));
+    expect([fault.code, fault.message]).toEqual(["EXO_FILE", `${join(folder, "h")} could not be written: EEXIST`]);
     expect(readdirSync(folder)).toEqual([]);
   });
 

@@ -32,6 +32,12 @@ describe("writeAtomic", () => {
     expect(readdirSync(paths.home)).toEqual(["bundles", "f"]);
   });
 
+  it("gives the mode whatever the umask", async () => {
+    const file = join(paths.home, "f");
+    await writeAtomic(file, "", 0o666);
+    expect(statSync(file).mode & 0o777).toBe(0o666);
+  });
+
   it("leaves the old content and no temporary file when it fails", async () => {
     mkdirSync(join(paths.home, "f", "x"), { recursive: true });
     expect((await faultOf(() => writeAtomic(join(paths.home, "f"), "new"))).code).toBe("EXO_FILE");

@@ -10,7 +10,15 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
-import { awaitResult, finishOrder, hasOrders, postOrder, sweepInbox, takeOrders, withdrawOrder } from "../../src/home/inbox.js";
+import {
+  awaitResult,
+  finishOrder,
+  hasOrders,
+  postOrder,
+  sweepInbox,
+  takeOrders,
+  withdrawOrder,
+} from "../../src/home/inbox.js";
 import { watchInbox } from "../../src/home/inbox-watch.js";
 import { type HomePaths, homePaths } from "../../src/home/paths.js";
 import { faultOf, freshFolder } from "./support.js";
@@ -53,7 +61,8 @@ describe("inbox", () => {
   it("waits for the owner's answer", async () => {
     await postOrder(paths, bytes, "a");
     const waiting = awaitResult(paths, "a", { pollMs: 5 });
-    setTimeout(() => void finishOrder(paths, "a", { ok: true }), 30);
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    await finishOrder(paths, "a", { ok: true });
     expect(await waiting).toEqual({ ok: true });
   });
 

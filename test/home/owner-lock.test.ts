@@ -28,8 +28,8 @@ beforeEach(() => {
   mkdirSync(paths.home);
 });
 
-/** The id of a process that has ended. */
-const deadPid = (): number => spawnSync(process.execPath, ["-e", ""]).pid;
+/** A process that has ended. */
+const deadPid = spawnSync(process.execPath, ["-e", ""]).pid;
 const put = (change: object = {}): void => {
   const holder = { ...describeHolder(process.pid, "a".repeat(32)), ...change };
   writeFileSync(paths.ownerLock, JSON.stringify(holder));
@@ -75,7 +75,7 @@ describe("acquireOwner", () => {
   });
 
   it.each<[string, () => void]>([
-    ["whose process has ended", () => put({ pid: deadPid() })],
+    ["whose process has ended", () => put({ pid: deadPid })],
     ["whose pid is now another process", () => put({ startTime: "1" })],
     ["from another machine, silent for long", () => [put({ place: "elsewhere" }), silence(21)]],
     ["that is empty and old", () => [writeFileSync(paths.ownerLock, ""), silence(21)]],
@@ -106,21 +106,32 @@ describe("acquireOwner", () => {
 
   it("takes over from a taker that died in the middle of taking over", async () => {
     const token = "c".repeat(32);
-    put({ pid: deadPid(), token });
+    put({ pid: deadPid, token });
     const claim = `${paths.ownerLock}.${token}`;
-    writeFileSync(claim, JSON.stringify({ ...describeHolder(process.pid, "d".repeat(32)), pid: deadPid() }));
-    writeFileSync(
-      `${claim}.${"d".repeat(32)}`,
-      JSON.stringify({ ...describeHolder(1, "e".repeat(32)), pid: deadPid() }),
-    );
+    writeFileSync(claim, JSON.stringify({ ...describeHolder(process.pid, "d".repeat(32)), pid: deadPid }));
+    writeFileSync(`${claim}.${"d".repeat(32)}`, JSON.stringify({ ...describeHolder(1, "e".repeat(32)), pid: deadPid }));
     const lock = await acquireOwner(paths, ports);
     expect(readdirSync(paths.home)).toEqual(["owner.lock"]);
     await lock.release();
   });
 
+  it("clears away what dead takers left, and nothing of the living", async () => {
+    const leave = (name: string, pid: number): void => {
+      const holder = { ...describeHolder(process.pid, "d".repeat(32)), pid };
+      writeFileSync(join(paths.home, name), JSON.stringify(holder));
+    };
+    for (const name of ["owner.lock.new-1", "owner.lock.new-1-over", `owner.lock.${"c".repeat(32)}`])
+      leave(name, deadPid);
+    leave("owner.lock.new-2", process.pid);
+    mkdirSync(join(paths.home, "owner.lock.zzz"));
+    const lock = await acquireOwner(paths, ports);
+    expect(readdirSync(paths.home)).toEqual(["owner.lock", "owner.lock.new-2", "owner.lock.zzz"]);
+    await lock.release();
+  });
+
   it("waits for a live taker and then respects it", async () => {
     const token = "c".repeat(32);
-    put({ pid: deadPid(), token });
+    put({ pid: deadPid, token });
     const claim = `${paths.ownerLock}.${token}`;
     writeFileSync(claim, JSON.stringify(describeHolder(process.pid, "d".repeat(32))));
     const taking = faultOf(() => acquireOwner(paths, ports));
@@ -146,7 +157,7 @@ describe("acquireOwner", () => {
   });
 
   it("lets one of many in one process win", async () => {
-    put({ pid: deadPid() });
+    put({ pid: deadPid });
     const ends = await Promise.allSettled(Array.from({ length: 20 }, () => acquireOwner(paths, ports)));
     expect(ends.filter(({ status }) => status === "fulfilled").length).toBe(1);
     expect(existsSync(paths.ownerLock)).toBe(true);

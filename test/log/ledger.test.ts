@@ -99,7 +99,9 @@ describe("a group", () => {
 
   it("lets an operation read what it and earlier ones wrote, and what they deleted not", async () => {
     const ledger = await openOver(createMemoryStore());
-    await ledger.transact((tx) => ["a", "b", "c"].forEach((key) => tx.put(key, text(key))));
+    await ledger.transact((tx) => {
+      for (const key of ["a", "b", "c"]) tx.put(key, text(key));
+    });
     const seen: unknown[] = [];
     await Promise.all([
       ledger.transact((tx) => {

@@ -130,6 +130,12 @@ describe("parsing", () => {
       "9999999999999999999e27",
       "9999999999999999999e-27",
       "1000000000000000001e27",
+      // quotients whose first 64 bits lie on a midpoint: only the remainder tells
+      "1365979890099266738e-27",
+      "962621713946858811e-21",
+      "416160371599422876e-5",
+      "1861023520313968384e-6",
+      "298570097558217510e-19",
     ];
     for (let i = 0; i < 6000; i++) {
       let digits = "";
@@ -137,7 +143,9 @@ describe("parsing", () => {
       const length = 1 + Math.floor(random() * (i % 2 === 0 ? 19 : 40));
       for (let j = 0; j < length; j++) digits += Math.floor(random() * 10);
       const point = Math.floor(random() * (length + 1));
-      texts.push(`${digits.slice(0, point)}.${digits.slice(point)}e${Math.floor(random() * (i % 2 === 0 ? 50 : 700)) - (i % 2 === 0 ? 25 : 350)}`);
+      texts.push(
+        `${digits.slice(0, point)}.${digits.slice(point)}e${Math.floor(random() * (i % 2 === 0 ? 50 : 700)) - (i % 2 === 0 ? 25 : 350)}`,
+      );
     }
     expect(parse(texts)).toEqual(texts.map((text) => Number(text)));
   });

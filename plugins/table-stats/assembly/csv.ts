@@ -104,7 +104,7 @@ export class Csv {
       }
       const c = <u32>load<u8>(at++);
       if (c == QUOTE) {
-        if (at >= end || load<u8>(at) != QUOTE) break;
+        if (load<u8>(at) != QUOTE) break;
         at++;
       } else if (c == LF) this.line++;
       store<u8>(to++, c);

@@ -1,0 +1,36 @@
+import { parseTime } from "../canonical/time.js";
+import type { Preview } from "../contracts/approval.js";
+import { ExoArmurError } from "../errors.js";
+import { type ApprovalView, approvalViews } from "../pipeline/present.js";
+import type { StoreReader } from "../ports.js";
+import type { CliContext } from "./context.js";
+import { formatSpan } from "./output.js";
+
+/** The request with this id, or the newest request of the intent with this id. EXO_APPROVAL_UNKNOWN. */
+export function findApproval(reader: StoreReader, id: string): ApprovalView {
+  const views = approvalViews(reader);
+  const found = views.find(({ record }) => record.requestId === id) ?? views.findLast(({ record }) => record.intentId === id);
+  if (found === undefined) throw new ExoArmurError("EXO_APPROVAL_UNKNOWN", `no approval request or intent has the id ${id}`);
+  return found;
+}
+
+/** What would run, in cells: executor and function, target, who asked. */
+export function previewCells({ executor, target, actor }: Preview): string[] {
+  const { name, version, function: fn } = executor;
+  return [`${name}@${version} ${fn}`, target === null ? "" : `target ${target}`, `by ${actor.id}`];
+}
+
+/** Where a request stands, in words; a pending one whose time has passed is called expired. */
+export function standingOf(context: CliContext, { record, request }: ApprovalView): string {
+  const isPast = parseTime(request.expiresAt) <= context.clock.now();
+  return record.state.status === "pending" && isPast ? "expired" : record.state.status;
+}
+
+/** Approvals given of those needed, and how long is left. */
+export function progressCells(context: CliContext, view: ApprovalView): string[] {
+  const { request, record } = view;
+  const given = record.state.decisions.filter((one) => one.decision === "approve").length;
+  const left = parseTime(request.expiresAt) - context.clock.now();
+  const counted = `${given} of ${request.threshold} approvals`;
+  return [counted, standingOf(context, view) === "pending" ? `expires in ${formatSpan(left)}` : ""];
+}

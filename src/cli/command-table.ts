@@ -1,0 +1,173 @@
+import { Argument, Option } from "commander";
+import type { Work } from "./action.js";
+
+/** One command: where it sits, what it takes, and the module that does it, loaded when it is called. */
+export type CommandRow = {
+  /** One name, or a group and a name. */
+  readonly path: readonly [string] | readonly [string, string];
+  readonly about: string;
+  readonly args: readonly (() => Argument)[];
+  readonly options: readonly (() => Option)[];
+  readonly example: string;
+  readonly load: () => Promise<Work>;
+};
+
+/** What the groups of commands are about. */
+export const groups: Readonly<Record<string, string>> = {
+  approvals: "what waits for a person, and decisions on it",
+  killswitch: "stops everything, or one tenant, and lets it go on",
+  log: "the append-only log of a home",
+};
+
+const argument = (form: string, about: string) => (): Argument => new Argument(form, about);
+const option = (form: string, about: string) => (): Option => new Option(form, about);
+
+const home = option("--home <dir>", "home folder; default $EXOARMUR_HOME, then ./.exoarmur");
+const json = option("--json", "print one JSON document on stdout");
+const yes = option("--yes", "do not ask");
+const request = argument("<id>", "id of the request or of its intent");
+const approverKey = option("--key <file>", "approver key; default keys/approver.key of the home");
+const operatorKey = option("--key <file>", "operator key; default keys/operator.key of the home");
+const tenant = option("--tenant <id>", "one tenant only");
+const trust = option("--trust <file>", "trust file: whose keys count");
+
+/** Every command but the demonstrations, in the order of the help. */
+export const commandRows: readonly CommandRow[] = [
+  {
+    path: ["init"],
+    about: "make a home: configuration, starter policy, keys, executors",
+    args: [argument("[dir]", "the home; default $EXOARMUR_HOME, then ./.exoarmur")],
+    options: [json],
+    example: "exoarmur init",
+    load: async () => (await import("./commands/init.js")).init,
+  },
+  {
+    path: ["run"],
+    about: "take one intent through policy, safety, approval and sandbox",
+    args: [argument("<intent>", "intent file, or - for standard input")],
+    options: [home, option("--out <file>", "write the bundle here as well"), json],
+    example: `echo '{"actor":"me","action":"table.stats","parameters":{"path":"data/orders.csv"}}' | exoarmur run -`,
+    load: async () => (await import("./commands/run.js")).run,
+  },
+  {
+    path: ["approvals", "list"],
+    about: "list approval requests, oldest first",
+    args: [],
+    options: [home, option("--all", "also those that are decided"), json],
+    example: "exoarmur approvals list",
+    load: async () => (await import("./commands/approvals.js")).listApprovals,
+  },
+  {
+    path: ["approvals", "show"],
+    about: "show one request: what would run, who may decide, what was decided",
+    args: [request],
+    options: [home, json],
+    example: "exoarmur approvals show 01KA4X6F7J2Z8Q0V5N3T9RBCDE",
+    load: async () => (await import("./commands/approvals.js")).showApproval,
+  },
+  {
+    path: ["approvals", "approve"],
+    about: "approve a request; the approval that completes it starts the run",
+    args: [request],
+    options: [home, approverKey, option("--reason <text>", "why"), yes, json],
+    example: "exoarmur approvals approve 01KA4X6F7J2Z8Q0V5N3T9RBCDE --key .exoarmur/keys/approver.key",
+    load: async () => (await import("./commands/decide.js")).approve,
+  },
+  {
+    path: ["approvals", "deny"],
+    about: "deny a request, which closes it",
+    args: [request],
+    options: [home, approverKey, () => option("--reason <text>", "why")().makeOptionMandatory(), yes, json],
+    example: 'exoarmur approvals deny 01KA4X6F7J2Z8Q0V5N3T9RBCDE --reason "not before the audit"',
+    load: async () => (await import("./commands/decide.js")).deny,
+  },
+  {
+    path: ["verify"],
+    about: "verify a bundle, offline: every check, one line each",
+    args: [argument("<bundle>", "a *.proof.json file, or - for standard input")],
+    options: [trust, json],
+    example: "exoarmur verify 01KA4X6F7J2Z8Q0V5N3T9RBCDE.proof.json --trust trust.json",
+    load: async () => (await import("./commands/verify.js")).verify,
+  },
+  {
+    path: ["replay"],
+    about: "verify and re-execute a bundle, or everything under a correlation id",
+    args: [argument("<bundle>", "a *.proof.json file, or a correlation id")],
+    options: [home, trust, json],
+    example: "exoarmur replay 01KA4X6F7J2Z8Q0V5N3T9RBCDE.proof.json --trust trust.json",
+    load: async () => (await import("./commands/replay.js")).replay,
+  },
+  {
+    path: ["inspect"],
+    about: "what a module imports, exports and needs, and whether it is admitted",
+    args: [argument("<module>", "a .wasm file")],
+    options: [json],
+    example: "exoarmur inspect plugins/fs.wasm",
+    load: async () => (await import("./commands/inspect.js")).inspect,
+  },
+  {
+    path: ["canonicalize"],
+    about: "print the canonical bytes of a JSON document, without a newline",
+    args: [argument("[file]", "a JSON file, or - for standard input, the default")],
+    options: [json],
+    example: `echo '{"b":1,"a":2}' | exoarmur canonicalize`,
+    load: async () => (await import("./commands/canonicalize.js")).canonicalizeFile,
+  },
+  {
+    path: ["killswitch", "on"],
+    about: "deny every start from now on; puts a KILL file into the home first",
+    args: [],
+    options: [home, tenant, operatorKey, json],
+    example: "exoarmur killswitch on",
+    load: async () => (await import("./commands/killswitch.js")).switchOn,
+  },
+  {
+    path: ["killswitch", "off"],
+    about: "let actions start again; removes the KILL file once that is recorded",
+    args: [],
+    options: [home, tenant, operatorKey, json],
+    example: "exoarmur killswitch off --tenant default",
+    load: async () => (await import("./commands/killswitch.js")).switchOff,
+  },
+  {
+    path: ["resolve"],
+    about: "close an action that is in doubt, with evidence of how it ended",
+    args: [argument("<intent>", "id of the intent")],
+    options: [
+      home,
+      () =>
+        option("--outcome <outcome>", "how it ended")()
+          .choices(["committed", "not_executed", "unknown"])
+          .makeOptionMandatory(),
+      () => option("--evidence <file>", "a file that shows it; its digest is recorded")().makeOptionMandatory(),
+      operatorKey,
+      json,
+    ],
+    example: "exoarmur resolve 01KA4X6F7J2Z8Q0V5N3T9RBCDE --outcome not_executed --evidence listing.txt",
+    load: async () => (await import("./commands/resolve.js")).resolveIntent,
+  },
+  {
+    path: ["log", "check"],
+    about: "audit the whole store against its log",
+    args: [],
+    options: [home, json],
+    example: "exoarmur log check",
+    load: async () => (await import("./commands/log-check.js")).checkLog,
+  },
+  {
+    path: ["log", "checkpoint"],
+    about: "print the newest signed checkpoint",
+    args: [],
+    options: [home, json],
+    example: "exoarmur log checkpoint > checkpoint.txt",
+    load: async () => (await import("./commands/log-checkpoint.js")).printCheckpoint,
+  },
+  {
+    path: ["doctor"],
+    about: "look whether machine and home are in order",
+    args: [],
+    options: [home, json],
+    example: "exoarmur doctor",
+    load: async () => (await import("./commands/doctor.js")).doctor,
+  },
+];

@@ -1,0 +1,38 @@
+import { openHome } from "../../home/open.js";
+import { hasFlag, type Options, textOption } from "../action.js";
+import { type CliContext, homeDir } from "../context.js";
+import { diagnoseHome } from "../diagnose-home.js";
+import { diagnoseMachine } from "../diagnose-machine.js";
+import type { Diagnosis } from "../diagnosis.js";
+import { type ExitCode, exitCodes } from "../exit-codes.js";
+import { readFlags } from "../flags.js";
+import { formatTable, printJson } from "../output.js";
+import { withProgress } from "../progress.js";
+
+/** `doctor`: looks at machine, home and flags, changing nothing. Exit code 1 when a line says fail. */
+export async function doctor(context: CliContext, _args: readonly string[], options: Options): Promise<ExitCode> {
+  const dir = homeDir(context, textOption(options, "home"));
+  const checks = await withProgress(context, "looking", diagnose(context, dir));
+  const states = new Set(checks.map((check) => check.state));
+  const result = states.has("fail") ? "fail" : states.has("warn") ? "warn" : "ok";
+  if (hasFlag(options, "json")) printJson(context, { schema: "exoarmur.doctor/v1", home: dir, result, checks });
+  else {
+    const rows = checks.map(({ id, state, code, message }) => [state, id, code === undefined ? message : `${code}: ${message}`]);
+    context.stdout(formatTable(rows));
+  }
+  return result === "fail" ? exitCodes.refused : exitCodes.done;
+}
+
+async function diagnose(context: CliContext, dir: string): Promise<Diagnosis[]> {
+  const machine = await diagnoseMachine();
+  const home = await diagnoseHome(context, dir);
+  const features = await openHome(dir).then(
+    ({ resolved }) => resolved.features,
+    () => ({}),
+  );
+  const flags = readFlags(context.env, features).map(({ name, on, source, problem }): Diagnosis => {
+    if (problem !== null) return { id: name, state: "fail", ...problem };
+    return { id: name, state: "ok", message: `${on ? "on" : "off"} (${source})` };
+  });
+  return [...machine, ...home, ...flags];
+}

@@ -1,0 +1,35 @@
+import { ExoArmurError } from "../../errors.js";
+import { auditStore, type LogAudit } from "../../replay/audit-log.js";
+import { hasFlag, type Options, textOption } from "../action.js";
+import { type CliContext, homeDir } from "../context.js";
+import { type ExitCode, exitCodes } from "../exit-codes.js";
+import { withHomeView } from "../home-view.js";
+import { countOf, formatRows, formatTable, printJson } from "../output.js";
+import { stateWords } from "../states.js";
+
+const resultCodes = { pass: exitCodes.done, fail: exitCodes.refused, unable: exitCodes.unable } as const;
+
+/** `log check`: audits the whole store against its log, beside the owner or without one. EXO_LOG_RANGE when empty. */
+export async function checkLog(context: CliContext, _args: readonly string[], options: Options): Promise<ExitCode> {
+  const audit = await withHomeView(homeDir(context, textOption(options, "home")), ({ home, store, log }): LogAudit => {
+    if (log() === undefined) throw new ExoArmurError("EXO_LOG_RANGE", "the log is empty; nothing was recorded yet");
+    return auditStore(store, { ...home.log, trust: home.trust });
+  });
+  if (hasFlag(options, "json")) printJson(context, audit);
+  else context.stdout(formatAudit(audit));
+  return resultCodes[audit.result];
+}
+
+function formatAudit({ result, size, checks, counts, open }: LogAudit): string {
+  const rows = checks.map(({ state, title, code, message }) => [
+    stateWords[state],
+    title,
+    code === undefined ? message : `${code}: ${message}`,
+  ]);
+  const found = Object.entries(counts).map(([name, count]) => `${name} ${count}`);
+  return [
+    formatTable(rows),
+    formatRows(open.map(({ intentId, state }) => ["open", intentId, state])),
+    `\n${formatRows([[result, countOf(size, "log entry").replace("entrys", "entries"), found.join(", ")]])}`,
+  ].join("");
+}

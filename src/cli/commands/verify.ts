@@ -1,0 +1,53 @@
+import { resolve } from "node:path";
+import type { Trust } from "../../contracts/trust.js";
+import { ExoArmurError, isExoArmurError } from "../../errors.js";
+import { readTrust } from "../../home/open.js";
+import type { VerificationReport } from "../../verify/report.js";
+import { verifyBundle } from "../../verify/verify-bundle.js";
+import { hasFlag, type Options, textOption } from "../action.js";
+import type { CliContext } from "../context.js";
+import { type ExitCode, exitCodes } from "../exit-codes.js";
+import { inputs, readInput } from "../files.js";
+import { countOf, formatTable, printJson } from "../output.js";
+import { stateWords } from "../states.js";
+
+const resultCodes = { pass: exitCodes.done, fail: exitCodes.refused, unable: exitCodes.unable } as const;
+
+/** `verify BUNDLE`: every check, one line each. EXO_FILE, EXO_BUNDLE for a file over the bound, trust file errors. */
+export async function verify(context: CliContext, [path = "-"]: readonly string[], options: Options): Promise<ExitCode> {
+  const trust = await readTrustOption(context, options);
+  const bytes = await readInput(context, path, inputs.bundle);
+  const report = verifyBundle(bytes, trust === undefined ? {} : { trust });
+  if (hasFlag(options, "json")) printJson(context, report);
+  else context.stdout(formatReport(report));
+  return resultCodes[report.result];
+}
+
+/** The trust file of `--trust`, or undefined without the option. EXO_FILE when it is missing, and as readTrust. */
+export async function readTrustOption(context: CliContext, options: Options): Promise<Trust | undefined> {
+  const file = textOption(options, "trust");
+  if (file === undefined) return undefined;
+  try {
+    return await readTrust(resolve(context.cwd, file));
+  } catch (error) {
+    if (!isExoArmurError(error, "EXO_HOME_DAMAGED")) throw error;
+    throw new ExoArmurError("EXO_FILE", `the trust file ${file} does not exist`, error.place);
+  }
+}
+
+function formatReport({ checks, counts, result, trustMode, limits }: VerificationReport): string {
+  const rows = checks.map(({ state, title, code, message }) => [
+    stateWords[state],
+    title,
+    code === undefined ? message : `${code}: ${message}`,
+  ]);
+  const made = counts.pass + counts.fail + counts.unable;
+  const wrong = [
+    counts.fail > 0 ? `${counts.fail} failed` : "",
+    counts.unable > 0 ? `${counts.unable} could not be made` : "",
+    counts.not_applicable > 0 ? `${counts.not_applicable} not applicable` : "",
+  ].filter((part) => part !== "");
+  const sum = [`${countOf(made, "check")}`, `${counts.pass} passed`, ...wrong].join(", ");
+  const mode = trustMode === "pinned" ? "pinned" : "self-check only";
+  return `${formatTable(rows)}\n${result}   ${mode}   ${sum}\n${limits.map((limit) => `${limit}\n`).join("")}`;
+}

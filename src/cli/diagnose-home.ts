@@ -1,0 +1,137 @@
+import { existsSync } from "node:fs";
+import { basename, join } from "node:path";
+import { digestOf } from "../canonical/digest.js";
+import { canonicalize } from "../canonical/jcs.js";
+import { resolveManifest } from "../contracts/manifest-draft.js";
+import type { Role } from "../contracts/trust.js";
+import { readAnchor } from "../home/anchor.js";
+import { killFileExists } from "../home/kill-file.js";
+import { readPolicyFile } from "../home/open.js";
+import { readOwner } from "../home/owner-lock.js";
+import { type PluginFile, readPlugins } from "../home/plugins.js";
+import { compareCheckpoint } from "../log/audit.js";
+import { readCheckpoint } from "../log/checkpoint.js";
+import { type ActivePolicy, type KillSwitchState, readState } from "../pipeline/documents.js";
+import { readIntentRecord } from "../pipeline/present.js";
+import { openIntents } from "../pipeline/recovery.js";
+import { admitExecutor } from "../pipeline/registry.js";
+import { stateKeys } from "../pipeline/store-keys.js";
+import { readPolicy } from "../policy/read.js";
+import type { CliContext } from "./context.js";
+import { type Diagnosis, examine } from "./diagnosis.js";
+import type { HomeView } from "./home-view.js";
+import { openHomeView } from "./home-view.js";
+import { countOf, shownPath } from "./output.js";
+
+type Found = ReturnType<Parameters<typeof examine>[1]>;
+
+/** Looks at a home, reading only. When it cannot be opened, the one line says why. */
+export async function diagnoseHome(context: CliContext, dir: string): Promise<Diagnosis[]> {
+  let view: HomeView | undefined;
+  const opened = await examine("home", async () => {
+    view = await openHomeView(dir);
+    const { tenantId, cellId } = view.home.resolved;
+    return `${shownPath(context, dir)}, tenant ${tenantId}, cell ${cellId}, local file system`;
+  });
+  if (view === undefined) return [opened];
+  try {
+    return [opened, ...(await diagnoseView(context, view))];
+  } finally {
+    await view.close();
+  }
+}
+
+async function diagnoseView(context: CliContext, view: HomeView): Promise<Diagnosis[]> {
+  const { home, store } = view;
+  const lines = [
+    await examine("roots", () => checkRootFolders(view)),
+    await examine("keys", () => checkKeys(view)),
+    await examine("owner", () => {
+      const owner = readOwner(home.paths, context.clock);
+      return owner === undefined ? "nobody owns the home now" : `process ${owner.pid} owns the home`;
+    }),
+    await examine("kill switch", () => checkKillSwitch(view)),
+    await examine("log", () => checkLog(view)),
+    await examine("policy", () => checkPolicy(view)),
+  ];
+  for (const plugin of await readPlugins(home)) {
+    lines.push(await examine(`plugin ${plugin.name}`, () => checkPlugin(plugin)));
+  }
+  const inDoubt = openIntents(store).filter((id) => readIntentRecord(store, id).state === "in_doubt");
+  if (inDoubt.length > 0) {
+    lines.push({ id: "in doubt", state: "warn", code: "EXO_IN_DOUBT", message: `${inDoubt.join(", ")}; see exoarmur resolve` });
+  }
+  return lines;
+}
+
+function checkRootFolders({ home: { resolved } }: HomeView): Found {
+  const roots = Object.entries(resolved.roots);
+  const missing = roots.filter(([, { path }]) => !existsSync(path)).map(([alias, { path }]) => `${alias} (${path})`);
+  if (missing.length > 0) return { state: "warn", message: `${missing.join(", ")} does not exist` };
+  return roots.map(([alias, { access }]) => `${alias} (${access})`).join(", ") || "none: executors reach no file";
+}
+
+async function checkKeys({ home }: HomeView): Promise<Awaited<Found>> {
+  const needed: readonly Role[] = ["runtime", "log"];
+  const others: readonly Role[] = ["approver", "operator", "policy-author"];
+  const present = [...needed, ...others.filter((role) => home.hasKey(role))];
+  for (const role of present) await home.signer(role);
+  await home.saltKey();
+  const found = `${present.join(", ")}: private, and in the trust file`;
+  if (!home.hasKey("approver")) return found;
+  return { state: "warn", message: `${found}; approver.key lies beside the runtime, move it off this machine before it matters` };
+}
+
+function checkKillSwitch({ home, store }: HomeView): Found {
+  if (killFileExists(home.paths)) {
+    return { state: "warn", code: "EXO_KILL_SWITCH", message: "a KILL file denies every start; see exoarmur killswitch off" };
+  }
+  const state = readState<KillSwitchState>(store, stateKeys.killSwitch);
+  const tenants = Object.entries(state?.tenants ?? {}).filter(([, on]) => on);
+  const on = [...(state?.global === true ? ["every tenant"] : []), ...tenants.map(([tenantId]) => `tenant ${tenantId}`)];
+  if (on.length === 0) return "off";
+  return { state: "warn", code: "EXO_KILL_SWITCH", message: `on for ${on.join(", ")}` };
+}
+
+function checkLog({ home, store, log }: HomeView): Found {
+  const present = log();
+  const anchor = readAnchor(home.paths);
+  if (present === undefined) {
+    if (anchor === undefined) return "empty: nothing was recorded yet";
+    return { state: "fail", code: "EXO_STORE_ROLLED_BACK", message: "the store is empty, the anchor shows that it was not" };
+  }
+  const size = countOf(present.size, "entry").replace("entrys", "entries");
+  if (anchor === undefined) return { state: "warn", message: `${size}; the home has no anchor file to compare with` };
+  const standing = compareCheckpoint(store, anchor);
+  if (standing === "consistent") return `${size}, consistent with the anchor at ${readCheckpoint(anchor).size}`;
+  return {
+    state: "fail",
+    code: standing === "behind" ? "EXO_STORE_ROLLED_BACK" : "EXO_STORE_DAMAGED",
+    message: `${size}; ${standing === "behind" ? "fewer than the anchor shows" : "not the log of the anchor"}`,
+  };
+}
+
+async function checkPolicy({ home, store }: HomeView): Promise<Awaited<Found>> {
+  const { file, bytes } = await readPolicyFile(home.paths);
+  const policy = readPolicy(bytes, file);
+  const digest = digestOf(canonicalize(policy));
+  const active = readState<ActivePolicy>(store, stateKeys.policy);
+  const what = `${basename(file)}: ${policy.policyId} version ${policy.version}, ${countOf(policy.rules.length, "rule")}, ${digest}`;
+  if (active?.digest === digest) return `${what}, signed and active`;
+  if (active !== undefined && (active.policyId !== policy.policyId || policy.version <= active.version)) {
+    const expected = `${active.policyId} with a version above ${active.version}`;
+    return { state: "fail", code: "EXO_POLICY_VERSION", message: `${what}; the active policy is another: expected ${expected}` };
+  }
+  if (home.hasKey("policy-author")) return `${what}, to be signed by author.key at the next start`;
+  if (existsSync(join(home.paths.home, "policy.signed.json"))) return `${what}, to be activated from policy.signed.json`;
+  return { state: "fail", code: "EXO_POLICY_UNSIGNED", message: `${what}; neither author.key nor policy.signed.json is there` };
+}
+
+function checkPlugin(plugin: PluginFile): Found {
+  if (plugin.problem !== undefined) return { state: "fail", ...plugin.problem };
+  const manifest = resolveManifest(plugin.manifest, plugin.wasm);
+  const admitted = manifest.ok ? admitExecutor(manifest.value, plugin.wasm) : manifest;
+  if (!admitted.ok) return { state: "fail", ...admitted.error };
+  const { version, functions, wasm } = admitted.value.manifest;
+  return `${version}, ${functions.map(({ action }) => action).join(", ")}, ${wasm.digest}`;
+}

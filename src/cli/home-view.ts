@@ -1,0 +1,58 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { ExoArmurError } from "../errors.js";
+import { type Home, openHome } from "../home/open.js";
+import { type LogView, readLedger } from "../log/audit.js";
+import { CHECKPOINT_KEY } from "../log/store-layout.js";
+import type { LogProver } from "../pipeline/finish.js";
+import type { StoreReader } from "../ports.js";
+import { openLmdbStore } from "../stores/lmdb.js";
+
+/** A home as it is read beside its owner, or without one. Nothing of it can be written. */
+export type HomeView = {
+  readonly home: Home;
+  /** Empty while nothing was ever recorded. */
+  readonly store: StoreReader;
+  /** The log as it is now, or undefined while it has no checkpoint. */
+  log(): LogView | undefined;
+  /** Proves entries under the newest checkpoint; take both parts in one turn. */
+  readonly prover: LogProver;
+  close(): Promise<void>;
+};
+
+const emptyStore: StoreReader = { get: () => undefined, range: () => [] };
+
+/**
+ * Opens a home for reading. A home whose store does not exist yet is an empty view. EXO_HOME_*, EXO_STORE,
+ * EXO_STORE_DAMAGED, and the errors of the files people write.
+ */
+export async function openHomeView(dir: string): Promise<HomeView> {
+  const home = await openHome(dir);
+  const hasStore = existsSync(join(home.paths.data, "data.mdb"));
+  const opened = hasStore ? await openLmdbStore(home.paths.data, { readOnly: true }) : undefined;
+  const store = opened ?? emptyStore;
+  const log = (): LogView | undefined =>
+    store.get(CHECKPOINT_KEY) === undefined ? undefined : readLedger(store, home.log.origin);
+  const view = (): LogView => {
+    const present = log();
+    if (present === undefined) throw new ExoArmurError("EXO_STORE_DAMAGED", "the store has no checkpoint");
+    return present;
+  };
+  return {
+    home,
+    store,
+    log,
+    prover: { checkpoint: () => view().checkpoint, prove: (index) => view().prove(index) },
+    close: async () => await opened?.close(),
+  };
+}
+
+/** Opens a home for reading, does `work` and closes it again. Errors as openHomeView. */
+export async function withHomeView<T>(dir: string, work: (view: HomeView) => T | Promise<T>): Promise<T> {
+  const view = await openHomeView(dir);
+  try {
+    return await work(view);
+  } finally {
+    await view.close();
+  }
+}

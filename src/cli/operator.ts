@@ -1,0 +1,32 @@
+import { join, resolve } from "node:path";
+import { canonicalize } from "../canonical/jcs.js";
+import { formatTime } from "../canonical/time.js";
+import { type Envelope, signEnvelope } from "../contracts/dsse.js";
+import type { Role } from "../contracts/trust.js";
+import { encodeBase64Url } from "../crypto/encoding.js";
+import { keyFileOf, type OpenedKey, readKeyFile } from "../home/keys.js";
+import type { HomePaths } from "../home/paths.js";
+import { type Options, textOption } from "./action.js";
+import type { CliContext } from "./context.js";
+
+/** The key that a person signs with: `--key`, else the role's key in the home. EXO_FILE, EXO_KEY, EXO_KEY_MODE. */
+export async function readSigningKey(context: CliContext, paths: HomePaths, role: Role, options: Options): Promise<OpenedKey> {
+  const given = textOption(options, "key");
+  return await readKeyFile(given === undefined ? keyFileOf(join(paths.keys), role) : resolve(context.cwd, given), role);
+}
+
+/** The present time and a fresh nonce, as every signed order and grant carries them. */
+export function stampOf(context: CliContext): { readonly signedAt: string; readonly nonce: string } {
+  return { signedAt: formatTime(context.clock.now()), nonce: encodeBase64Url(context.entropy.bytes(32)) };
+}
+
+/** An operator's order as a signed envelope: `order` with operator, nonce and time added. */
+export async function signOrder(
+  context: CliContext,
+  key: OpenedKey,
+  payloadType: string,
+  order: Readonly<Record<string, unknown>>,
+): Promise<Envelope> {
+  const operator = { id: key.id, keyId: key.signer.keyId };
+  return await signEnvelope(payloadType, canonicalize({ ...order, operator, ...stampOf(context) }), key.signer);
+}

@@ -1,0 +1,259 @@
+import { type Digest, digestOf } from "../canonical/digest.js";
+import { type CanonicalEvent, terminalEventTypes } from "../contracts/event.js";
+import { endStates } from "../contracts/lifecycle.js";
+import type { Trust } from "../contracts/trust.js";
+import { type ErrorCode, isExoArmurError } from "../errors.js";
+import { auditTree, readLedger } from "../log/audit.js";
+import { openCheckpoint } from "../log/checkpoint.js";
+import { readLeaf } from "../log/leaf.js";
+import { type IntentRecord, type StoredBundle, readState } from "../pipeline/documents.js";
+import { presentBundle } from "../pipeline/present.js";
+import { chainHeads, chainLength, readEvent, storedEvents } from "../pipeline/recorder.js";
+import { blobKey, bundleKey, intentKeys } from "../pipeline/store-keys.js";
+import type { StoreReader } from "../ports.js";
+import type { CheckState } from "../verify/report.js";
+import { verifyBundle } from "../verify/verify-bundle.js";
+import { eventDigestOf, replayChain } from "./replay-events.js";
+import { Findings } from "./report.js";
+
+/** One check of a whole log. */
+export type LogCheck = {
+  readonly id: string;
+  readonly title: string;
+  readonly state: CheckState;
+  readonly code?: ErrorCode;
+  readonly message: string;
+};
+
+/** An intent that has not ended, and where it stands. */
+export type OpenIntent = { readonly intentId: string; readonly state: string };
+
+/** Outcome of auditing a store (spec/log.md, `log check`). */
+export type LogAudit = {
+  readonly schema: "exoarmur.log-audit/v1";
+  readonly result: "pass" | "fail" | "unable";
+  readonly size: number;
+  readonly checks: readonly LogCheck[];
+  readonly counts: { readonly events: number; readonly bundles: number; readonly intents: number };
+  readonly open: readonly OpenIntent[];
+};
+
+/** Whose log is audited. */
+export type LogAuditOptions = { readonly origin: string; readonly vkey: string; readonly trust: Trust };
+
+/** Everything the checks read, gathered in one pass over the store. */
+type Gathered = {
+  readonly leaves: {
+    readonly events: ReadonlySet<string>;
+    readonly bundles: ReadonlySet<string>;
+    readonly problems: readonly string[];
+  };
+  readonly events: readonly CanonicalEvent[];
+  readonly chains: Findings;
+  readonly records: readonly IntentRecord[];
+  /** State documents that cannot be read. */
+  readonly unreadable: readonly string[];
+};
+
+type Finding = { readonly code: ErrorCode; readonly problems: readonly string[]; readonly passed: string };
+
+const shown = 5;
+
+function result(id: string, title: string, { code, problems, passed }: Finding): LogCheck {
+  if (problems.length === 0) return { id, title, state: "pass", message: passed };
+  const more = problems.length > shown ? `; and ${problems.length - shown} more` : "";
+  return { id, title, state: "fail", code, message: problems.slice(0, shown).join("; ") + more };
+}
+
+/**
+ * Audits a whole store: the tree, its checkpoint's signature, that the log holds exactly the stored events and bundles,
+ * every event chain, that each approval was spent once and each intent ended once, that every material is there, and
+ * every bundle. What a single bundle cannot show is shown here. Reports instead of throwing; safe beside the owner.
+ */
+export function auditStore(store: StoreReader, options: LogAuditOptions): LogAudit {
+  const tree = auditTree(store);
+  const checks: LogCheck[] = [
+    result("tree", "Merkle tree recomputed", { code: "EXO_STORE_DAMAGED", problems: tree.problems, passed: `${tree.size} leaves, ${tree.nodes} nodes` }),
+    checkSignature(store, options),
+  ];
+  const gathered = gather(store);
+  checks.push(
+    result("leaves", "every leaf is known, once", {
+      code: "EXO_STORE_DAMAGED",
+      problems: gathered.leaves.problems,
+      passed: "event and bundle leaves only",
+    }),
+    result("state", "state documents are readable", {
+      code: "EXO_STORE_DAMAGED",
+      problems: gathered.unreadable,
+      passed: `${gathered.records.length} intents`,
+    }),
+    checkMembers("events", "every logged event is stored, and the reverse", gathered.leaves.events, new Set(gathered.events.map(eventDigestOf))),
+    checkMembers("bundles", "every logged bundle is stored, and the reverse", gathered.leaves.bundles, storedBundles(store, gathered.records)),
+    checkChains(gathered),
+    checkEnds(gathered),
+    checkSpent(gathered),
+    checkMaterials(store, gathered.records),
+    checkBundles(store, options, gathered.records),
+  );
+  const states = new Set(checks.map((check) => check.state));
+  const open = gathered.records
+    .filter((record) => !endStates.has(record.state))
+    .map(({ intentId, state }) => ({ intentId, state }));
+  return {
+    schema: "exoarmur.log-audit/v1",
+    result: states.has("fail") ? "fail" : states.has("unable") ? "unable" : "pass",
+    size: tree.size,
+    checks,
+    counts: { events: gathered.events.length, bundles: gathered.leaves.bundles.size, intents: gathered.records.length },
+    open,
+  };
+}
+
+function checkSignature(store: StoreReader, { origin, vkey }: LogAuditOptions): LogCheck {
+  const about = { id: "checkpoint", title: "checkpoint signature" };
+  try {
+    const { checkpoint, size } = readLedger(store, origin);
+    openCheckpoint(checkpoint, [vkey]);
+    return { ...about, state: "pass", message: `log ${origin}, size ${size}` };
+  } catch (error) {
+    if (isExoArmurError(error)) return { ...about, state: "fail", code: error.code, message: error.message };
+    throw error;
+  }
+}
+
+function gather(store: StoreReader): Gathered {
+  const chains = new Findings();
+  const events: CanonicalEvent[] = [];
+  const unreadable: string[] = [];
+  for (const { tenantId, correlationId } of readable(unreadable, () => chainHeads(store)) ?? []) {
+    try {
+      const inputs = storedEvents(store, tenantId, correlationId).map(readEvent);
+      events.push(...replayChain(chains, inputs, chainLength(store, tenantId, correlationId)).events);
+    } catch (error) {
+      if (!isExoArmurError(error)) throw error;
+      const about = { level: "structure", intentId: null, id: "chain", title: "event chain" } as const;
+      chains.add({ ...about, state: "fail", code: error.code, message: `${correlationId}: ${error.message}` });
+    }
+  }
+  const records: IntentRecord[] = [];
+  for (const [key] of store.range(intentKeys.all)) {
+    const record = readable(unreadable, () => readState<IntentRecord>(store, key));
+    if (record === undefined) continue;
+    if (intentKeys.one(record.intentId) === key && Array.isArray(record.materials)) records.push(record);
+    else unreadable.push(`the state document ${key} is not of its intent`);
+  }
+  return { leaves: gatherLeaves(store), events, chains, records, unreadable };
+}
+
+function gatherLeaves(store: StoreReader): Gathered["leaves"] {
+  const kinds = { event: new Set<string>(), bundle: new Set<string>() };
+  const problems: string[] = [];
+  for (const [key, bytes] of store.range({ gte: "l/", lt: "l0" })) {
+    const leaf = readLeaf(bytes);
+    if (leaf === undefined || leaf.kind === "shadow") {
+      problems.push(`${key} is of no known kind`);
+      continue;
+    }
+    if (kinds[leaf.kind].has(leaf.digest)) problems.push(`${leaf.digest} is in the log again at ${key}`);
+    kinds[leaf.kind].add(leaf.digest);
+  }
+  return { events: kinds.event, bundles: kinds.bundle, problems };
+}
+
+/** What a read gives, or undefined with the damage noted. */
+function readable<T>(problems: string[], read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (!isExoArmurError(error)) throw error;
+    problems.push(error.message);
+    return undefined;
+  }
+}
+
+function checkMembers(id: string, title: string, logged: ReadonlySet<string>, stored: ReadonlySet<string>): LogCheck {
+  const problems = [
+    ...[...logged].filter((digest) => !stored.has(digest)).map((digest) => `${digest} is in the log and not stored`),
+    ...[...stored].filter((digest) => !logged.has(digest)).map((digest) => `${digest} is stored and not in the log`),
+  ];
+  return result(id, title, { code: "EXO_STORE_DAMAGED", problems, passed: `${logged.size}` });
+}
+
+function storedBundles(store: StoreReader, records: readonly IntentRecord[]): Set<string> {
+  const digests = records.map(({ intentId }) => readable([], () => readState<StoredBundle>(store, bundleKey(intentId)))?.digest);
+  return new Set(digests.filter((digest) => digest !== undefined));
+}
+
+function checkChains({ chains, events }: Gathered): LogCheck {
+  const problems = chains.checks.filter((check) => check.state === "fail").map((check) => check.message);
+  return result("chains", "event chains", { code: "EXO_CHECK_FAILED", problems, passed: `${events.length} events` });
+}
+
+/** Exactly one end for every intent that says it ended, and none for the others. */
+function checkEnds({ events, records }: Gathered): LogCheck {
+  const ends = new Map<string, number>();
+  for (const { intentId, eventType } of events) {
+    if (intentId !== null && terminalEventTypes.has(eventType)) ends.set(intentId, (ends.get(intentId) ?? 0) + 1);
+  }
+  const problems = records.flatMap(({ intentId, state }) => {
+    const expected = endStates.has(state) ? 1 : 0;
+    const found = ends.get(intentId) ?? 0;
+    return found === expected ? [] : [`intent ${intentId} (${state}) has ${found} terminal events`];
+  });
+  const known = new Set(records.map((record) => record.intentId));
+  for (const intentId of ends.keys()) if (!known.has(intentId)) problems.push(`intent ${intentId} has events and no state`);
+  return result("ends", "one terminal event per intent", { code: "EXO_CHECK_FAILED", problems, passed: `${ends.size} ended` });
+}
+
+/** No approval request is spent by two starts. */
+function checkSpent({ events }: Gathered): LogCheck {
+  const spent = new Map<string, string>();
+  const problems: string[] = [];
+  for (const event of events) {
+    const { spent: request } = event.payload;
+    if (event.eventType !== "execution_started" || typeof request !== "string") continue;
+    const before = spent.get(request);
+    if (before !== undefined) problems.push(`${request} was spent by ${before} and by ${event.eventId}`);
+    spent.set(request, event.eventId);
+  }
+  return result("spent", "approvals spent once", { code: "EXO_CHECK_FAILED", problems, passed: `${spent.size} spent` });
+}
+
+function checkMaterials(store: StoreReader, records: readonly IntentRecord[]): LogCheck {
+  const known = new Map<Digest, string | null>();
+  const problems: string[] = [];
+  for (const { materials, intentId } of records) {
+    for (const { digest, role } of materials) {
+      let problem = known.get(digest);
+      if (problem === undefined) {
+        const bytes = store.get(blobKey(digest));
+        problem = bytes === undefined ? "is missing" : digestOf(bytes) === digest ? null : "has other bytes";
+        known.set(digest, problem);
+      }
+      if (problem !== null) problems.push(`${role} ${digest} of intent ${intentId} ${problem}`);
+    }
+  }
+  return result("materials", "materials present", { code: "EXO_MATERIAL_DIGEST", problems, passed: `${known.size} materials` });
+}
+
+/** Every bundle verifies under the home's own trust. */
+function checkBundles(store: StoreReader, { origin, trust }: LogAuditOptions, records: readonly IntentRecord[]): LogCheck {
+  const problems: string[] = [];
+  let count = 0;
+  for (const { intentId, state } of records) {
+    if (!endStates.has(state)) continue;
+    try {
+      const { checkpoint, prove } = readLedger(store, origin);
+      const bundle = presentBundle(store, { checkpoint: () => checkpoint, prove }, intentId);
+      if (bundle === undefined) continue;
+      count += 1;
+      const failed = verifyBundle(bundle.bytes(), { trust }).checks.filter((check) => check.state === "fail" || check.state === "unable");
+      for (const check of failed) problems.push(`${intentId}: ${check.title}: ${check.message}`);
+    } catch (error) {
+      if (!isExoArmurError(error)) throw error;
+      problems.push(`${intentId}: ${error.code}: ${error.message}`);
+    }
+  }
+  return result("verify", "bundles verify", { code: "EXO_CHECK_FAILED", problems, passed: `${count} bundles` });
+}

@@ -1,0 +1,77 @@
+import { canonicalize } from "../../src/canonical/jcs.js";
+import { digestOfJson } from "../../src/canonical/digest.js";
+import { formatTime } from "../../src/canonical/time.js";
+import type { ApprovalGrant, ApprovalRequest } from "../../src/contracts/approval.js";
+import { type Envelope, payloadTypes, signEnvelope } from "../../src/contracts/dsse.js";
+import type { KillSwitchOrder, ResolutionOrder } from "../../src/contracts/order.js";
+import { encodeBase64Url } from "../../src/crypto/encoding.js";
+import type { Signer } from "../../src/ports.js";
+import { keys, seededEntropy, startMs } from "./world.js";
+
+const entropy = seededEntropy("nonces");
+
+/** A nonce nobody used before. */
+export function freshNonce(): string {
+  return encodeBase64Url(entropy.bytes(32));
+}
+
+/** A signed grant, valid or not: `more` overrides any member. */
+export async function grant(
+  request: ApprovalRequest,
+  id: string,
+  signer: Signer,
+  more: Partial<ApprovalGrant> = {},
+  payloadType: string = payloadTypes.approvalGrant,
+): Promise<Envelope> {
+  const document = {
+    schema: "exoarmur.approval-grant/v1",
+    requestDigest: digestOfJson(request),
+    decision: "approve",
+    approver: { id, keyId: signer.keyId },
+    nonce: freshNonce(),
+    signedAt: request.requestedAt,
+    ...more,
+  };
+  return await signEnvelope(payloadType, canonicalize(document), signer);
+}
+
+/** A signed kill-switch order. */
+export async function killOrder(
+  on: boolean,
+  more: Partial<KillSwitchOrder> = {},
+  signer: Signer = keys.operator,
+): Promise<Envelope> {
+  const order = {
+    schema: "exoarmur.kill-switch/v1",
+    cellId: "local",
+    scope: more.tenantId === undefined ? "global" : "tenant",
+    tenantId: null,
+    on,
+    operator: { id: "ops", keyId: signer.keyId },
+    nonce: freshNonce(),
+    signedAt: formatTime(startMs),
+    ...more,
+  };
+  return await signEnvelope(payloadTypes.killSwitch, canonicalize(order), signer);
+}
+
+/** A signed resolution of an in-doubt intent. */
+export async function resolution(
+  intentId: string,
+  outcome: ResolutionOrder["outcome"],
+  more: Partial<ResolutionOrder> = {},
+  signer: Signer = keys.operator,
+): Promise<Envelope> {
+  const order = {
+    schema: "exoarmur.resolution/v1",
+    cellId: "local",
+    intentId,
+    outcome,
+    evidence: [digestOfJson("what the operator saw")],
+    operator: { id: "ops", keyId: signer.keyId },
+    nonce: freshNonce(),
+    signedAt: formatTime(startMs),
+    ...more,
+  };
+  return await signEnvelope(payloadTypes.resolution, canonicalize(order), signer);
+}
