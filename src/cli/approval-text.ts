@@ -9,8 +9,10 @@ import { formatSpan } from "./output.js";
 /** The request with this id, or the newest request of the intent with this id. EXO_APPROVAL_UNKNOWN. */
 export function findApproval(reader: StoreReader, id: string): ApprovalView {
   const views = approvalViews(reader);
-  const found = views.find(({ record }) => record.requestId === id) ?? views.findLast(({ record }) => record.intentId === id);
-  if (found === undefined) throw new ExoArmurError("EXO_APPROVAL_UNKNOWN", `no approval request or intent has the id ${id}`);
+  const found =
+    views.find(({ record }) => record.requestId === id) ?? views.findLast(({ record }) => record.intentId === id);
+  if (found === undefined)
+    throw new ExoArmurError("EXO_APPROVAL_UNKNOWN", `no approval request or intent has the id ${id}`);
   return found;
 }
 

@@ -31,8 +31,26 @@ const operatorKey = option("--key <file>", "operator key; default keys/operator.
 const tenant = option("--tenant <id>", "one tenant only");
 const trust = option("--trust <file>", "trust file: whose keys count");
 
-/** Every command but the demonstrations, in the order of the help. */
+const demoHome = option("--home <dir>", "make the demo's home there instead of in a temporary folder");
+
+/** Every command, in the order of the help. */
 export const commandRows: readonly CommandRow[] = [
+  {
+    path: ["demo"],
+    about: "the whole story on real files: allowed, denied, approved, out of fuel, verified, replayed, tampered",
+    args: [],
+    options: [demoHome, json],
+    example: "exoarmur demo",
+    load: async () => (await import("./commands/demo.js")).demo,
+  },
+  {
+    path: ["demo", "truth-reconstruction"],
+    about: "an agent asks to delete a file outside its root; the denial is replayed and the file is still there",
+    args: [],
+    options: [demoHome, json],
+    example: "exoarmur demo truth-reconstruction",
+    load: async () => (await import("./commands/demo.js")).truthReconstruction,
+  },
   {
     path: ["init"],
     about: "make a home: configuration, starter policy, keys, executors",

@@ -59,7 +59,12 @@ async function diagnoseView(context: CliContext, view: HomeView): Promise<Diagno
   }
   const inDoubt = openIntents(store).filter((id) => readIntentRecord(store, id).state === "in_doubt");
   if (inDoubt.length > 0) {
-    lines.push({ id: "in doubt", state: "warn", code: "EXO_IN_DOUBT", message: `${inDoubt.join(", ")}; see exoarmur resolve` });
+    lines.push({
+      id: "in doubt",
+      state: "warn",
+      code: "EXO_IN_DOUBT",
+      message: `${inDoubt.join(", ")}; see exoarmur resolve`,
+    });
   }
   return lines;
 }
@@ -79,16 +84,26 @@ async function checkKeys({ home }: HomeView): Promise<Awaited<Found>> {
   await home.saltKey();
   const found = `${present.join(", ")}: private, and in the trust file`;
   if (!home.hasKey("approver")) return found;
-  return { state: "warn", message: `${found}; approver.key lies beside the runtime, move it off this machine before it matters` };
+  return {
+    state: "warn",
+    message: `${found}; approver.key lies beside the runtime, move it off this machine before it matters`,
+  };
 }
 
 function checkKillSwitch({ home, store }: HomeView): Found {
   if (killFileExists(home.paths)) {
-    return { state: "warn", code: "EXO_KILL_SWITCH", message: "a KILL file denies every start; see exoarmur killswitch off" };
+    return {
+      state: "warn",
+      code: "EXO_KILL_SWITCH",
+      message: "a KILL file denies every start; see exoarmur killswitch off",
+    };
   }
   const state = readState<KillSwitchState>(store, stateKeys.killSwitch);
   const tenants = Object.entries(state?.tenants ?? {}).filter(([, on]) => on);
-  const on = [...(state?.global === true ? ["every tenant"] : []), ...tenants.map(([tenantId]) => `tenant ${tenantId}`)];
+  const on = [
+    ...(state?.global === true ? ["every tenant"] : []),
+    ...tenants.map(([tenantId]) => `tenant ${tenantId}`),
+  ];
   if (on.length === 0) return "off";
   return { state: "warn", code: "EXO_KILL_SWITCH", message: `on for ${on.join(", ")}` };
 }
@@ -98,7 +113,11 @@ function checkLog({ home, store, log }: HomeView): Found {
   const anchor = readAnchor(home.paths);
   if (present === undefined) {
     if (anchor === undefined) return "empty: nothing was recorded yet";
-    return { state: "fail", code: "EXO_STORE_ROLLED_BACK", message: "the store is empty, the anchor shows that it was not" };
+    return {
+      state: "fail",
+      code: "EXO_STORE_ROLLED_BACK",
+      message: "the store is empty, the anchor shows that it was not",
+    };
   }
   const size = countOf(present.size, "entry").replace("entrys", "entries");
   if (anchor === undefined) return { state: "warn", message: `${size}; the home has no anchor file to compare with` };
@@ -120,11 +139,20 @@ async function checkPolicy({ home, store }: HomeView): Promise<Awaited<Found>> {
   if (active?.digest === digest) return `${what}, signed and active`;
   if (active !== undefined && (active.policyId !== policy.policyId || policy.version <= active.version)) {
     const expected = `${active.policyId} with a version above ${active.version}`;
-    return { state: "fail", code: "EXO_POLICY_VERSION", message: `${what}; the active policy is another: expected ${expected}` };
+    return {
+      state: "fail",
+      code: "EXO_POLICY_VERSION",
+      message: `${what}; the active policy is another: expected ${expected}`,
+    };
   }
   if (home.hasKey("policy-author")) return `${what}, to be signed by author.key at the next start`;
-  if (existsSync(join(home.paths.home, "policy.signed.json"))) return `${what}, to be activated from policy.signed.json`;
-  return { state: "fail", code: "EXO_POLICY_UNSIGNED", message: `${what}; neither author.key nor policy.signed.json is there` };
+  if (existsSync(join(home.paths.home, "policy.signed.json")))
+    return `${what}, to be activated from policy.signed.json`;
+  return {
+    state: "fail",
+    code: "EXO_POLICY_UNSIGNED",
+    message: `${what}; neither author.key nor policy.signed.json is there`,
+  };
 }
 
 function checkPlugin(plugin: PluginFile): Found {

@@ -72,7 +72,8 @@ async function checkSandbox(folder: string): Promise<string> {
       throw new Error(`a bundled executor ended ${result.status}: ${"reason" in result ? result.reason.message : ""}`);
     }
     const replay = await runtime.replay(result.bundle);
-    if (replay.result !== "success") throw new Error(`its replay ended ${replay.result}: ${replay.failures.join("; ")}`);
+    if (replay.result !== "success")
+      throw new Error(`its replay ended ${replay.result}: ${replay.failures.join("; ")}`);
     return `table-stats ran and replayed to the same bytes and fuel (${result.fuel.used})`;
   } finally {
     await runtime.close();

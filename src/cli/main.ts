@@ -53,7 +53,12 @@ function createContext(): CliContext {
     ask: (question) => ask(question, signal),
     cwd: process.cwd(),
     env: process.env,
-    isTTY: { stdin: process.stdin.isTTY, stdout: process.stdout.isTTY, stderr: process.stderr.isTTY },
+    // The property is absent, not false, on anything but a terminal.
+    isTTY: {
+      stdin: Boolean(process.stdin.isTTY),
+      stdout: Boolean(process.stdout.isTTY),
+      stderr: Boolean(process.stderr.isTTY),
+    },
     clock: systemClock,
     entropy: systemEntropy,
     elapsed: () => performance.now(),

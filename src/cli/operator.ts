@@ -10,7 +10,12 @@ import { type Options, textOption } from "./action.js";
 import type { CliContext } from "./context.js";
 
 /** The key that a person signs with: `--key`, else the role's key in the home. EXO_FILE, EXO_KEY, EXO_KEY_MODE. */
-export async function readSigningKey(context: CliContext, paths: HomePaths, role: Role, options: Options): Promise<OpenedKey> {
+export async function readSigningKey(
+  context: CliContext,
+  paths: HomePaths,
+  role: Role,
+  options: Options,
+): Promise<OpenedKey> {
   const given = textOption(options, "key");
   return await readKeyFile(given === undefined ? keyFileOf(join(paths.keys), role) : resolve(context.cwd, given), role);
 }

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { canonicalize, type JsonValue } from "../canonical/jcs.js";
 import { ulidSource } from "../canonical/ids.js";
+import { canonicalize, type JsonValue } from "../canonical/jcs.js";
 import type { Envelope } from "../contracts/dsse.js";
-import { type ErrorCode, errorTable, ExoArmurError, isExoArmurError } from "../errors.js";
+import { type ErrorCode, ExoArmurError, errorTable, isExoArmurError } from "../errors.js";
 import { awaitResult, type OrderOutcome, postOrder, withdrawOrder } from "../home/inbox.js";
 import { readOwner } from "../home/owner-lock.js";
 import type { HomePaths } from "../home/paths.js";
@@ -65,7 +65,12 @@ async function waitForAnswer(
       const message = `the owner of the home (process ${owner.pid}) did not answer within ${timeoutMs / 1000} s`;
       throw new ExoArmurError("EXO_ORDER_TIMEOUT", message, { file: paths.ownerLock });
     }
-    const outcome = await answerWithin(context, paths, id, Math.min(sliceMs, (timeoutMs ?? sliceMs) - (timeoutMs === undefined ? 0 : waited)));
+    const outcome = await answerWithin(
+      context,
+      paths,
+      id,
+      Math.min(sliceMs, (timeoutMs ?? sliceMs) - (timeoutMs === undefined ? 0 : waited)),
+    );
     if (outcome !== undefined) return outcome;
   }
 }
@@ -86,7 +91,12 @@ async function carryOut(context: CliContext, paths: HomePaths, id: string): Prom
   }
 }
 
-async function answerWithin(context: CliContext, paths: HomePaths, id: string, ms: number): Promise<OrderOutcome | undefined> {
+async function answerWithin(
+  context: CliContext,
+  paths: HomePaths,
+  id: string,
+  ms: number,
+): Promise<OrderOutcome | undefined> {
   const slice = AbortSignal.timeout(Math.max(1, Math.ceil(ms)));
   try {
     return await awaitResult(paths, id, { signal: AbortSignal.any([context.signal, slice]) });

@@ -1,7 +1,7 @@
 import { isAbsolute, relative, sep } from "node:path";
 import { type ErrorPlace, ExoArmurError } from "../errors.js";
 import type { CliContext } from "./context.js";
-import { exitCodeOf, exitCodes, type ExitCode } from "./exit-codes.js";
+import { type ExitCode, exitCodeOf, exitCodes } from "./exit-codes.js";
 
 /** What moves a terminal's cursor or turns the direction of text; what a person reads must not hold it. */
 const steering = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Co}\p{Cs}]/gu;
@@ -11,23 +11,28 @@ export function visible(text: string): string {
   return text.replace(steering, (c) => `\\u${(c.codePointAt(0) ?? 0).toString(16).padStart(4, "0")}`);
 }
 
-/** Rows of cells: the first column is padded to its widest, cells are three spaces apart. Empty cells are left out. */
-export function formatRows(rows: readonly (readonly string[])[]): string {
+/**
+ * Rows of cells: the first column is padded to its widest and to `minWidth`, cells are three spaces apart. Empty cells
+ * are left out.
+ */
+export function formatRows(rows: readonly (readonly string[])[], minWidth = 8): string {
   const shown = rows.map((row) => row.map(visible));
-  const width = Math.max(0, ...shown.map(([label = ""]) => label.length));
+  const width = Math.max(minWidth, ...shown.map(([label = ""]) => label.length));
   return shown
-    .map(([label = "", ...cells]) => `${[label.padEnd(width), ...cells.filter((cell) => cell !== "")].join("   ").trimEnd()}\n`)
+    .map(
+      ([label = "", ...cells]) =>
+        `${[label.padEnd(width), ...cells.filter((cell) => cell !== "")].join("   ").trimEnd()}\n`,
+    )
     .join("");
 }
 
 /** Rows as a table: every column but the last is padded to its widest cell. */
 export function formatTable(rows: readonly (readonly string[])[]): string {
   const shown = rows.map((row) => row.map(visible));
-  const widths: number[] = [];
-  for (const row of shown) row.forEach((cell, at) => (widths[at] = Math.max(widths[at] ?? 0, cell.length)));
+  const widthOf = (at: number): number => Math.max(...shown.map((row) => row[at]?.length ?? 0));
   return shown
     .map((row) => {
-      const cells = row.map((cell, at) => (at === row.length - 1 ? cell : cell.padEnd(widths[at] ?? 0)));
+      const cells = row.map((cell, at) => (at === row.length - 1 ? cell : cell.padEnd(widthOf(at))));
       return `${cells.join("   ").trimEnd()}\n`;
     })
     .join("");
@@ -70,12 +75,12 @@ export function shellWord(name: string): string {
   return /^[\w./:@%+=,-]+$/.test(name) ? name : `'${name.replaceAll("'", "'\\''")}'`;
 }
 
-/** Reports what ended a command, as text on stderr or as JSON on stdout, and returns its exit code. */
-export function reportError(context: CliContext, error: unknown, json: boolean): ExitCode {
+/** Reports what ended a command, as text on stderr (`hint` below it) or as JSON on stdout, and returns its exit code. */
+export function reportError(context: CliContext, error: unknown, json: boolean, hint = ""): ExitCode {
   const code = error === context.signal.reason ? exitCodes.interrupted : exitCodeOf(error);
   const known = error instanceof ExoArmurError ? error : unforeseen(error);
   if (json) printJson(context, { error: { code: known.code, message: known.message, place: known.place } });
-  else context.stderr(`error ${known.code}: ${visible(known.message)}\n${placeLine(context, known)}`);
+  else context.stderr(`error ${known.code}: ${visible(known.message)}\n${placeLine(context, known)}${hint}`);
   const debug = context.env["EXOARMUR_DEBUG"] === "1";
   if (debug && error instanceof Error) context.stderr(`${error.stack ?? ""}\n`);
   else if (code === exitCodes.internal) context.stderr("set EXOARMUR_DEBUG=1 to see where it happened\n");

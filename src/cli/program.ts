@@ -4,7 +4,6 @@ import { ExoArmurError } from "../errors.js";
 import { setAction } from "./action.js";
 import { type CommandRow, commandRows, groups } from "./command-table.js";
 import type { CliContext } from "./context.js";
-import { registerDemo } from "./demo.js";
 import { type ExitCode, exitCodes } from "./exit-codes.js";
 import { reportError } from "./output.js";
 
@@ -22,10 +21,10 @@ export async function runCli(args: readonly string[], context: CliContext): Prom
     await createProgram(context).parseAsync(args, { from: "user" });
     return context.exit.code;
   } catch (error) {
-    if (error instanceof CommanderError) {
-      // Help and version were asked for and printed.
-      if (error.exitCode === 0) return exitCodes.done;
-      return reportError(context, new ExoArmurError("EXO_USAGE", error.message), json);
+    // Help and version were asked for and printed.
+    if (error instanceof CommanderError && error.exitCode === 0) return exitCodes.done;
+    if (error instanceof UsageError) {
+      return reportError(context, new ExoArmurError("EXO_USAGE", error.message), json, error.usage);
     }
     return reportError(context, error, json);
   }
@@ -34,6 +33,8 @@ export async function runCli(args: readonly string[], context: CliContext): Prom
 /** The whole command as a commander program. Nothing runs before it parses. */
 export function createProgram(context: CliContext): Command {
   const program = new Command("exoarmur")
+    // A command and its subcommand may take the same option; it belongs to the one it follows.
+    .enablePositionalOptions()
     .description("Governed, sandboxed, replayable execution of AI-agent actions.")
     .version(readVersion(), "--version", "print the version")
     .helpOption("-h, --help", "print help")
@@ -43,11 +44,20 @@ export function createProgram(context: CliContext): Command {
       writeErr: () => undefined,
       outputError: () => undefined,
     });
-  registerDemo(program, context);
   for (const row of commandRows) addCommand(program, row, context);
   program.addHelpText("after", `\nExit codes: ${exitCodeLine}\n`);
   refuseUsage(program);
   return program;
+}
+
+/** A wrong command line, and how the command it was meant for is used. */
+class UsageError extends CommanderError {
+  readonly usage: string;
+
+  constructor(code: string, message: string, usage: string) {
+    super(exitCodes.usage, code, message);
+    this.usage = usage;
+  }
 }
 
 const exitCodeLine =
@@ -76,9 +86,9 @@ function refuseUsage(command: Command): void {
     const what = isBare ? "a command is missing" : error.message.replace(/^error: /, "");
     const path = pathOf(command);
     const names = command.commands.map((one) => one.name()).join(", ");
-    const known = names === "" ? "" : `\ncommands: ${names}`;
-    const usage = `usage: ${path} ${command.usage()}${known}\nhelp:  ${path} --help`;
-    throw new CommanderError(exitCodes.usage, error.code, `${what}\n${usage}`);
+    const known = names === "" ? "" : `commands: ${names}\n`;
+    const usage = `usage: ${path} ${command.usage()}\n${known}help: ${path} --help\n`;
+    throw new UsageError(error.code, what, usage);
   });
   for (const one of command.commands) refuseUsage(one);
 }

@@ -22,7 +22,8 @@ export type ResultFacts = {
 /** An action's result as text (spec/cli.md). */
 export function formatResult(context: CliContext, result: ExecutionResult, facts: ResultFacts): string {
   const bundle = facts.bundle === undefined ? [] : [["bundle", shownPath(context, facts.bundle)]];
-  const before = facts.recordedBefore === undefined ? [] : [["known", `recorded ${facts.recordedBefore}; nothing ran now`]];
+  const before =
+    facts.recordedBefore === undefined ? [] : [["known", `recorded ${facts.recordedBefore}; nothing ran now`]];
   const rule = `rule ${result.decision?.ruleIds.join(", ") ?? "none"}`;
   const { executor = "" } = facts;
   switch (result.status) {
@@ -33,8 +34,9 @@ export function formatResult(context: CliContext, result: ExecutionResult, facts
       return formatRows([["executed", executor, rule, ...figures], ...before, ...bundle]);
     }
     case "denied": {
-      const why = result.decision === null ? "" : rule;
-      return formatRows([["denied", result.reason.code, why, result.reason.message], ...before, ...bundle]);
+      const { code, ruleIds, message } = result.reason;
+      const rules = ruleIds.length === 0 ? "" : `rule ${ruleIds.join(", ")}`;
+      return formatRows([["denied", code, rules, message], ...before, ...bundle]);
     }
     case "failed": {
       const fuel = `${formatCount(result.execution.fuel.used)} fuel`;
@@ -46,7 +48,10 @@ export function formatResult(context: CliContext, result: ExecutionResult, facts
     case "running": {
       const message = result.status === "running" ? "started, and not ended yet" : result.reason.message;
       const how = `npx exoarmur resolve ${result.intentId} --outcome OUTCOME --evidence FILE${facts.homeOption}`;
-      return formatRows([["in doubt", result.intentId, message], ["resolve with", how]]);
+      return formatRows([
+        ["in doubt", result.intentId, message],
+        ["resolve with", how],
+      ]);
     }
   }
 }
@@ -70,7 +75,9 @@ export function resultDocument(result: ExecutionResult, facts: ResultFacts, inte
   return {
     schema: "exoarmur.run/v1",
     ...result,
-    ...("output" in result && result.output instanceof Uint8Array ? { output: { base64: encodeBase64(result.output) } } : {}),
+    ...("output" in result && result.output instanceof Uint8Array
+      ? { output: { base64: encodeBase64(result.output) } }
+      : {}),
     bundle: "bundle" in result ? { digest: result.bundle.digest, path: bundle ?? null } : null,
     recordedBefore: recordedBefore ?? null,
     intent,

@@ -15,7 +15,6 @@ export type AdmissionOptions = {
   readonly capabilities: readonly string[];
   readonly memoryPages: number;
   readonly tableElements: number;
-  readonly maxBytes: number;
 };
 
 /** What admission found. `sealed` is null exactly when there are reasons; `shape` is null when decoding failed. */

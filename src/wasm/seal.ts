@@ -51,10 +51,7 @@ export function sealModule(bytes: Uint8Array, options: SealOptions): Result<Seal
   }
   // A copy: the caller's memory may be shared, or change while it is read.
   const original = new Uint8Array(bytes);
-  const { shape, reasons, sealed } = admit(original, {
-    ...options,
-    maxBytes: options.maxBytes ?? structuralLimits.moduleBytes,
-  });
+  const { shape, reasons, sealed } = admit(original, options);
   const first = reasons[0];
   if (first !== undefined) {
     return refuse(first.code, first.message);

@@ -1,14 +1,17 @@
-import { readPreview } from "../../pipeline/present.js";
+import { approvalViews, readPreview } from "../../pipeline/present.js";
 import { hasFlag, type Options, textOption } from "../action.js";
 import { findApproval, previewCells, progressCells, standingOf } from "../approval-text.js";
 import { type CliContext, homeDir } from "../context.js";
 import { type ExitCode, exitCodes } from "../exit-codes.js";
 import { withHomeView } from "../home-view.js";
 import { formatRows, formatTable, printJson } from "../output.js";
-import { approvalViews } from "../../pipeline/present.js";
 
 /** `approvals list`: the requests that wait, or with `--all` every one. Reads beside the owner. */
-export async function listApprovals(context: CliContext, _args: readonly string[], options: Options): Promise<ExitCode> {
+export async function listApprovals(
+  context: CliContext,
+  _args: readonly string[],
+  options: Options,
+): Promise<ExitCode> {
   await withHomeView(homeDir(context, textOption(options, "home")), ({ store }) => {
     const isShown = (standing: string): boolean => hasFlag(options, "all") || standing === "pending";
     const views = approvalViews(store).filter((view) => isShown(standingOf(context, view)));
@@ -38,7 +41,11 @@ export async function listApprovals(context: CliContext, _args: readonly string[
 }
 
 /** `approvals show ID`: everything an approver signs for. EXO_APPROVAL_UNKNOWN. */
-export async function showApproval(context: CliContext, [id = ""]: readonly string[], options: Options): Promise<ExitCode> {
+export async function showApproval(
+  context: CliContext,
+  [id = ""]: readonly string[],
+  options: Options,
+): Promise<ExitCode> {
   await withHomeView(homeDir(context, textOption(options, "home")), ({ store }) => {
     const view = findApproval(store, id);
     const { request, record } = view;
@@ -61,7 +68,12 @@ export async function showApproval(context: CliContext, [id = ""]: readonly stri
       ["requested", request.requestedAt],
       ["expires", request.expiresAt],
       ...request.roster.map((entry) => ["may decide", entry.id, entry.roles.join(", "), ...entry.keyIds]),
-      ...decisions.map((one) => [one.decision === "deny" ? "denied" : "approved", one.approver, one.signedAt, one.reason ?? ""]),
+      ...decisions.map((one) => [
+        one.decision === "deny" ? "denied" : "approved",
+        one.approver,
+        one.signedAt,
+        one.reason ?? "",
+      ]),
     ];
     context.stdout(formatRows(rows));
   });

@@ -10,7 +10,11 @@ import { inputName, inputs, readInput } from "../files.js";
 import { printJson } from "../output.js";
 
 /** `canonicalize [FILE|-]`: the canonical bytes, nothing before or after them. EXO_JSON_*, EXO_FILE. */
-export async function canonicalizeFile(context: CliContext, [path = "-"]: readonly string[], options: Options): Promise<ExitCode> {
+export async function canonicalizeFile(
+  context: CliContext,
+  [path = "-"]: readonly string[],
+  options: Options,
+): Promise<ExitCode> {
   const bytes = canonicalBytes(await readInput(context, path, inputs.document), path);
   if (!hasFlag(options, "json")) {
     context.stdout(bytes);

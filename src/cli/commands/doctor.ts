@@ -5,7 +5,7 @@ import { diagnoseHome } from "../diagnose-home.js";
 import { diagnoseMachine } from "../diagnose-machine.js";
 import type { Diagnosis } from "../diagnosis.js";
 import { type ExitCode, exitCodes } from "../exit-codes.js";
-import { readFlags } from "../flags.js";
+import { featureOf, readFlags } from "../flags.js";
 import { formatTable, printJson } from "../output.js";
 import { withProgress } from "../progress.js";
 
@@ -17,7 +17,11 @@ export async function doctor(context: CliContext, _args: readonly string[], opti
   const result = states.has("fail") ? "fail" : states.has("warn") ? "warn" : "ok";
   if (hasFlag(options, "json")) printJson(context, { schema: "exoarmur.doctor/v1", home: dir, result, checks });
   else {
-    const rows = checks.map(({ id, state, code, message }) => [state, id, code === undefined ? message : `${code}: ${message}`]);
+    const rows = checks.map(({ id, state, code, message }) => [
+      state,
+      id,
+      code === undefined ? message : `${code}: ${message}`,
+    ]);
     context.stdout(formatTable(rows));
   }
   return result === "fail" ? exitCodes.refused : exitCodes.done;
@@ -31,8 +35,9 @@ async function diagnose(context: CliContext, dir: string): Promise<Diagnosis[]> 
     () => ({}),
   );
   const flags = readFlags(context.env, features).map(({ name, on, source, problem }): Diagnosis => {
-    if (problem !== null) return { id: name, state: "fail", ...problem };
-    return { id: name, state: "ok", message: `${on ? "on" : "off"} (${source})` };
+    const id = `flag ${featureOf(name)}`;
+    if (problem !== null) return { id, state: "fail", ...problem };
+    return { id, state: "ok", message: `${name} is ${on ? "on" : "off"} (${source})` };
   });
   return [...machine, ...home, ...flags];
 }

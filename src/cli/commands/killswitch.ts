@@ -50,7 +50,9 @@ async function change(context: CliContext, options: Options, on: boolean): Promi
     printJson(context, { schema: "exoarmur.kill-switch-state/v1", ...state, killFile: on && isGlobal });
     return exitCodes.done;
   }
-  const rows = [["kill switch", on ? "on" : "off", isGlobal ? "every tenant" : `tenant ${tenantId}`, `epoch ${state.epoch}`]];
+  const rows = [
+    ["kill switch", on ? "on" : "off", isGlobal ? "every tenant" : `tenant ${tenantId}`, `epoch ${state.epoch}`],
+  ];
   if (on && isGlobal) rows.push(["KILL file", shownPath(context, home.paths.kill), "stays until killswitch off"]);
   if (!on && !isGlobal && state.global) rows.push(["still on", "the switch for every tenant"]);
   context.stdout(formatRows(rows));

@@ -7,7 +7,11 @@ import { withHomeView } from "../home-view.js";
 import { printJson } from "../output.js";
 
 /** `log checkpoint`: the newest signed note of the home's log. EXO_STORE_DAMAGED, EXO_LOG_RANGE for an empty log. */
-export async function printCheckpoint(context: CliContext, _args: readonly string[], options: Options): Promise<ExitCode> {
+export async function printCheckpoint(
+  context: CliContext,
+  _args: readonly string[],
+  options: Options,
+): Promise<ExitCode> {
   await withHomeView(homeDir(context, textOption(options, "home")), ({ home, log }) => {
     const present = log();
     if (present === undefined) throw new ExoArmurError("EXO_LOG_RANGE", "the log is empty; nothing was recorded yet");
@@ -15,7 +19,14 @@ export async function printCheckpoint(context: CliContext, _args: readonly strin
     if (!hasFlag(options, "json")) context.stdout(checkpoint);
     else {
       const { origin, vkey } = home.log;
-      printJson(context, { schema: "exoarmur.checkpoint/v1", origin, vkey, size, root: encodeBase64(root), checkpoint });
+      printJson(context, {
+        schema: "exoarmur.checkpoint/v1",
+        origin,
+        vkey,
+        size,
+        root: encodeBase64(root),
+        checkpoint,
+      });
     }
   });
   return exitCodes.done;

@@ -1,11 +1,11 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { ExoArmurError } from "../../errors.js";
+import type { SandboxHost } from "../../ports.js";
 import { storeAuditSource } from "../../replay/audit-source.js";
 import { ReplayEngine, type ReplayReport } from "../../replay/replay-engine.js";
 import { workerUrl } from "../../runtime/core.js";
 import { createSandboxPool } from "../../sandbox/pool.js";
-import type { SandboxHost } from "../../ports.js";
 import { hasFlag, type Options, textOption } from "../action.js";
 import { type CliContext, homeDir } from "../context.js";
 import { type ExitCode, exitCodes } from "../exit-codes.js";
@@ -28,7 +28,11 @@ const resultCodes = {
  * `replay BUNDLE|CORRELATION-ID`: an argument that is a path on disk, or looks like one, is a bundle; any other is a
  * correlation id of the home, whose trust file counts unless `--trust` names another. Performs no side effect.
  */
-export async function replay(context: CliContext, [what = "-"]: readonly string[], options: Options): Promise<ExitCode> {
+export async function replay(
+  context: CliContext,
+  [what = "-"]: readonly string[],
+  options: Options,
+): Promise<ExitCode> {
   const sandbox = createSandboxPool({ workerUrl, size: 1, logger: createStderrLogger(context) });
   try {
     const report = await withProgress(context, "replaying", replayWith(context, what, options, sandbox));
@@ -40,7 +44,12 @@ export async function replay(context: CliContext, [what = "-"]: readonly string[
   }
 }
 
-async function replayWith(context: CliContext, what: string, options: Options, sandbox: SandboxHost): Promise<ReplayReport> {
+async function replayWith(
+  context: CliContext,
+  what: string,
+  options: Options,
+  sandbox: SandboxHost,
+): Promise<ReplayReport> {
   const trust = await readTrustOption(context, options);
   const given = trust === undefined ? { sandbox } : { sandbox, trust };
   if (isBundle(context, what)) {
@@ -70,7 +79,12 @@ function formatReport(report: ReplayReport): string {
     ]);
   const compared = executions.flatMap(({ intentId, recorded, replayed }) => [
     ["execution", intentId, "status", "fuel", "host calls", "memory pages", "output"],
-    ...([["recorded", recorded], ["replayed", replayed]] as const).map(([name, figures]) => [
+    ...(
+      [
+        ["recorded", recorded],
+        ["replayed", replayed],
+      ] as const
+    ).map(([name, figures]) => [
       "",
       name,
       figures.status,
@@ -88,8 +102,14 @@ function formatReport(report: ReplayReport): string {
           ["", `expected ${divergence.expected}, came ${divergence.actual}`],
         ];
   const passed = checks.filter((check) => check.state === "pass").length;
-  const reached = (Object.keys(levels) as (keyof typeof levels)[]).map((level) => `${level} ${stateWords[levels[level]]}`);
-  const sum = [countOf(counts.events, "event"), countOf(counts.intents, "intent"), countOf(counts.executions, "execution")];
+  const reached = (Object.keys(levels) as (keyof typeof levels)[]).map(
+    (level) => `${level} ${stateWords[levels[level]]}`,
+  );
+  const sum = [
+    countOf(counts.events, "event"),
+    countOf(counts.intents, "intent"),
+    countOf(counts.executions, "execution"),
+  ];
   return [
     formatTable(rows),
     formatTable(compared),

@@ -19,7 +19,11 @@ const answerMs = 60_000;
  * `resolve INTENT-ID`: closes an action that is in doubt with a signed statement of how it ended. EXO_ID,
  * EXO_INTENT_UNKNOWN, EXO_NOT_IN_DOUBT, EXO_KEY*, EXO_FILE, EXO_ORDER*.
  */
-export async function resolveIntent(context: CliContext, [id = ""]: readonly string[], options: Options): Promise<ExitCode> {
+export async function resolveIntent(
+  context: CliContext,
+  [id = ""]: readonly string[],
+  options: Options,
+): Promise<ExitCode> {
   const intentId = checkUlid(id);
   const outcome = textOption(options, "outcome") ?? "";
   const evidence = digestOf(await readInput(context, textOption(options, "evidence") ?? "-", inputs.evidence));

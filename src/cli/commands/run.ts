@@ -40,7 +40,12 @@ export async function run(context: CliContext, [path = "-"]: readonly string[], 
     result = await withProgress(context, `running ${draft.action}`, noteInterrupt(context, running));
     const milliseconds = context.elapsed() - started.elapsed;
     const written = await writeResult(context, dir, result, out);
-    facts = { ...factsOf(context, runtime, draft, dir), milliseconds, ...written, ...before(runtime, result, started.at) };
+    facts = {
+      ...factsOf(context, runtime, draft, dir),
+      milliseconds,
+      ...written,
+      ...before(runtime, result, started.at),
+    };
   } finally {
     await runtime.close();
   }
@@ -111,7 +116,11 @@ function factsOf(
 }
 
 /** When the intent was received, if that was before this call: an idempotency key or intent id used again. */
-function before(runtime: Runtime, { intentId }: ExecutionResult, startedAt: number): { recordedBefore: string | undefined } {
+function before(
+  runtime: Runtime,
+  { intentId }: ExecutionResult,
+  startedAt: number,
+): { recordedBefore: string | undefined } {
   const received = runtime.pipeline.trace(intentId)[0]?.recordedAt;
   return { recordedBefore: received !== undefined && parseTime(received) < startedAt ? received : undefined };
 }

@@ -14,7 +14,11 @@ import { stateWords } from "../states.js";
 const resultCodes = { pass: exitCodes.done, fail: exitCodes.refused, unable: exitCodes.unable } as const;
 
 /** `verify BUNDLE`: every check, one line each. EXO_FILE, EXO_BUNDLE for a file over the bound, trust file errors. */
-export async function verify(context: CliContext, [path = "-"]: readonly string[], options: Options): Promise<ExitCode> {
+export async function verify(
+  context: CliContext,
+  [path = "-"]: readonly string[],
+  options: Options,
+): Promise<ExitCode> {
   const trust = await readTrustOption(context, options);
   const bytes = await readInput(context, path, inputs.bundle);
   const report = verifyBundle(bytes, trust === undefined ? {} : { trust });
