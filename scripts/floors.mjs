@@ -13,11 +13,11 @@ export const floors = [
   ["replay"],
   ["control", "client", "adapters", "federation"],
   ["runtime"],
-  ["index"],
+  ["index", "exports"],
   ["cli", "web"],
 ];
 
-const roots = ["runtime", "index", "cli", "web"];
+const roots = ["runtime", "index", "exports", "cli", "web"];
 
 /** Who alone may import these places; each may always import itself. */
 export const closedPlaces = {

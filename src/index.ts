@@ -12,6 +12,7 @@ export type { ExecutionResult, PipelinePorts } from "./pipeline/types.js";
 export type { BundleHandle } from "./proof/bundle.js";
 export { eventAuditSource } from "./replay/audit-source.js";
 export type { AuditStore } from "./replay/audit-source.js";
+export { createEvent } from "./replay/create-event.js";
 export { ReplayEngine } from "./replay/replay-engine.js";
 export type { ReplayReport } from "./replay/replay-engine.js";
 export { createRuntime } from "./runtime.js";

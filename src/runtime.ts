@@ -58,6 +58,8 @@ export interface Runtime extends AsyncDisposable {
   close(): Promise<void>;
 }
 
+const keepAliveMs = 60_000;
+
 // Loaded on first use: importing the package starts no worker, opens no file and loads no store driver.
 async function openHome(dir: string, world: World): Promise<{ core: HomeCore; trust: Trust }> {
   const { openHomeCore } = await import("./runtime/home-runtime.js");
@@ -96,7 +98,13 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     }),
     wait: async (intentId, waitOptions = {}) => {
       open();
-      return await pipeline.wait(intentId, waitOptions);
+      // The watchers of a home do not keep a process alive, but somebody who waits for a person does.
+      const alive = setInterval(() => undefined, keepAliveMs);
+      try {
+        return await pipeline.wait(intentId, waitOptions);
+      } finally {
+        clearInterval(alive);
+      }
     },
     status: (intentId) => {
       open();

@@ -4,6 +4,7 @@ import { parseContract } from "../contracts/common.js";
 import { type Envelope, openEnvelope, payloadTypes } from "../contracts/dsse.js";
 import { plainMaterial } from "../contracts/material.js";
 import { type PolicyDocument, policySchema } from "../contracts/policy.js";
+import type { TrustedKey } from "../contracts/trust.js";
 import { ExoArmurError } from "../errors.js";
 import type { LedgerTx } from "../log/ledger-types.js";
 import { compilePolicy } from "../policy/compile.js";
@@ -24,7 +25,10 @@ import type { PipelinePorts } from "./types.js";
  * EXO_SCHEMA.
  */
 export function activatePolicy(tx: LedgerTx, envelope: Envelope, ports: PipelinePorts): PolicyInForce {
-  const authors = roleKeys(ports.deployment.trust, "policy-author", tx.size).map(({ publicKey }) => publicKey);
+  const { trust, tenants } = ports.deployment;
+  // A policy holds for the whole cell: a key that acts for some of its tenants only cannot author it.
+  const forAll = ({ tenants: own }: TrustedKey): boolean => own === undefined || tenants.every((id) => own.includes(id));
+  const authors = roleKeys(trust, "policy-author", tx.size).flatMap(({ key, publicKey }) => (forAll(key) ? [publicKey] : []));
   const opened = openEnvelope(envelope, payloadTypes.policy, authors);
   if (!opened.ok) throw new ExoArmurError("EXO_POLICY_UNSIGNED", opened.error.message);
   const { payload, signers } = opened.value;

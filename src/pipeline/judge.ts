@@ -128,17 +128,26 @@ function takeSnapshot(tx: LedgerTx, work: IntentWork, policy: PolicyInForce, fue
     actorId: intent.actor.id,
     killSwitch: {
       // The KILL file denies by its existence, whatever the store says.
-      global: ports.governor.killed() ? true : (switches?.global ?? null),
-      tenant: tenantSwitch ?? null,
+      global: ports.governor.killed() ? true : booleanOf(switches?.global),
+      tenant: booleanOf(tenantSwitch),
       epoch: switches?.epoch ?? 0,
     },
     policyVerified: active?.digest === policy.document.digest,
-    trustScore: safety.sources.trustScore === "off" ? null : (readState<number>(tx, trustScoreKey(intent.tenantId, intent.actor.id)) ?? 1),
-    cellLoad: safety.sources.cellLoad === "off" ? null : (load.running + load.queued) / (load.size + load.queueBound),
+    trustScore: safety.sources.trustScore === "off" ? null : ratioOf(readState(tx, trustScoreKey(intent.tenantId, intent.actor.id)) ?? 1),
+    cellLoad: safety.sources.cellLoad === "off" ? null : ratioOf((load.running + load.queued) / (load.size + load.queueBound)),
     // No peers exist before federation, so a deployment that asks for their health gets none, which denies.
     networkHealth: null,
     budgets: budgetUse(readBudget(tx, intent.tenantId), safety.budgets, { runs: 1, fuel }, now),
   };
+}
+
+/** A source that gives no number from 0 to 1 gave nothing, which the gate denies and a snapshot can hold. */
+function ratioOf(value: unknown): number | null {
+  return typeof value === "number" && value >= 0 && value <= 1 ? value : null;
+}
+
+function booleanOf(value: unknown): boolean | null {
+  return typeof value === "boolean" ? value : null;
 }
 
 /** A tenant's budget ledger. */

@@ -16,11 +16,8 @@ const pinnedLogLevel = 2;
 /** Longest message of a guest's own error, in UTF-16 code units. */
 const errorUnits = 1024;
 
-/** Most bytes of all variables of a run together, names included (spec/abi.md). */
-const variableBytes = 65_536;
-
-/** Longest name of a variable in bytes. */
-const variableName = 1024;
+/** Most bytes of all variables of a run together, names included (spec/abi.md): the copies var_get makes are not fuelled. */
+const variableBytes = 1024;
 
 /** What stands for a guest's error message that is not UTF-8. */
 export const notUtf8 = "(the message is not UTF-8)";
@@ -34,14 +31,13 @@ export class Kernel {
   readonly blocks: BlockTable;
   /** The input, until the guest frees it. */
   input: Block | undefined;
-  /** A copy of what the guest set last. */
-  output: Uint8Array | undefined;
   /** Capability calls made so far, log lines included. */
   calls = 0;
   readonly #limits: RunLimits;
   readonly #call: CallSync;
   readonly #fuel: () => number;
-  #error: Uint8Array | undefined;
+  #output: { readonly block: Block; readonly offset: number; readonly length: number } | undefined;
+  #error: Block | undefined;
   #variables: Map<string, Uint8Array> | undefined;
   #variableBytes = 0;
 
@@ -77,9 +73,16 @@ export class Kernel {
     }
   }
 
-  /** The guest's own error message, undefined when none is set. */
+  /** What the guest's last output_set names, as it is now; no bytes when it set none. A copy. */
+  get output(): Uint8Array {
+    const output = this.#output;
+    return output === undefined ? new Uint8Array(0) : output.block.copy(output.offset, output.length);
+  }
+
+  /** The guest's own error message as it is now, undefined when none is set. */
   get error(): string | undefined {
-    return this.#error === undefined ? undefined : decodeMessage(this.#error);
+    const block = this.#error;
+    return block && decodeMessage(block.copy(0, Math.min(block.view.byteLength, errorUnits * 4 + 1)));
   }
 
   /** Calls a capability with the bytes of a request block; the answer comes in a block of its own. */
@@ -104,28 +107,23 @@ export class Kernel {
     return block.copy(0, block.view.byteLength);
   }
 
-  /** Keeps a copy of `length` bytes from `address` as the output. */
+  /** Makes `length` bytes from `address` the output. They are read when the run has ended, freed or not. */
   setOutput(address: bigint, length: bigint): void {
     const bytes = toLength(length);
     if (bytes > this.#limits.outputBytes) {
       throw new Stop("output_limit", "EXO_OUTPUT_LIMIT" satisfies ErrorCode);
     }
     if (bytes === 0 && address === 0n) {
-      this.output = new Uint8Array(0);
+      this.#output = undefined;
       return;
     }
     const block = this.blocks.within(address, bytes);
-    this.output = block.copy(this.blocks.offset(), bytes);
+    this.#output = { block, offset: this.blocks.offset(), length: bytes };
   }
 
-  /** Keeps the block's text as the guest's error; address 0 takes it back. */
+  /** Makes a block's text the guest's error; address 0 takes it back. It is read when the run has ended. */
   setError(address: bigint): void {
-    if (address === 0n) {
-      this.#error = undefined;
-      return;
-    }
-    const block = this.blocks.at(address);
-    this.#error = block.copy(0, Math.min(block.view.byteLength, errorUnits * 4 + 1));
+    this.#error = address === 0n ? undefined : this.blocks.at(address);
   }
 
   /** Sends a log line through the `log` capability and frees its block. */
@@ -176,7 +174,7 @@ export class Kernel {
 
   /** Variables are named by bytes: two names that differ are two, also where neither is UTF-8. */
   #variableKey(address: bigint): string {
-    if (address !== 0n && this.blocks.at(address).view.byteLength > variableName) {
+    if (address !== 0n && this.blocks.at(address).view.byteLength > variableBytes) {
       throw memoryStop();
     }
     return bijective.decode(this.read(address));

@@ -122,7 +122,7 @@ function runInstance(
     hostCalls: kernel?.calls ?? 0,
   };
   return end.status === "completed"
-    ? { status: "completed", output: kernel?.output ?? new Uint8Array(0), ...counts }
+    ? { status: "completed", output: (kernel as Kernel).output, ...counts }
     : { status: end.status, error: end.error, ...counts };
 }
 

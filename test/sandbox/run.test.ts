@@ -93,6 +93,16 @@ describe("ends", () => {
     expect(faults).toHaveLength(1);
   });
 
+  it("nesting beyond the counted stack is a stack overflow", async () => {
+    const module = program("(call $f)", "(func $f (call $f) (call $f))");
+    const over = { status: "stack_overflow", error: { code: "EXO_STACK_OVERFLOW" } };
+    const deep = await runHere(module);
+    expect(deep).toMatchObject(over);
+    const shallow = await runHere(module, { limits: { stackBytes: 4096 } });
+    expect(shallow).toMatchObject(over);
+    expect(shallow.fuelUsed).toBeLessThan(deep.fuelUsed / 10);
+  });
+
   it("counts the memory's pages at the end", async () => {
     const module = program("(drop (memory.grow (i32.const 2)))");
     expect(await runHere(module)).toMatchObject({ status: "completed", memoryPeakPages: 3 });

@@ -30,6 +30,6 @@ function formatAudit({ result, size, checks, counts, open }: LogAudit): string {
   return [
     formatTable(rows),
     formatRows(open.map(({ intentId, state }) => ["open", intentId, state])),
-    `\n${formatRows([[result, countOf(size, "log entry").replace("entrys", "entries"), found.join(", ")]])}`,
+    `\n${formatRows([[result, countOf(size, "log entry").replace("entrys", "entries"), found.join(", ")]], 0)}`,
   ].join("");
 }

@@ -1,0 +1,11 @@
+import { describe, expect, test } from "vitest";
+import type { Store } from "../../src/ports.js";
+import { openNote } from "../../src/crypto/note.js";
+import { consistencyHolds } from "../support/log.js";
+import type { ExecutionResult } from "../../src/pipeline/types.js";
+import { createMemoryStore } from "../../src/stores/memory.js";
+import { CrashStore, type DeathMode } from "../support/crash-store.js";
+import { FakeDisk, FakeSandbox } from "../support/fake-sandbox.js";
+import { checkStore, draft, endOf, eventTypes, intentRecords, openRig, requestOf, type Rig } from "../support/rig.js";
+import { grant, killOrder, resolution } from "../support/sign.js";
+import { keys, testClock } from "../support/world.js";
