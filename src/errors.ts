@@ -20,7 +20,10 @@ export const errorTable = {
   EXO_JSON_SIZE: ["input", "The document is larger than the limit."],
   EXO_JSON_NUMBER: ["input", "A number is -0, not finite, or an integer beyond 2^53-1."],
   EXO_JSON_SURROGATE: ["input", "A string holds a lone surrogate."],
-  EXO_JSON_TYPE: ["input", "A value has no JSON form (undefined, function, Map, Date, accessor, hole, class instance)."],
+  EXO_JSON_TYPE: [
+    "input",
+    "A value has no JSON form (undefined, function, Map, Date, accessor, hole, class instance).",
+  ],
   EXO_JSON_NOT_CANONICAL: ["input", "The bytes are valid JSON but not its canonical form."],
   EXO_MSGPACK: ["input", "The bytes are not a document of the msgpack profile."],
   EXO_ID: ["input", "An identifier is not a ULID."],

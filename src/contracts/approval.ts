@@ -83,4 +83,3 @@ export const approvalGrantSchema = z
 
 /** A decision on a request. */
 export type ApprovalGrant = z.infer<typeof approvalGrantSchema>;
-

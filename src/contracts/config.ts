@@ -4,7 +4,10 @@ import { capabilityNames } from "./imports.js";
 import { constraintsSchema } from "./manifest.js";
 import { budgetSchema, safetyConfigSchema } from "./safety.js";
 
-const rootAlias = z.string().max(100).regex(/^[a-z0-9][a-z0-9_-]*$/, "expected a lower-case alias such as data");
+const rootAlias = z
+  .string()
+  .max(100)
+  .regex(/^[a-z0-9][a-z0-9_-]*$/, "expected a lower-case alias such as data");
 
 /** config.json of a home (spec/home.md). A root's path is relative to the folder that holds the home. */
 export const configSchema = z.strictObject({

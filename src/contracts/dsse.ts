@@ -4,7 +4,7 @@ import { preAuthEncode } from "../crypto/dsse.js";
 import { admitPublicKey, verifyEd25519 } from "../crypto/ed25519.js";
 import { decodeBase64, encodeBase64 } from "../crypto/encoding.js";
 import { keyIdOf } from "../crypto/key-id.js";
-import { type Result, ok, refuse } from "../errors.js";
+import { ok, type Result, refuse } from "../errors.js";
 import type { Signer } from "../ports.js";
 import { base64Schema, keyIdSchema } from "./common.js";
 
@@ -22,7 +22,10 @@ export const payloadTypes = {
 export const envelopeSchema = z.strictObject({
   payloadType: z.string().min(1).max(200),
   payload: base64Schema,
-  signatures: z.array(z.strictObject({ keyid: keyIdSchema, sig: base64Schema })).min(1).max(100),
+  signatures: z
+    .array(z.strictObject({ keyid: keyIdSchema, sig: base64Schema }))
+    .min(1)
+    .max(100),
 });
 
 /** A DSSE envelope as JSON. */

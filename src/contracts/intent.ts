@@ -1,5 +1,13 @@
 import { z } from "zod";
-import { actionSchema, actorSchema, jsonObjectSchema, nameSchema, saltSchema, timeSchema, ulidSchema } from "./common.js";
+import {
+  actionSchema,
+  actorSchema,
+  jsonObjectSchema,
+  nameSchema,
+  saltSchema,
+  timeSchema,
+  ulidSchema,
+} from "./common.js";
 
 /** Greatest length of a target, in UTF-16 code units. */
 export const maxTargetLength = 4096;

@@ -1,7 +1,7 @@
 import { type Digest, digestOf, digestOfJson } from "../canonical/digest.js";
-import { type JsonValue, canonicalize } from "../canonical/jcs.js";
+import { canonicalize, type JsonValue } from "../canonical/jcs.js";
 import { decodeBase64, encodeUtf8 } from "../crypto/encoding.js";
-import { type Result, ok, refuse } from "../errors.js";
+import { ok, type Result, refuse } from "../errors.js";
 import type { Preview } from "./approval.js";
 import { type ActionIntent, maxTargetLength } from "./intent.js";
 import type { ExecutorManifest, Grants, ManifestFunction } from "./manifest.js";
@@ -77,7 +77,8 @@ export function effectKeyOf(fn: ManifestFunction, intent: ActionIntent): Result<
   const parts: JsonValue[] = [intent.tenantId, intent.action];
   for (const pointer of fn.effectKey) {
     const value = readPointer(intent.parameters, pointer);
-    if (value === undefined) return refuse("EXO_PARAMETERS", `expected a value at parameters${pointer}, part of the effect key`);
+    if (value === undefined)
+      return refuse("EXO_PARAMETERS", `expected a value at parameters${pointer}, part of the effect key`);
     parts.push([pointer, value]);
   }
   return ok(digestOf(canonicalize(parts)));

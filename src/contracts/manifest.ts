@@ -78,7 +78,10 @@ export type ManifestFunction = z.infer<typeof manifestFunctionSchema>;
 /** ExecutorManifest, resolved (spec/contracts.md): the document that is hashed. */
 export const manifestSchema = z.strictObject({
   schema: z.literal("exoarmur.executor/v1"),
-  name: z.string().max(100).regex(/^[a-z0-9][a-z0-9_-]*$/, "expected a lower-case name such as table-stats"),
+  name: z
+    .string()
+    .max(100)
+    .regex(/^[a-z0-9][a-z0-9_-]*$/, "expected a lower-case name such as table-stats"),
   version: nameSchema,
   wasm: z.strictObject({ digest: digestSchema }),
   functions: z.array(manifestFunctionSchema).min(1).max(1000),

@@ -1,5 +1,5 @@
-import { canonicalize } from "../canonical/jcs.js";
 import { type Digest, digestOf } from "../canonical/digest.js";
+import { canonicalize } from "../canonical/jcs.js";
 import { concatBytes, encodeUtf8 } from "../crypto/encoding.js";
 import { hmacSha256 } from "../crypto/sha256.js";
 

@@ -60,9 +60,7 @@ export const obligationsSchema = z.strictObject({
   approvals: z.number().int().min(1).max(100).optional(),
   roles: z.array(nameSchema).min(1).max(20).optional(),
   expiresInSeconds: z.number().int().min(1).max(31_536_000).optional(),
-  narrow: z
-    .record(nameSchema, z.strictObject({ paths: z.array(text).min(1).max(100).optional() }))
-    .optional(),
+  narrow: z.record(nameSchema, z.strictObject({ paths: z.array(text).min(1).max(100).optional() })).optional(),
 });
 
 /** Obligations of a decision. */

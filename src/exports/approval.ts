@@ -28,7 +28,10 @@ export type SignGrantChoices = {
  *
  * @throws ExoArmurError EXO_APPROVAL_APPROVER, EXO_APPROVAL_REASON, EXO_APPROVAL_EXPIRED, EXO_KEY, EXO_SCHEMA
  */
-export async function signGrant(request: ApprovalRequest, { key, decision, reason }: SignGrantChoices): Promise<Envelope> {
+export async function signGrant(
+  request: ApprovalRequest,
+  { key, decision, reason }: SignGrantChoices,
+): Promise<Envelope> {
   const { id, signer } = "signer" in key ? key : openKeyFile(key);
   return await signGrantWith(request, {
     signer,

@@ -1,21 +1,27 @@
 /** exoarmur/contracts: the shapes that cross a boundary, as zod schemas and types. */
-export { approvalGrantSchema, approvalRequestSchema, previewSchema } from "../contracts/approval.js";
+
 export type { ApprovalGrant, ApprovalRequest, Preview } from "../contracts/approval.js";
-export { bundleSchema, predicateSchema, statementSchema } from "../contracts/bundle.js";
+export { approvalGrantSchema, approvalRequestSchema, previewSchema } from "../contracts/approval.js";
 export type { ExecutionProofBundle, Predicate, Statement } from "../contracts/bundle.js";
-export { eventSchema } from "../contracts/event.js";
+export { bundleSchema, predicateSchema, statementSchema } from "../contracts/bundle.js";
 export type { CanonicalEvent, EventPayload, EventType, Reason } from "../contracts/event.js";
-export { executionRecordSchema, hostCallSchema } from "../contracts/execution.js";
+export { eventSchema } from "../contracts/event.js";
 export type { ExecutionRecord, HostCall } from "../contracts/execution.js";
-export { intentDraftSchema, intentSchema } from "../contracts/intent.js";
+export { executionRecordSchema, hostCallSchema } from "../contracts/execution.js";
 export type { ActionIntent, IntentDraft, Requester } from "../contracts/intent.js";
-export { grantsSchema, manifestDraftSchema, manifestSchema } from "../contracts/manifest.js";
+export { intentDraftSchema, intentSchema } from "../contracts/intent.js";
 export type { Constraints, ExecutorManifest, Grants, Limits, ManifestDraft } from "../contracts/manifest.js";
+export { grantsSchema, manifestDraftSchema, manifestSchema } from "../contracts/manifest.js";
 export { killSwitchOrderSchema, resolutionOrderSchema } from "../contracts/order.js";
-export { decisionSchema, policyInputSchema, policySchema } from "../contracts/policy.js";
 export type { PolicyDecision, PolicyDocument, PolicyInput, PolicyRule } from "../contracts/policy.js";
-export { finalVerdictSchema, safetyConfigSchema, safetySnapshotSchema, safetyVerdictSchema } from "../contracts/safety.js";
+export { decisionSchema, policyInputSchema, policySchema } from "../contracts/policy.js";
 export type { FinalVerdict, SafetyConfig, SafetySnapshot, SafetyVerdict } from "../contracts/safety.js";
+export {
+  finalVerdictSchema,
+  safetyConfigSchema,
+  safetySnapshotSchema,
+  safetyVerdictSchema,
+} from "../contracts/safety.js";
 export { publishedSchemas } from "../contracts/schemas.js";
-export { trustSchema } from "../contracts/trust.js";
 export type { KeyFile, Role, Trust, TrustedKey } from "../contracts/trust.js";
+export { trustSchema } from "../contracts/trust.js";

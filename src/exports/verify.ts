@@ -1,10 +1,11 @@
 /** exoarmur/verify: everything a verifier needs, without `node:*`; runs in a browser (condition `browser`). */
-export { canonicalize } from "../canonical/jcs.js";
+
 export type { JsonValue } from "../canonical/jcs.js";
+export { canonicalize } from "../canonical/jcs.js";
 export { parseCanonical, readJson } from "../canonical/read.js";
 export type { Trust } from "../contracts/trust.js";
-export { verifyConsistency, verifyInclusion } from "../log/tree.js";
 export type { ConsistencyClaim, InclusionClaim } from "../log/tree.js";
+export { verifyConsistency, verifyInclusion } from "../log/tree.js";
 export type { CheckResult, CheckState, VerificationReport } from "../verify/report.js";
-export { verifyBundle } from "../verify/verify-bundle.js";
 export type { VerifyOptions } from "../verify/verify-bundle.js";
+export { verifyBundle } from "../verify/verify-bundle.js";

@@ -109,7 +109,7 @@ export class GroupCommitter implements Ledger {
   async #run(): Promise<void> {
     while (this.#queue.length > 0) {
       // Callers that were just resolved and at once come back get into the next group.
-      await undefined;
+      await Promise.resolve();
       const group = await this.#runOperations();
       try {
         settle(group, await this.#seal(group));

@@ -5,8 +5,10 @@ import { isCount, leafHash, type ReadNode } from "./tree.js";
 /** Key of the newest signed checkpoint (spec/log.md). */
 export const CHECKPOINT_KEY = "m/checkpoint";
 
-/** Half-open key ranges of the log's own entries; nobody else writes there. */
+/** Half-open key range of the leaves; nobody else writes there. */
 export const LEAVES = { gte: "l/", lt: "l0" } as const;
+
+/** Half-open key range of the inner nodes; nobody else writes there. */
 export const NODES = { gte: "t/", lt: "t0" } as const;
 
 /** Decimal digits of 2^53-1, the largest index. */

@@ -27,8 +27,11 @@ import type { PipelinePorts } from "./types.js";
 export function activatePolicy(tx: LedgerTx, envelope: Envelope, ports: PipelinePorts): PolicyInForce {
   const { trust, tenants } = ports.deployment;
   // A policy holds for the whole cell: a key that acts for some of its tenants only cannot author it.
-  const forAll = ({ tenants: own }: TrustedKey): boolean => own === undefined || tenants.every((id) => own.includes(id));
-  const authors = roleKeys(trust, "policy-author", tx.size).flatMap(({ key, publicKey }) => (forAll(key) ? [publicKey] : []));
+  const forAll = ({ tenants: own }: TrustedKey): boolean =>
+    own === undefined || tenants.every((id) => own.includes(id));
+  const authors = roleKeys(trust, "policy-author", tx.size).flatMap(({ key, publicKey }) =>
+    forAll(key) ? [publicKey] : [],
+  );
   const opened = openEnvelope(envelope, payloadTypes.policy, authors);
   if (!opened.ok) throw new ExoArmurError("EXO_POLICY_UNSIGNED", opened.error.message);
   const { payload, signers } = opened.value;
@@ -48,12 +51,23 @@ export function activatePolicy(tx: LedgerTx, envelope: Envelope, ports: Pipeline
   }
   for (const material of [document, signed]) tx.put(blobKey(material.digest), material.bytes);
   const { policyId, version } = policy;
-  writeState(tx, stateKeys.policy, { digest: document.digest, policyId, version, envelopeDigest: signed.digest } satisfies ActivePolicy);
+  writeState(tx, stateKeys.policy, {
+    digest: document.digest,
+    policyId,
+    version,
+    envelopeDigest: signed.digest,
+  } satisfies ActivePolicy);
   appendSystemEvent(
     tx,
     ports,
     "policy_changed",
-    { policyDigest: document.digest, policyId, version, previous: active?.digest ?? null, envelopeDigest: signed.digest },
+    {
+      policyDigest: document.digest,
+      policyId,
+      version,
+      previous: active?.digest ?? null,
+      envelopeDigest: signed.digest,
+    },
     runtimeActor,
   );
   return inForce;

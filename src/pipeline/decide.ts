@@ -1,9 +1,9 @@
-import { canonicalize } from "../canonical/jcs.js";
-import { type Digest, digestOf } from "../canonical/digest.js";
-import { parseCanonical } from "../canonical/read.js";
-import { parseTime } from "../canonical/time.js";
 import { openGrant } from "../approval/check.js";
 import { applyGrant, expire, spend, supersede } from "../approval/state.js";
+import { type Digest, digestOf } from "../canonical/digest.js";
+import { canonicalize } from "../canonical/jcs.js";
+import { parseCanonical } from "../canonical/read.js";
+import { parseTime } from "../canonical/time.js";
 import { type ApprovalRequest, approvalRequestSchema } from "../contracts/approval.js";
 import { digestSchema, parseContract } from "../contracts/common.js";
 import { type Envelope, payloadTypes } from "../contracts/dsse.js";
@@ -17,7 +17,7 @@ import type { LedgerTx } from "../log/ledger-types.js";
 import { type ApprovalRecord, readState, writeState } from "./documents.js";
 import { reasonOf } from "./finish.js";
 import { IntentWork } from "./intent-work.js";
-import { type Judgement, type PolicyInForce, judge } from "./judge.js";
+import { type Judgement, judge, type PolicyInForce } from "./judge.js";
 import { judgedBefore, judgedOf } from "./judged.js";
 import { chainTime } from "./recorder.js";
 import type { ExecutorRegistry, Resolved } from "./registry.js";
@@ -37,7 +37,11 @@ export type DecideContext = {
 };
 
 /** Public keys of a role that are valid at a log size. */
-export function roleKeys(trust: Trust, role: TrustedKey["role"], logSize: number): readonly { key: TrustedKey; publicKey: Uint8Array }[] {
+export function roleKeys(
+  trust: Trust,
+  role: TrustedKey["role"],
+  logSize: number,
+): readonly { key: TrustedKey; publicKey: Uint8Array }[] {
   return trust.keys.flatMap((key) => {
     const publicKey = decodeBase64(key.publicKey);
     const valid = (key.from ?? 0) <= logSize && logSize < (key.until ?? Number.POSITIVE_INFINITY);
@@ -56,7 +60,10 @@ export async function decide(tx: LedgerTx, envelope: Envelope, context: DecideCo
   const now = chainTime(tx, work.record, ports.clock.now());
   const expired = await expireIfPast(tx, record, request, work, now);
   if (expired !== null) {
-    return { admission: expired, refused: { code: "EXO_APPROVAL_EXPIRED", message: `the request expired at ${request.expiresAt}` } };
+    return {
+      admission: expired,
+      refused: { code: "EXO_APPROVAL_EXPIRED", message: `the request expired at ${request.expiresAt}` },
+    };
   }
   const keys = roleKeys(ports.deployment.trust, "approver", tx.size).map(({ publicKey }) => publicKey);
   const opened = openGrant(envelope, keys);
@@ -91,7 +98,11 @@ export async function decide(tx: LedgerTx, envelope: Envelope, context: DecideCo
     saveApproval(tx, record);
     work.save(tx);
     const judged = judgedBefore(tx, work.record);
-    return settled({ kind: "settled", work, result: () => ({ ...judged, status: "approval_pending", approval: request }) });
+    return settled({
+      kind: "settled",
+      work,
+      result: () => ({ ...judged, status: "approval_pending", approval: request }),
+    });
   }
   return settled(await resume(tx, record, request, work, context, now));
 }
@@ -107,13 +118,17 @@ function saveApproval(tx: LedgerTx, record: ApprovalRecord): void {
 /** The request digest inside an envelope whose signature is not checked yet; nothing else is read there. */
 function namedRequest(envelope: Envelope): string {
   if (envelope.payloadType !== payloadTypes.approvalGrant) {
-    throw new ExoArmurError("EXO_ENVELOPE", `expected payload type ${payloadTypes.approvalGrant}, got ${envelope.payloadType}`);
+    throw new ExoArmurError(
+      "EXO_ENVELOPE",
+      `expected payload type ${payloadTypes.approvalGrant}, got ${envelope.payloadType}`,
+    );
   }
   const payload = decodeBase64(envelope.payload);
   if (payload === undefined) throw new ExoArmurError("EXO_ENVELOPE", "the payload is not standard padded base64");
   const digest = readPointer(parseCanonical(payload, { maxBytes: 65_536 }), "/requestDigest");
-  if (!digestSchema.safeParse(digest).success) throw new ExoArmurError("EXO_SCHEMA", "approval grant: expected a requestDigest");
-  return String(digest);
+  const parsed = digestSchema.safeParse(digest);
+  if (!parsed.success) throw new ExoArmurError("EXO_SCHEMA", "approval grant: expected a requestDigest");
+  return parsed.data;
 }
 
 /** The request that a grant names. */
@@ -181,7 +196,8 @@ async function resume(
   if (policy === null) return await refuseStale("no policy is activated", null);
   // Before anything is judged: a decision about another module would put two manifests into one bundle.
   const { plugin, manifestMaterial } = resolved.value.executor;
-  if (plugin.digest !== request.pluginDigest) return await refuseStale("the plugin changed since the approval was asked for", null);
+  if (plugin.digest !== request.pluginDigest)
+    return await refuseStale("the plugin changed since the approval was asked for", null);
   if (manifestMaterial.digest !== request.manifestDigest) {
     return await refuseStale("the manifest changed since the approval was asked for", null);
   }
@@ -200,7 +216,11 @@ async function resume(
     const again = requestApproval(tx, work, resolved.value, judgement, now);
     if (!again.ok) return await deny(tx, work, judgement, reasonOf(again.error, judgement.final.ruleIds), now);
     const approval = again.value;
-    return { kind: "settled", work, result: () => ({ ...judgedOf(work.record, judgement), status: "approval_pending", approval }) };
+    return {
+      kind: "settled",
+      work,
+      result: () => ({ ...judgedOf(work.record, judgement), status: "approval_pending", approval }),
+    };
   }
   const started = await startOrDeny(tx, work, resolved.value, judgement, record.digest, now);
   const spent = started.kind === "started" ? spend(record.state) : supersede(record.state);
@@ -226,9 +246,15 @@ function rank(verdict: string): number {
 }
 
 /** A person whose approval was counted and who is not in the roster as it would be made now, or null. */
-function formerApprover(tx: LedgerTx, work: IntentWork, { state }: ApprovalRecord, judgement: Judgement): string | null {
+function formerApprover(
+  tx: LedgerTx,
+  work: IntentWork,
+  { state }: ApprovalRecord,
+  judgement: Judgement,
+): string | null {
   const roster = presentRoster(tx, work, judgement);
-  const still = (id: string, keyId: string): boolean => roster.some((entry) => entry.id === id && entry.keyIds.includes(keyId));
+  const still = (id: string, keyId: string): boolean =>
+    roster.some((entry) => entry.id === id && entry.keyIds.includes(keyId));
   return state.decisions.find(({ approver, keyId }) => !still(approver, keyId))?.approver ?? null;
 }
 

@@ -10,7 +10,10 @@ export function denialOf({ decision, safety, final }: Judgement): Reason {
   }
   const unknown = decision.verdict === "allow" || decision.verdict === "require_approval";
   if (unknown) return reasonOf({ code: "EXO_VERDICT_UNKNOWN", message: "the verdicts do not resolve" }, final.ruleIds);
-  return reasonOf({ code: policyCode(decision.verdict, decision.rationale), message: decision.rationale }, decision.ruleIds);
+  return reasonOf(
+    { code: policyCode(decision.verdict, decision.rationale), message: decision.rationale },
+    decision.ruleIds,
+  );
 }
 
 function safetyCode(ruleIds: readonly string[]): ErrorCode {

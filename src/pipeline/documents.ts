@@ -1,18 +1,23 @@
-import type { Digest } from "../canonical/digest.js";
 import type { ApprovalState } from "../approval/state.js";
+import type { Digest } from "../canonical/digest.js";
 import type { MaterialRole, Predicate } from "../contracts/bundle.js";
+import type { Envelope } from "../contracts/dsse.js";
 import type { Effect, EventType, Reason } from "../contracts/event.js";
 import type { ExecutionRecord } from "../contracts/execution.js";
-import type { Envelope } from "../contracts/dsse.js";
 import type { Requester } from "../contracts/intent.js";
 import type { IntentState } from "../contracts/lifecycle.js";
 import { encodeUtf8 } from "../crypto/encoding.js";
 import { ExoArmurError } from "../errors.js";
-import type { StoreReader } from "../ports.js";
 import type { LedgerTx } from "../log/ledger-types.js";
+import type { StoreReader } from "../ports.js";
 
 /** An event as an intent's state remembers it. */
-export type EventRef = { readonly eventType: EventType; readonly digest: Digest; readonly payloadDigest: Digest; readonly sequence: number };
+export type EventRef = {
+  readonly eventType: EventType;
+  readonly digest: Digest;
+  readonly payloadDigest: Digest;
+  readonly sequence: number;
+};
 
 /**
  * State document of an intent: everything that is needed to go on with it after a restart. Not hashed and not evidence;
@@ -42,7 +47,12 @@ export type IntentRecord = {
 };
 
 /** State document of an approval request. */
-export type ApprovalRecord = { readonly requestId: string; readonly intentId: string; readonly digest: Digest; state: ApprovalState };
+export type ApprovalRecord = {
+  readonly requestId: string;
+  readonly intentId: string;
+  readonly digest: Digest;
+  state: ApprovalState;
+};
 
 /** Kill switches as they stand. `epoch` rises with every change. */
 export type KillSwitchState = { global: boolean; tenants: { [tenantId: string]: boolean }; epoch: number };

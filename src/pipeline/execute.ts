@@ -1,7 +1,7 @@
+import type { Digest } from "../canonical/digest.js";
 import { canonicalize } from "../canonical/jcs.js";
 import { clipText } from "../capabilities/bounds.js";
-import { createBroker, type Broker } from "../capabilities/broker.js";
-import type { Digest } from "../canonical/digest.js";
+import { type Broker, createBroker } from "../capabilities/broker.js";
 import type { Reason } from "../contracts/event.js";
 import type { ExecutionRecord } from "../contracts/execution.js";
 import { type Material, saltedMaterial } from "../contracts/material.js";
@@ -17,7 +17,7 @@ import { finish } from "./finish.js";
 import type { IntentWork } from "./intent-work.js";
 import { readBudget } from "./judge.js";
 import { judgedOf } from "./judged.js";
-import { type RunEnd, endOf, statusCodes } from "./outcome.js";
+import { endOf, type RunEnd, statusCodes } from "./outcome.js";
 import { chainTime } from "./recorder.js";
 import type { Start } from "./start.js";
 import { budgetKey, effectKeyName } from "./store-keys.js";
@@ -35,7 +35,9 @@ export async function runStarted(started: Start): Promise<ExecutionResult> {
   const { work } = started;
   const { ledger } = work.ports;
   const doubtful = ran.broker.writes() === "unknown";
-  return await ledger.transact((tx) => (doubtful ? recordDoubt(tx, started, ran) : recordEnd(tx, started, ran))).then((result) => result());
+  return await ledger
+    .transact((tx) => (doubtful ? recordDoubt(tx, started, ran) : recordEnd(tx, started, ran)))
+    .then((result) => result());
 }
 
 async function runGuest({ work, resolved, judgement, input }: Start): Promise<Ran> {
@@ -75,7 +77,12 @@ async function runGuest({ work, resolved, judgement, input }: Start): Promise<Ra
 }
 
 /** Attaches output and transcript and builds the execution record. */
-function recordExecution(tx: LedgerTx, { work, resolved, judgement, inputDigest, configDigest }: Start, ran: Ran, status: RunEnd["status"]): ExecutionRecord {
+function recordExecution(
+  tx: LedgerTx,
+  { work, resolved, judgement, inputDigest, configDigest }: Start,
+  ran: Ran,
+  status: RunEnd["status"],
+): ExecutionRecord {
   const { executor, fn } = resolved;
   const { intentId } = work.record;
   const { saltKey } = work.ports;
@@ -112,7 +119,13 @@ function recordExecution(tx: LedgerTx, { work, resolved, judgement, inputDigest,
 }
 
 /** Settles what the start reserved, and decides what becomes of the effect key. */
-function settleRun(tx: LedgerTx, work: IntentWork, fuel: number, holder: EffectHolder["state"] | null, now: number): void {
+function settleRun(
+  tx: LedgerTx,
+  work: IntentWork,
+  fuel: number,
+  holder: EffectHolder["state"] | null,
+  now: number,
+): void {
   const { record, ports } = work;
   const { budgets } = ports.deployment.safety;
   const entries = settle(readBudget(tx, record.tenantId), { id: record.intentId, runs: 1, fuel }, budgets, now);
@@ -159,7 +172,12 @@ function recordDoubt(tx: LedgerTx, started: Start, ran: Ran): () => ExecutionRes
   const execution = recordExecution(tx, started, ran, "in_doubt");
   record.execution = execution;
   settleRun(tx, work, ran.outcome.fuelUsed, "unknown", now);
-  work.append(tx, "execution_in_doubt", { startedDigest, cause: ran.end.status, effects: record.effects, execution }, now);
+  work.append(
+    tx,
+    "execution_in_doubt",
+    { startedDigest, cause: ran.end.status, effects: record.effects, execution },
+    now,
+  );
   record.reason = doubtReason(record.intentId);
   work.save(tx);
   const reason = record.reason;

@@ -7,8 +7,8 @@ import type { LedgerTx } from "../log/ledger-types.js";
 import { formatProofFile } from "../log/proof-file.js";
 import type { StoreReader } from "../ports.js";
 import { type BundleHandle, bundleHandle } from "../proof/bundle.js";
-import { type MaterialRef, buildStatement, signStatement } from "../proof/statement.js";
-import { type IntentRecord, type StoredBundle, readState, writeState } from "./documents.js";
+import { buildStatement, type MaterialRef, signStatement } from "../proof/statement.js";
+import { type IntentRecord, readState, type StoredBundle, writeState } from "./documents.js";
 import type { IntentWork } from "./intent-work.js";
 import { unpackEvent } from "./recorder.js";
 import { blobKey, bundleKey, eventKeys } from "./store-keys.js";
@@ -95,7 +95,11 @@ export function storedBundle(reader: StoreReader, log: LogProver, record: Intent
   const materials = gatherMaterials(reader, record, new Map());
   const { index } = stored;
   const proof = { index, proof: log.prove(index), checkpoint: log.checkpoint() };
-  return bundleHandle(stored.digest, () => ({ envelope: stored.envelope, materials, logProof: formatProofFile(proof) }));
+  return bundleHandle(stored.digest, () => ({
+    envelope: stored.envelope,
+    materials,
+    logProof: formatProofFile(proof),
+  }));
 }
 
 function materialRefs({ record }: IntentWork): MaterialRef[] {
@@ -126,7 +130,8 @@ function gatherMaterials(
       found.set(event.digest, header).set(event.payloadDigest, payload);
       continue;
     }
-    const packed = reader.get(eventKeys.one(record.tenantId, record.correlationId, event.sequence)) ?? missing(event.digest);
+    const packed =
+      reader.get(eventKeys.one(record.tenantId, record.correlationId, event.sequence)) ?? missing(event.digest);
     const parts = unpackEvent(packed);
     found.set(event.digest, parts.header).set(event.payloadDigest, parts.payload);
   }

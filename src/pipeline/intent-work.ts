@@ -1,14 +1,14 @@
 import { type Digest, digestOf } from "../canonical/digest.js";
 import { deepFreeze } from "../canonical/freeze.js";
+import { parseCanonical } from "../canonical/read.js";
 import type { MaterialRole } from "../contracts/bundle.js";
+import { parseContract } from "../contracts/common.js";
 import type { EventPayload, EventType } from "../contracts/event.js";
-import { type ActionIntent, type Requester, intentSchema } from "../contracts/intent.js";
+import { type ActionIntent, intentSchema, type Requester } from "../contracts/intent.js";
+import { requestDigestOf } from "../contracts/invocation.js";
 import { advance, endStates } from "../contracts/lifecycle.js";
 import type { Material } from "../contracts/material.js";
 import { saltedJson } from "../contracts/material.js";
-import { parseContract } from "../contracts/common.js";
-import { parseCanonical } from "../canonical/read.js";
-import { requestDigestOf } from "../contracts/invocation.js";
 import type { Role } from "../contracts/trust.js";
 import { encodeBase64 } from "../crypto/encoding.js";
 import { keyIdOf } from "../crypto/key-id.js";
@@ -16,7 +16,7 @@ import { ExoArmurError } from "../errors.js";
 import type { LedgerTx } from "../log/ledger-types.js";
 import type { StoreReader } from "../ports.js";
 import { type IntentRecord, readState, writeState } from "./documents.js";
-import { type RecordedEvent, appendEvent } from "./recorder.js";
+import { appendEvent, type RecordedEvent } from "./recorder.js";
 import { blobKey, intentKeys } from "./store-keys.js";
 import type { PipelinePorts } from "./types.js";
 
@@ -131,7 +131,10 @@ export class IntentWork {
     const from = this.record.events.length === 0 ? "none" : this.record.state;
     const next = advance(from, eventType);
     if (next === undefined) {
-      throw new ExoArmurError("EXO_INTERNAL", `${eventType} cannot follow the state ${from} of intent ${this.record.intentId}`);
+      throw new ExoArmurError(
+        "EXO_INTERNAL",
+        `${eventType} cannot follow the state ${from} of intent ${this.record.intentId}`,
+      );
     }
     const { ids, saltKey, deployment } = this.ports;
     const recorder = { ids, saltKey, cellId: deployment.cellId };

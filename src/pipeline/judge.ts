@@ -40,10 +40,22 @@ export type Judgement = {
 const effectRank = { none: 0, read: 1, write: 2 } as const;
 
 /** Grants of one run: manifest, deployment and policy narrowed, and nothing beyond the function's declared effects. */
-export function grantsOf({ executor, fn }: Resolved, decision: Pick<PolicyDecision, "obligations">, target: string | null, ports: PipelinePorts): Grants {
+export function grantsOf(
+  { executor, fn }: Resolved,
+  decision: Pick<PolicyDecision, "obligations">,
+  target: string | null,
+  ports: PipelinePorts,
+): Grants {
   const { manifest } = executor;
-  const deployment = Object.hasOwn(ports.deployment.grants, manifest.name) ? ports.deployment.grants[manifest.name] : {};
-  const capabilities = narrowGrants({ manifest, deployment: deployment ?? {}, narrow: decision.obligations.narrow, target });
+  const deployment = Object.hasOwn(ports.deployment.grants, manifest.name)
+    ? ports.deployment.grants[manifest.name]
+    : {};
+  const capabilities = narrowGrants({
+    manifest,
+    deployment: deployment ?? {},
+    narrow: decision.obligations.narrow,
+    target,
+  });
   return {
     schema: "exoarmur.grants/v1",
     capabilities: capabilities.filter((grant) => withinEffects(grant.name, fn.effects)),
@@ -52,7 +64,10 @@ export function grantsOf({ executor, fn }: Resolved, decision: Pick<PolicyDecisi
 }
 
 /** True when using a capability stays within a function's declared effects. */
-export function withinEffects(capability: keyof typeof capabilityEffects, effects: ManifestFunction["effects"]): boolean {
+export function withinEffects(
+  capability: keyof typeof capabilityEffects,
+  effects: ManifestFunction["effects"],
+): boolean {
   return effectRank[capabilityEffects[capability]] <= effectRank[effects];
 }
 
@@ -60,7 +75,13 @@ export function withinEffects(capability: keyof typeof capabilityEffects, effect
  * Judges an intent inside a transaction: policy, safety gate on the state as this transaction sees it, resolution. All
  * three are recorded with everything they read, so that anybody can judge again.
  */
-export function judge(tx: LedgerTx, work: IntentWork, resolved: Resolved, policy: PolicyInForce, now: number): Judgement {
+export function judge(
+  tx: LedgerTx,
+  work: IntentWork,
+  resolved: Resolved,
+  policy: PolicyInForce,
+  now: number,
+): Judgement {
   const { ports, intent, record } = work;
   const decision = judgePolicy(tx, work, resolved, policy, now);
   const target = intent.target ?? null;
@@ -84,7 +105,13 @@ export function judge(tx: LedgerTx, work: IntentWork, resolved: Resolved, policy
   return { decision, safety, final, grants, grantsDigest, killSwitchEpoch: snapshot.killSwitch.epoch };
 }
 
-function judgePolicy(tx: LedgerTx, work: IntentWork, { executor, fn }: Resolved, policy: PolicyInForce, now: number): PolicyDecision {
+function judgePolicy(
+  tx: LedgerTx,
+  work: IntentWork,
+  { executor, fn }: Resolved,
+  policy: PolicyInForce,
+  now: number,
+): PolicyDecision {
   const { intent, record, ports } = work;
   const input: PolicyInput = {
     schema: "exoarmur.policy-input/v1",
@@ -114,13 +141,22 @@ function judgePolicy(tx: LedgerTx, work: IntentWork, { executor, fn }: Resolved,
 }
 
 /** The safety gate's signals as this transaction sees them (spec/safety.md). */
-function takeSnapshot(tx: LedgerTx, work: IntentWork, policy: PolicyInForce, fuel: number, now: number): SafetySnapshot {
+function takeSnapshot(
+  tx: LedgerTx,
+  work: IntentWork,
+  policy: PolicyInForce,
+  fuel: number,
+  now: number,
+): SafetySnapshot {
   const { ports, intent } = work;
   const { safety } = ports.deployment;
   const switches = readState<KillSwitchState>(tx, stateKeys.killSwitch);
   const active = readState<ActivePolicy>(tx, stateKeys.policy);
   const load = ports.sandbox.load();
-  const tenantSwitch = switches !== undefined && Object.hasOwn(switches.tenants, intent.tenantId) ? switches.tenants[intent.tenantId] : undefined;
+  const tenantSwitch =
+    switches !== undefined && Object.hasOwn(switches.tenants, intent.tenantId)
+      ? switches.tenants[intent.tenantId]
+      : undefined;
   return {
     schema: "exoarmur.safety-snapshot/v1",
     takenAt: formatTime(now),
@@ -133,8 +169,12 @@ function takeSnapshot(tx: LedgerTx, work: IntentWork, policy: PolicyInForce, fue
       epoch: switches?.epoch ?? 0,
     },
     policyVerified: active?.digest === policy.document.digest,
-    trustScore: safety.sources.trustScore === "off" ? null : ratioOf(readState(tx, trustScoreKey(intent.tenantId, intent.actor.id)) ?? 1),
-    cellLoad: safety.sources.cellLoad === "off" ? null : ratioOf((load.running + load.queued) / (load.size + load.queueBound)),
+    trustScore:
+      safety.sources.trustScore === "off"
+        ? null
+        : ratioOf(readState(tx, trustScoreKey(intent.tenantId, intent.actor.id)) ?? 1),
+    cellLoad:
+      safety.sources.cellLoad === "off" ? null : ratioOf((load.running + load.queued) / (load.size + load.queueBound)),
     // No peers exist before federation, so a deployment that asks for their health gets none, which denies.
     networkHealth: null,
     budgets: budgetUse(readBudget(tx, intent.tenantId), safety.budgets, { runs: 1, fuel }, now),

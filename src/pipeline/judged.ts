@@ -38,7 +38,11 @@ export function judgedBefore(reader: StoreReader, record: IntentRecord): Judged 
   };
 }
 
-function lastPayload<T extends EventType>(reader: StoreReader, record: IntentRecord, type: T): EventPayload<T> | undefined {
+function lastPayload<T extends EventType>(
+  reader: StoreReader,
+  record: IntentRecord,
+  type: T,
+): EventPayload<T> | undefined {
   const found = record.events.findLast((event) => event.eventType === type);
   if (found === undefined) return undefined;
   const packed = reader.get(eventKeys.one(record.tenantId, record.correlationId, found.sequence));

@@ -1,13 +1,18 @@
+import type { z } from "zod";
+import { excludedNames } from "../approval/exclusion.js";
 import { canonicalize } from "../canonical/jcs.js";
 import { parseCanonical } from "../canonical/read.js";
-import type { z } from "zod";
+import { parseContract } from "../contracts/common.js";
 import { type Envelope, openEnvelope, payloadTypes } from "../contracts/dsse.js";
 import type { EventPayload, EventType } from "../contracts/event.js";
-import { parseContract } from "../contracts/common.js";
-import { type KillSwitchOrder, type ResolutionOrder, killSwitchOrderSchema, resolutionOrderSchema } from "../contracts/order.js";
 import { type Material, plainMaterial } from "../contracts/material.js";
+import {
+  type KillSwitchOrder,
+  killSwitchOrderSchema,
+  type ResolutionOrder,
+  resolutionOrderSchema,
+} from "../contracts/order.js";
 import type { Trust, TrustedKey } from "../contracts/trust.js";
-import { excludedNames } from "../approval/exclusion.js";
 import { decodeBase64, equalBytes } from "../crypto/encoding.js";
 import { keyIdOf } from "../crypto/key-id.js";
 import { ExoArmurError } from "../errors.js";
@@ -49,7 +54,11 @@ function openOrder<T extends Order>(
   ports: PipelinePorts,
 ): OpenedOrder<T> {
   const keys = roleKeys(ports.deployment.trust, "operator", tx.size);
-  const opened = openEnvelope(envelope, payloadType, keys.map(({ publicKey }) => publicKey));
+  const opened = openEnvelope(
+    envelope,
+    payloadType,
+    keys.map(({ publicKey }) => publicKey),
+  );
   if (!opened.ok) throw new ExoArmurError(opened.error.code, opened.error.message);
   const [signer, second] = opened.value.signers;
   const order = parseContract(schema, parseCanonical(opened.value.payload), "order");
@@ -142,7 +151,10 @@ export async function applyResolution(tx: LedgerTx, envelope: Envelope, ports: P
   const work = IntentWork.load(tx, order.intentId, ports);
   const { record, intent } = work;
   if (record.state !== "in_doubt") {
-    throw new ExoArmurError("EXO_NOT_IN_DOUBT", `intent ${order.intentId} is not in doubt; its state is ${record.state}`);
+    throw new ExoArmurError(
+      "EXO_NOT_IN_DOUBT",
+      `intent ${order.intentId} is not in doubt; its state is ${record.state}`,
+    );
   }
   requireTenant(opened.key, record.tenantId);
   if (isOwn(ports.deployment.trust, excludedNames(record.requester, intent.actor.id), opened.key)) {

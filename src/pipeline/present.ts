@@ -1,6 +1,6 @@
 import { digestOf } from "../canonical/digest.js";
 import { parseCanonical } from "../canonical/read.js";
-import { type ApprovalRequest, type Preview, approvalRequestSchema, previewSchema } from "../contracts/approval.js";
+import { type ApprovalRequest, approvalRequestSchema, type Preview, previewSchema } from "../contracts/approval.js";
 import type { MaterialRole } from "../contracts/bundle.js";
 import { parseContract } from "../contracts/common.js";
 import { type ActionIntent, intentSchema } from "../contracts/intent.js";
@@ -40,7 +40,14 @@ export function presentResult(reader: StoreReader, log: LogProver, intentId: str
   if (state === "completed" && execution !== null) {
     const { fuel, transcript } = execution;
     const output = outputOf(reader, record) ?? null;
-    return { ...judged, status: "executed", output, fuel, hostCalls: transcript.size, bundle: storedBundle(reader, log, record) };
+    return {
+      ...judged,
+      status: "executed",
+      output,
+      fuel,
+      hostCalls: transcript.size,
+      bundle: storedBundle(reader, log, record),
+    };
   }
   const { reason } = record;
   if (reason === null) throw new ExoArmurError("EXO_STORE_DAMAGED", `intent ${intentId} rests in the state ${state}`);
@@ -78,7 +85,8 @@ export function approvalViews(reader: StoreReader): ApprovalView[] {
 export function readPreview(reader: StoreReader, request: ApprovalRequest): Preview {
   const bytes = reader.get(blobKey(request.previewDigest));
   const content = bytes !== undefined && digestOf(bytes) === request.previewDigest ? unsalt(bytes) : undefined;
-  if (content === undefined) throw new ExoArmurError("EXO_STORE_DAMAGED", "the preview is not the one the request names");
+  if (content === undefined)
+    throw new ExoArmurError("EXO_STORE_DAMAGED", "the preview is not the one the request names");
   return parseContract(previewSchema, parseCanonical(content), "stored preview");
 }
 
@@ -90,9 +98,15 @@ function contentOf(reader: StoreReader, record: IntentRecord, role: MaterialRole
 }
 
 function outputOf(reader: StoreReader, record: IntentRecord): ReturnType<typeof readOutput> {
-  const manifest = parseContract(manifestSchema, parseCanonical(contentOf(reader, record, "manifest")), "stored manifest");
+  const manifest = parseContract(
+    manifestSchema,
+    parseCanonical(contentOf(reader, record, "manifest")),
+    "stored manifest",
+  );
   const intent = readIntent(reader, record);
-  const fn = manifest.functions.find(({ name, action }) => name === intent.executor?.function && action === intent.action);
+  const fn = manifest.functions.find(
+    ({ name, action }) => name === intent.executor?.function && action === intent.action,
+  );
   const bytes = unsalt(contentOf(reader, record, "output"));
   return fn === undefined || bytes === undefined ? undefined : readOutput(fn.output, bytes);
 }

@@ -1,12 +1,12 @@
 import type { z } from "zod";
-import { parseCanonical } from "../canonical/read.js";
 import { canonicalize } from "../canonical/jcs.js";
+import { parseCanonical } from "../canonical/read.js";
 import { parseContract } from "../contracts/common.js";
 import { type Envelope, envelopeSchema } from "../contracts/dsse.js";
 import type { CanonicalEvent } from "../contracts/event.js";
 import { type IntentDraft, type Requester, requesterSchema } from "../contracts/intent.js";
 import type { ExecutorManifest } from "../contracts/manifest.js";
-import { ExoArmurError, type Refusal, type Result, ok } from "../errors.js";
+import { ExoArmurError, ok, type Refusal, type Result } from "../errors.js";
 import type { BundleHandle } from "../proof/bundle.js";
 import { activatePolicy, initialiseKillSwitches, recordAdmission } from "./activation.js";
 import { decide } from "./decide.js";
@@ -17,7 +17,7 @@ import { applyKillSwitch, applyResolution } from "./orders.js";
 import { type ApprovalView, approvalViews, presentBundle, presentResult, readIntentRecord } from "./present.js";
 import { readEvent } from "./recorder.js";
 import { expirePending, isApprovalPast, markInDoubt, openIntents } from "./recovery.js";
-import { ExecutorRegistry, admitExecutor } from "./registry.js";
+import { admitExecutor, ExecutorRegistry } from "./registry.js";
 import { readDraft, resolveIntent } from "./resolve-intent.js";
 import { eventKeys } from "./store-keys.js";
 import { type Admission, admit } from "./submit.js";
@@ -107,7 +107,9 @@ export class ProxyPipeline {
     const read = draft instanceof Uint8Array ? readDraft(draft) : draft;
     const intent = resolveIntent(read, ports, this.#registry);
     if (intent.intent.correlationId === "system") {
-      throw new ExoArmurError("EXO_SCHEMA", "the correlation id system is the runtime's own", { pointer: "/correlationId" });
+      throw new ExoArmurError("EXO_SCHEMA", "the correlation id system is the runtime's own", {
+        pointer: "/correlationId",
+      });
     }
     const requester = snapshot(requesterSchema, options.requester ?? libraryRequester, "requester");
     await ports.governor.takeOrders();
@@ -205,7 +207,7 @@ export class ProxyPipeline {
 
   /** Resolves when no run of this process is under way. */
   async idle(): Promise<void> {
-    while (this.#running.size > 0) await Promise.allSettled([...this.#running.values()]);
+    while (this.#running.size > 0) await Promise.allSettled(this.#running.values());
   }
 
   async #settle(admission: Admission, signal: AbortSignal | undefined): Promise<ExecutionResult> {

@@ -2,9 +2,15 @@ import { type Digest, digestOf } from "../canonical/digest.js";
 import { canonicalize } from "../canonical/jcs.js";
 import { parseCanonical } from "../canonical/read.js";
 import { formatTime, parseTime } from "../canonical/time.js";
-import { type CanonicalEvent, type EventHeader, type EventPayload, type EventType, eventHeaderSchema } from "../contracts/event.js";
-import { type Material, saltBytes, saltedMaterial } from "../contracts/material.js";
 import { parseContract } from "../contracts/common.js";
+import {
+  type CanonicalEvent,
+  type EventHeader,
+  type EventPayload,
+  type EventType,
+  eventHeaderSchema,
+} from "../contracts/event.js";
+import { type Material, saltBytes, saltedMaterial } from "../contracts/material.js";
 import { encodeBase64Url } from "../crypto/encoding.js";
 import { ExoArmurError } from "../errors.js";
 import type { LedgerTx } from "../log/ledger-types.js";
@@ -64,13 +70,23 @@ export function appendEvent<T extends EventType>(
   tx.put(eventKeys.one(subject.tenantId, subject.correlationId, header.sequence), packEvent(bytes, content.bytes));
   tx.appendLeaf("event", digest);
   const { tenantId, correlationId } = subject;
-  const next: ChainHead = { tenantId, correlationId, next: header.sequence + 1, previous: digest, recordedAt: header.recordedAt };
+  const next: ChainHead = {
+    tenantId,
+    correlationId,
+    next: header.sequence + 1,
+    previous: digest,
+    recordedAt: header.recordedAt,
+  };
   writeState(tx, headKey, next);
   return { header, event: { digest, bytes }, payload: content };
 }
 
 /** `now`, or the time of the chain's last event when the clock has gone behind it. Milliseconds. */
-export function chainTime(reader: StoreReader, subject: Pick<EventSubject, "tenantId" | "correlationId">, now: number): number {
+export function chainTime(
+  reader: StoreReader,
+  subject: Pick<EventSubject, "tenantId" | "correlationId">,
+  now: number,
+): number {
   const head = readState<ChainHead>(reader, eventKeys.head(subject.tenantId, subject.correlationId));
   return head === undefined ? now : Math.max(now, parseTime(head.recordedAt));
 }
@@ -88,7 +104,8 @@ function packEvent(header: Uint8Array, payload: Uint8Array): Uint8Array {
 export function unpackEvent(packed: Uint8Array): { header: Uint8Array; payload: Uint8Array } {
   const view = new DataView(packed.buffer, packed.byteOffset, packed.byteLength);
   const length = packed.length < 4 ? Number.POSITIVE_INFINITY : view.getUint32(0);
-  if (4 + length + saltBytes > packed.length) throw new ExoArmurError("EXO_STORE_DAMAGED", "a stored event is cut short");
+  if (4 + length + saltBytes > packed.length)
+    throw new ExoArmurError("EXO_STORE_DAMAGED", "a stored event is cut short");
   return { header: packed.slice(4, 4 + length), payload: packed.slice(4 + length) };
 }
 

@@ -2,8 +2,8 @@ import { isPast } from "../approval/state.js";
 import type { LedgerTx } from "../log/ledger-types.js";
 import type { StoreReader } from "../ports.js";
 import { settle } from "../safety/budget.js";
-import { type ApprovalRecord, type EffectHolder, type IntentRecord, readState, writeState } from "./documents.js";
 import { expireIfPast, readRequest } from "./decide.js";
+import { type ApprovalRecord, type EffectHolder, type IntentRecord, readState, writeState } from "./documents.js";
 import { doubtReason } from "./execute.js";
 import { IntentWork } from "./intent-work.js";
 import { readBudget } from "./judge.js";
@@ -37,7 +37,10 @@ export function markInDoubt(tx: LedgerTx, intentId: string, ports: PipelinePorts
   writeState(tx, budgetKey(record.tenantId), entries);
   record.reserved = null;
   if (record.effectKey !== null) {
-    writeState(tx, effectKeyName(record.tenantId, record.effectKey), { intentId, state: "unknown" } satisfies EffectHolder);
+    writeState(tx, effectKeyName(record.tenantId, record.effectKey), {
+      intentId,
+      state: "unknown",
+    } satisfies EffectHolder);
   }
   record.reason = doubtReason(intentId);
   work.append(

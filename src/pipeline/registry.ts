@@ -1,12 +1,12 @@
-import { canonicalize } from "../canonical/jcs.js";
 import type { Digest } from "../canonical/digest.js";
 import { deepFreeze } from "../canonical/freeze.js";
+import { canonicalize } from "../canonical/jcs.js";
 import { parseCanonical } from "../canonical/read.js";
 import { parseContract } from "../contracts/common.js";
 import type { IntentDraft } from "../contracts/intent.js";
 import { type ExecutorManifest, type ManifestFunction, manifestSchema } from "../contracts/manifest.js";
 import { type Material, plainMaterial } from "../contracts/material.js";
-import { type Refusal, type Result, ok, refuse } from "../errors.js";
+import { ok, type Refusal, type Result, refuse } from "../errors.js";
 import { type SealedModule, sealModule } from "../wasm/seal.js";
 
 /** An admitted executor: its documents as materials, and the module that runs. */
@@ -32,7 +32,10 @@ export function admitExecutor(given: ExecutorManifest, wasm: Uint8Array): Result
   const manifestMaterial = plainMaterial(canonicalize(given));
   const manifest = deepFreeze(parseContract(manifestSchema, parseCanonical(manifestMaterial.bytes), "manifest"));
   if (manifest.wasm.digest !== plugin.digest) {
-    return refuse("EXO_PLUGIN_DIGEST", `${manifest.name}: the manifest names ${manifest.wasm.digest}, the module is ${plugin.digest}`);
+    return refuse(
+      "EXO_PLUGIN_DIGEST",
+      `${manifest.name}: the manifest names ${manifest.wasm.digest}, the module is ${plugin.digest}`,
+    );
   }
   const { memoryPages, tableElements } = manifest.limits;
   const capabilities = manifest.capabilities.map((capability) => capability.name);
@@ -41,7 +44,10 @@ export function admitExecutor(given: ExecutorManifest, wasm: Uint8Array): Result
   for (const fn of manifest.functions) {
     if (!sealed.value.exports.includes(fn.name)) {
       const found = sealed.value.exports.join(", ") || "none";
-      return refuse("EXO_WASM_EXPORT", `${manifest.name}: expected an exported function ${fn.name} of type () -> i32; exported are: ${found}`);
+      return refuse(
+        "EXO_WASM_EXPORT",
+        `${manifest.name}: expected an exported function ${fn.name} of type () -> i32; exported are: ${found}`,
+      );
     }
   }
   return ok({ manifest, manifestMaterial, plugin, sealed: sealed.value });
@@ -89,7 +95,10 @@ export class ExecutorRegistry {
     const want = typeof named === "string" ? { name: named } : named;
     const refusal = want === undefined ? undefined : this.#refused.get(want.name);
     if (want !== undefined && refusal !== undefined) {
-      return refuse("EXO_PLUGIN_REFUSED", `the executor ${want.name} was not admitted: ${refusal.code}: ${refusal.message}`);
+      return refuse(
+        "EXO_PLUGIN_REFUSED",
+        `the executor ${want.name} was not admitted: ${refusal.code}: ${refusal.message}`,
+      );
     }
     const found: Resolved[] = [];
     for (const executor of this.list()) {

@@ -73,7 +73,10 @@ function resolutionOf(
   if (!pointed.ok) return pointed;
   if (draft.target !== undefined && draft.target !== pointed.value) {
     const acts = pointed.value === undefined ? "names no target" : `would act on ${JSON.stringify(pointed.value)}`;
-    return refuse("EXO_TARGET_MISMATCH", `the intent states the target ${JSON.stringify(draft.target)}, its executor ${acts}`);
+    return refuse(
+      "EXO_TARGET_MISMATCH",
+      `the intent states the target ${JSON.stringify(draft.target)}, its executor ${acts}`,
+    );
   }
   return found;
 }

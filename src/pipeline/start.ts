@@ -1,14 +1,14 @@
-import type { Digest } from "../canonical/digest.js";
-import { encodeBase64Url } from "../crypto/encoding.js";
-import type { EventPayload } from "../contracts/event.js";
-import type { ApprovalRequest, RosterEntry } from "../contracts/approval.js";
-import { effectKeyOf, guestInput, previewOf } from "../contracts/invocation.js";
-import { saltedMaterial, plainMaterial } from "../contracts/material.js";
-import { canonicalize } from "../canonical/jcs.js";
 import { buildRequest } from "../approval/request.js";
 import { buildRoster, defaultApproverRole } from "../approval/roster.js";
 import { pendingApproval } from "../approval/state.js";
-import { type Result, ok, refuse } from "../errors.js";
+import type { Digest } from "../canonical/digest.js";
+import { canonicalize } from "../canonical/jcs.js";
+import type { ApprovalRequest, RosterEntry } from "../contracts/approval.js";
+import type { EventPayload } from "../contracts/event.js";
+import { effectKeyOf, guestInput, previewOf } from "../contracts/invocation.js";
+import { plainMaterial, saltedMaterial } from "../contracts/material.js";
+import { encodeBase64Url } from "../crypto/encoding.js";
+import { ok, type Result, refuse } from "../errors.js";
 import type { LedgerTx } from "../log/ledger-types.js";
 import { reserve } from "../safety/budget.js";
 import { type ApprovalRecord, type EffectHolder, readState, writeState } from "./documents.js";
@@ -95,7 +95,8 @@ export function requestApproval(
 ): Result<ApprovalRequest> {
   const { intent, record, ports } = work;
   const { verdict } = judgement.final;
-  if (verdict === "allow" || verdict === "deny") return refuse("EXO_VERDICT_UNKNOWN", `${verdict} asks for no approval`);
+  if (verdict === "allow" || verdict === "deny")
+    return refuse("EXO_VERDICT_UNKNOWN", `${verdict} asks for no approval`);
   const { obligations } = judgement.decision;
   const roster = presentRoster(tx, work, judgement);
   const request = buildRequest({
@@ -130,7 +131,11 @@ export function requestApproval(
 }
 
 /** Who may decide on an intent now. */
-export function presentRoster(tx: LedgerTx, { record, intent, ports }: IntentWork, { decision }: Judgement): RosterEntry[] {
+export function presentRoster(
+  tx: LedgerTx,
+  { record, intent, ports }: IntentWork,
+  { decision }: Judgement,
+): RosterEntry[] {
   return buildRoster({
     trust: ports.deployment.trust,
     requester: record.requester,
@@ -142,6 +147,11 @@ export function presentRoster(tx: LedgerTx, { record, intent, ports }: IntentWor
 }
 
 /** Attaches the preview of what would run, and gives its digest. */
-export function attachPreview(tx: LedgerTx, work: IntentWork, { executor, fn }: Resolved, { grants }: Judgement): Digest {
+export function attachPreview(
+  tx: LedgerTx,
+  work: IntentWork,
+  { executor, fn }: Resolved,
+  { grants }: Judgement,
+): Digest {
   return work.attachDocument(tx, "preview", previewOf(work.intent, executor.manifest, fn, grants));
 }

@@ -8,12 +8,12 @@ import { denialOf } from "./denial.js";
 import { readState, writeState } from "./documents.js";
 import { finish, reasonOf } from "./finish.js";
 import { IntentWork } from "./intent-work.js";
-import { type Judgement, type PolicyInForce, judge } from "./judge.js";
+import { type Judgement, judge, type PolicyInForce } from "./judge.js";
 import { judgedBefore, judgedOf } from "./judged.js";
 import { chainTime } from "./recorder.js";
 import type { Resolved } from "./registry.js";
 import type { ResolvedIntent } from "./resolve-intent.js";
-import { type Start, requestApproval, start } from "./start.js";
+import { requestApproval, type Start, start } from "./start.js";
 import { idempotencyKeyOf, intentKeys } from "./store-keys.js";
 import type { ExecutionResult, PipelinePorts } from "./types.js";
 
@@ -47,14 +47,25 @@ export async function admit(tx: LedgerTx, submission: Submission, ports: Pipelin
   if (known !== null) return { kind: "known", intentId: known };
   const work = IntentWork.begin(intent, material, submission.requester, ports);
   const now = chainTime(tx, intent, ports.clock.now());
-  work.append(tx, "intent_received", { intentDigest: material.digest, requester: submission.requester }, now, intent.actor);
+  work.append(
+    tx,
+    "intent_received",
+    { intentDigest: material.digest, requester: submission.requester },
+    now,
+    intent.actor,
+  );
   const key = idempotencyKeyOf(intent.tenantId, submission.requester.principal, intent.idempotencyKey);
-  writeState(tx, key, { requestDigest: work.record.requestDigest, intentId: intent.intentId } satisfies IdempotencyEntry);
+  writeState(tx, key, {
+    requestDigest: work.record.requestDigest,
+    intentId: intent.intentId,
+  } satisfies IdempotencyEntry);
   work.save(tx);
   const refusal = refusalBeforeJudging(submission, ports, now);
   const { resolved } = submission.intent;
   if (refusal !== null || !resolved.ok || submission.policy === null) {
-    const why = refusal ?? (resolved.ok ? { code: "EXO_POLICY_ERROR" as const, message: "no policy is activated" } : resolved.error);
+    const why =
+      refusal ??
+      (resolved.ok ? { code: "EXO_POLICY_ERROR" as const, message: "no policy is activated" } : resolved.error);
     return await deny(tx, work, null, reasonOf(why), now);
   }
   const judgement = judge(tx, work, resolved.value, submission.policy, now);
@@ -64,7 +75,10 @@ export async function admit(tx: LedgerTx, submission: Submission, ports: Pipelin
 /** The intent this request was handed in as before, or null. */
 function knownIntent(tx: LedgerTx, { intent: { intent }, requester }: Submission): string | null {
   const requestDigest = requestDigestOf(intent);
-  const entry = readState<IdempotencyEntry>(tx, idempotencyKeyOf(intent.tenantId, requester.principal, intent.idempotencyKey));
+  const entry = readState<IdempotencyEntry>(
+    tx,
+    idempotencyKeyOf(intent.tenantId, requester.principal, intent.idempotencyKey),
+  );
   if (entry !== undefined) {
     if (entry.requestDigest === requestDigest) return entry.intentId;
     throw new ExoArmurError(
@@ -83,11 +97,17 @@ function mayActAs(requester: Requester, actorId: string): boolean {
   return requester.method === "library" || requester.principal === actorId || requester.onBehalfOf === actorId;
 }
 
-function refusalBeforeJudging({ intent: { intent }, requester }: Submission, ports: PipelinePorts, now: number): Refusal | null {
+function refusalBeforeJudging(
+  { intent: { intent }, requester }: Submission,
+  ports: PipelinePorts,
+  now: number,
+): Refusal | null {
   const { cellId, tenants } = ports.deployment;
   const refusal = (code: ErrorCode, message: string): Refusal => ({ code, message });
-  if (intent.cellId !== cellId) return refusal("EXO_TENANT_UNKNOWN", `the intent is for cell ${intent.cellId}, this is ${cellId}`);
-  if (!tenants.includes(intent.tenantId)) return refusal("EXO_TENANT_UNKNOWN", `no tenant ${intent.tenantId} in this cell`);
+  if (intent.cellId !== cellId)
+    return refusal("EXO_TENANT_UNKNOWN", `the intent is for cell ${intent.cellId}, this is ${cellId}`);
+  if (!tenants.includes(intent.tenantId))
+    return refusal("EXO_TENANT_UNKNOWN", `no tenant ${intent.tenantId} in this cell`);
   if (!mayActAs(requester, intent.actor.id)) {
     return refusal("EXO_ACTOR", `${requester.principal} may not act as ${intent.actor.id}`);
   }
@@ -116,7 +136,11 @@ export async function proceed(
     const request = requestApproval(tx, work, resolved, judgement, now);
     if (!request.ok) return await deny(tx, work, judgement, reasonOf(request.error, judgement.final.ruleIds), now);
     const approval = request.value;
-    return { kind: "settled", work, result: () => ({ ...judgedOf(work.record, judgement), status: "approval_pending", approval }) };
+    return {
+      kind: "settled",
+      work,
+      result: () => ({ ...judgedOf(work.record, judgement), status: "approval_pending", approval }),
+    };
   }
   return await startOrDeny(tx, work, resolved, judgement, null, now);
 }

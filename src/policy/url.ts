@@ -23,7 +23,7 @@ const lower = "abcdefghijklmnopqrstuvwxyz";
 const digits = "0123456789";
 const upper = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 const unreserved = new Set(`${lower}${upper}${digits}-._~`);
-const pathChars = new Set([...unreserved, ..."!$&'()*+,;=:@"]);
+const pathChars = new Set([...unreserved, ...new Set("!$&'()*+,;=:@")]);
 const queryChars = new Set([...pathChars, "/", "?"]);
 const schemeChars = new Set(`${lower}${digits}+-.`);
 const hostChars = new Set(`${lower}${digits}-_`);

@@ -1,11 +1,12 @@
 import type { Digest } from "../canonical/digest.js";
+import { digestOf } from "../canonical/digest.js";
 import { canonicalize, canonicalRevision } from "../canonical/jcs.js";
 import {
   type MaterialRole,
-  type Predicate,
-  type Statement,
   materialRoles,
+  type Predicate,
   predicateType,
+  type Statement,
   statementType,
 } from "../contracts/bundle.js";
 import { type Envelope, payloadTypes, signEnvelope } from "../contracts/dsse.js";
@@ -13,14 +14,15 @@ import { abiRevision, bundleRevision } from "../contracts/revisions.js";
 import { policyRevision } from "../policy/evaluate.js";
 import type { Signer } from "../ports.js";
 import { safetyRevision } from "../safety/gate.js";
-import { digestOf } from "../canonical/digest.js";
 import { meterRevision } from "../wasm/seal.js";
 
 /** A material by role, as a statement names it. */
 export type MaterialRef = { readonly role: MaterialRole; readonly digest: Digest };
 
 /** Everything a statement says that is not the same for every bundle of this build. */
-export type StatementFacts = Omit<Predicate, "revisions" | "materials"> & { readonly materials: readonly MaterialRef[] };
+export type StatementFacts = Omit<Predicate, "revisions" | "materials"> & {
+  readonly materials: readonly MaterialRef[];
+};
 
 /** Revisions of every numbered behaviour of this build. */
 export const currentRevisions = {

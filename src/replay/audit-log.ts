@@ -6,7 +6,7 @@ import { type ErrorCode, isExoArmurError } from "../errors.js";
 import { auditTree, readLedger } from "../log/audit.js";
 import { openCheckpoint } from "../log/checkpoint.js";
 import { readLeaf } from "../log/leaf.js";
-import { type IntentRecord, type StoredBundle, readState } from "../pipeline/documents.js";
+import { type IntentRecord, readState, type StoredBundle } from "../pipeline/documents.js";
 import { presentBundle } from "../pipeline/present.js";
 import { chainHeads, chainLength, readEvent, storedEvents } from "../pipeline/recorder.js";
 import { blobKey, bundleKey, intentKeys } from "../pipeline/store-keys.js";
@@ -73,7 +73,11 @@ function result(id: string, title: string, { code, problems, passed }: Finding):
 export function auditStore(store: StoreReader, options: LogAuditOptions): LogAudit {
   const tree = auditTree(store);
   const checks: LogCheck[] = [
-    result("tree", "Merkle tree recomputed", { code: "EXO_STORE_DAMAGED", problems: tree.problems, passed: `${tree.size} leaves, ${tree.nodes} nodes` }),
+    result("tree", "Merkle tree recomputed", {
+      code: "EXO_STORE_DAMAGED",
+      problems: tree.problems,
+      passed: `${tree.size} leaves, ${tree.nodes} nodes`,
+    }),
     checkSignature(store, options),
   ];
   const gathered = gather(store);
@@ -88,8 +92,18 @@ export function auditStore(store: StoreReader, options: LogAuditOptions): LogAud
       problems: gathered.unreadable,
       passed: `${gathered.records.length} intents`,
     }),
-    checkMembers("events", "every logged event is stored, and the reverse", gathered.leaves.events, new Set(gathered.events.map(eventDigestOf))),
-    checkMembers("bundles", "every logged bundle is stored, and the reverse", gathered.leaves.bundles, storedBundles(store, gathered.records)),
+    checkMembers(
+      "events",
+      "every logged event is stored, and the reverse",
+      gathered.leaves.events,
+      new Set(gathered.events.map(eventDigestOf)),
+    ),
+    checkMembers(
+      "bundles",
+      "every logged bundle is stored, and the reverse",
+      gathered.leaves.bundles,
+      storedBundles(store, gathered.records),
+    ),
     checkChains(gathered),
     checkEnds(gathered),
     checkSpent(gathered),
@@ -181,7 +195,9 @@ function checkMembers(id: string, title: string, logged: ReadonlySet<string>, st
 }
 
 function storedBundles(store: StoreReader, records: readonly IntentRecord[]): Set<string> {
-  const digests = records.map(({ intentId }) => readable([], () => readState<StoredBundle>(store, bundleKey(intentId)))?.digest);
+  const digests = records.map(
+    ({ intentId }) => readable([], () => readState<StoredBundle>(store, bundleKey(intentId)))?.digest,
+  );
   return new Set(digests.filter((digest) => digest !== undefined));
 }
 
@@ -202,8 +218,13 @@ function checkEnds({ events, records }: Gathered): LogCheck {
     return found === expected ? [] : [`intent ${intentId} (${state}) has ${found} terminal events`];
   });
   const known = new Set(records.map((record) => record.intentId));
-  for (const intentId of ends.keys()) if (!known.has(intentId)) problems.push(`intent ${intentId} has events and no state`);
-  return result("ends", "one terminal event per intent", { code: "EXO_CHECK_FAILED", problems, passed: `${ends.size} ended` });
+  for (const intentId of ends.keys())
+    if (!known.has(intentId)) problems.push(`intent ${intentId} has events and no state`);
+  return result("ends", "one terminal event per intent", {
+    code: "EXO_CHECK_FAILED",
+    problems,
+    passed: `${ends.size} ended`,
+  });
 }
 
 /** No approval request is spent by two starts. */
@@ -234,11 +255,19 @@ function checkMaterials(store: StoreReader, records: readonly IntentRecord[]): L
       if (problem !== null) problems.push(`${role} ${digest} of intent ${intentId} ${problem}`);
     }
   }
-  return result("materials", "materials present", { code: "EXO_MATERIAL_DIGEST", problems, passed: `${known.size} materials` });
+  return result("materials", "materials present", {
+    code: "EXO_MATERIAL_DIGEST",
+    problems,
+    passed: `${known.size} materials`,
+  });
 }
 
 /** Every bundle verifies under the home's own trust. */
-function checkBundles(store: StoreReader, { origin, trust }: LogAuditOptions, records: readonly IntentRecord[]): LogCheck {
+function checkBundles(
+  store: StoreReader,
+  { origin, trust }: LogAuditOptions,
+  records: readonly IntentRecord[],
+): LogCheck {
   const problems: string[] = [];
   let count = 0;
   for (const { intentId, state } of records) {
@@ -248,7 +277,9 @@ function checkBundles(store: StoreReader, { origin, trust }: LogAuditOptions, re
       const bundle = presentBundle(store, { checkpoint: () => checkpoint, prove }, intentId);
       if (bundle === undefined) continue;
       count += 1;
-      const failed = verifyBundle(bundle.bytes(), { trust }).checks.filter((check) => check.state === "fail" || check.state === "unable");
+      const failed = verifyBundle(bundle.bytes(), { trust }).checks.filter(
+        (check) => check.state === "fail" || check.state === "unable",
+      );
       for (const check of failed) problems.push(`${intentId}: ${check.title}: ${check.message}`);
     } catch (error) {
       if (!isExoArmurError(error)) throw error;

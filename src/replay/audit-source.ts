@@ -5,7 +5,11 @@ import { chainHeads, chainLength, readEvent, storedEvents } from "../pipeline/re
 import type { StoreReader } from "../ports.js";
 
 /** Events of one chain, in any order. `next`: how many the chain is known to have. */
-export type AuditChain = { readonly tenantId: string; readonly events: readonly unknown[]; readonly next: number | null };
+export type AuditChain = {
+  readonly tenantId: string;
+  readonly events: readonly unknown[];
+  readonly next: number | null;
+};
 
 /** Where a replay finds recorded events and, where they are kept, bundles. */
 export type AuditStore = {

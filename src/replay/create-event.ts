@@ -1,9 +1,15 @@
-import { canonicalize } from "../canonical/jcs.js";
-import { digestOf } from "../canonical/digest.js";
-import { parseContract } from "../contracts/common.js";
-import { type CanonicalEvent, type EventPayload, type EventType, eventPayloads, eventSchema } from "../contracts/event.js";
-import { concatBytes, encodeBase64Url } from "../crypto/encoding.js";
 import type { z } from "zod";
+import { digestOf } from "../canonical/digest.js";
+import { canonicalize } from "../canonical/jcs.js";
+import { parseContract } from "../contracts/common.js";
+import {
+  type CanonicalEvent,
+  type EventPayload,
+  type EventType,
+  eventPayloads,
+  eventSchema,
+} from "../contracts/event.js";
+import { concatBytes, encodeBase64Url } from "../crypto/encoding.js";
 
 /** What an event says; the rest has a default: sequence 0, no previous event, cell `local`, tenant `default`, no intent. */
 export type EventFacts<T extends EventType> = {

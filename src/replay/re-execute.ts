@@ -1,8 +1,8 @@
 import { digestOf } from "../canonical/digest.js";
-import { type TranscriptPlayer, createPlayer, describeDivergence } from "../capabilities/transcript-player.js";
+import { createPlayer, describeDivergence, type TranscriptPlayer } from "../capabilities/transcript-player.js";
 import { type ExecutionRecord, type HostCall, hostCallSchema, irreproducibleStatuses } from "../contracts/execution.js";
 import { grantsSchema } from "../contracts/manifest.js";
-import { type RunEnd, endOf } from "../pipeline/outcome.js";
+import { endOf, type RunEnd } from "../pipeline/outcome.js";
 import type { SandboxHost, SandboxOutcome } from "../ports.js";
 import { executionOf, resealPlugin } from "../verify/check-execution.js";
 import type { Evidence } from "../verify/evidence.js";
@@ -41,7 +41,8 @@ export async function reExecute(evidence: Evidence, sandbox: SandboxHost): Promi
   if (player.divergence() === null && irreproducibleStatuses.has(end.status)) {
     return unable("EXO_REPLAY_UNABLE", `this machine ended the replay ${end.status}: ${end.error?.code ?? ""}`);
   }
-  const recordedOutput = execution.outputDigest === undefined ? null : evidence.content(execution.outputDigest, "output");
+  const recordedOutput =
+    execution.outputDigest === undefined ? null : evidence.content(execution.outputDigest, "output");
   const recorded: ExecutionFigures = {
     status: execution.status,
     errorCode: execution.error?.code ?? null,
@@ -89,7 +90,14 @@ function callDivergence({ calls, player }: Rerun, base: Base): Divergence | null
   if (found !== null) {
     const { seq, expected, actual, offset } = found;
     const place = offset === undefined ? {} : { offset };
-    return { ...base, step: `host call ${seq}: ${describeDivergence(found)}`, kind: "host_call_mismatch", expected, actual, ...place };
+    return {
+      ...base,
+      step: `host call ${seq}: ${describeDivergence(found)}`,
+      kind: "host_call_mismatch",
+      expected,
+      actual,
+      ...place,
+    };
   }
   if (player.position() === calls.length) return null;
   const missing = calls[player.position()];

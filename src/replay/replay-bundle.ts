@@ -47,7 +47,11 @@ export type BundleCounts = {
 };
 
 /** Replays one bundle into `findings`: every check of the verifier on its level, then the execution itself. */
-export async function replayBundleInto(findings: Findings, bytes: Uint8Array, context: ReplayContext): Promise<BundleCounts> {
+export async function replayBundleInto(
+  findings: Findings,
+  bytes: Uint8Array,
+  context: ReplayContext,
+): Promise<BundleCounts> {
   const opened: { evidence?: Evidence } = {};
   const format = runCheck("format", "bundle is well formed", () => {
     opened.evidence = Evidence.open(bytes);
@@ -59,7 +63,11 @@ export async function replayBundleInto(findings: Findings, bytes: Uint8Array, co
   const { intentId, events } = evidence.predicate;
   const keys = keySource(evidence, context.trust);
   for (const [id, title, run] of checks) {
-    addCheck(findings, runCheck(id, title, () => run(evidence, keys)), intentId);
+    addCheck(
+      findings,
+      runCheck(id, title, () => run(evidence, keys)),
+      intentId,
+    );
   }
   const before = findings.executions.length;
   await addExecution(findings, evidence, context.sandbox);
@@ -103,14 +111,26 @@ async function addExecution(findings: Findings, evidence: Evidence, sandbox: San
     findings.diverge({ ...about, code: "EXO_REPLAY_DIVERGED", message }, divergence);
   } catch (error) {
     if (error instanceof CheckEnd && error.state !== "fail") {
-      findings.add({ ...about, state: error.state, ...(error.code === undefined ? {} : { code: error.code }), message: error.message });
+      findings.add({
+        ...about,
+        state: error.state,
+        ...(error.code === undefined ? {} : { code: error.code }),
+        message: error.message,
+      });
       return;
     }
     const message = error instanceof Error ? error.message : String(error);
     const actual = `could not be re-executed: ${message}`;
     findings.diverge(
       { ...about, code: "EXO_REPLAY_DIVERGED", message: actual },
-      { level: "execution", step: "re-execution", kind: "execution_status_mismatch", intentId, expected: "the recorded run", actual },
+      {
+        level: "execution",
+        step: "re-execution",
+        kind: "execution_status_mismatch",
+        intentId,
+        expected: "the recorded run",
+        actual,
+      },
     );
   }
 }

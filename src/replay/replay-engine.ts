@@ -58,7 +58,14 @@ export class ReplayEngine {
       const message = `No audit records found for correlation_id: ${correlationId}`;
       findings.diverge(
         { level: "structure", intentId: null, id: "records", title: "audit records", code: "EXO_NO_RECORDS", message },
-        { level: "structure", step: "records", kind: "missing_events", intentId: null, expected: "events", actual: "none" },
+        {
+          level: "structure",
+          step: "records",
+          kind: "missing_events",
+          intentId: null,
+          expected: "events",
+          actual: "none",
+        },
       );
     }
     const counts = { events, intents, executions: findings.executions.length };

@@ -1,9 +1,9 @@
 import { digestOf } from "../canonical/digest.js";
-import { canonicalText, canonicalize } from "../canonical/jcs.js";
+import { canonicalize, canonicalText } from "../canonical/jcs.js";
 import { formatTime, isTime, parseTime } from "../canonical/time.js";
-import { type CanonicalEvent, eventPayloads, eventSchema, terminalEventTypes } from "../contracts/event.js";
 import { parseContract } from "../contracts/common.js";
-import { type IntentState, advance } from "../contracts/lifecycle.js";
+import { type CanonicalEvent, eventPayloads, eventSchema, terminalEventTypes } from "../contracts/event.js";
+import { advance, type IntentState } from "../contracts/lifecycle.js";
 import { concatBytes, decodeBase64Url } from "../crypto/encoding.js";
 import type { DivergenceKind, Findings } from "./report.js";
 
@@ -19,9 +19,19 @@ export function payloadDigestOf(event: CanonicalEvent): string {
 }
 
 /** What a chain's events are read as, in order of sequence, each position once. */
-export type Chain = { readonly events: readonly CanonicalEvent[]; readonly intentIds: readonly string[]; readonly ended: ReadonlySet<string> };
+export type Chain = {
+  readonly events: readonly CanonicalEvent[];
+  readonly intentIds: readonly string[];
+  readonly ended: ReadonlySet<string>;
+};
 
-type Reporter = (kind: DivergenceKind, event: CanonicalEvent | null, step: string, expected: string, actual: string) => void;
+type Reporter = (
+  kind: DivergenceKind,
+  event: CanonicalEvent | null,
+  step: string,
+  expected: string,
+  actual: string,
+) => void;
 
 /**
  * Structure level of one chain: payload digests, sequence without gaps, links, event types, the life of every intent.
@@ -66,7 +76,14 @@ function withoutRepeats(findings: Findings, events: readonly CanonicalEvent[], r
       continue;
     }
     if (canonicalText(last) === canonicalText(event)) findings.warnings.push(`event ${event.eventId} is there twice`);
-    else report("chain_mismatch", event, `event ${event.sequence}`, `one event (${last.eventId})`, `another one (${event.eventId})`);
+    else
+      report(
+        "chain_mismatch",
+        event,
+        `event ${event.sequence}`,
+        `one event (${last.eventId})`,
+        `another one (${event.eventId})`,
+      );
   }
   return kept;
 }
@@ -84,7 +101,11 @@ function checkLinks(events: readonly CanonicalEvent[], next: number | null, repo
       report("chain_mismatch", event, step, `previous ${previous ?? "null"}`, `previous ${event.previous ?? "null"}`);
     }
     const [first] = events;
-    if (first?.tenantId !== event.tenantId || first.correlationId !== event.correlationId || first.cellId !== event.cellId) {
+    if (
+      first?.tenantId !== event.tenantId ||
+      first.correlationId !== event.correlationId ||
+      first.cellId !== event.cellId
+    ) {
       report("chain_mismatch", event, step, "an event of this chain", "one of another cell, tenant or correlation");
     }
     const recordedAt = isTime(event.recordedAt) ? parseTime(event.recordedAt) : Number.NaN;
@@ -95,7 +116,8 @@ function checkLinks(events: readonly CanonicalEvent[], next: number | null, repo
     expected = event.sequence + 1;
     previous = eventDigestOf(event);
   }
-  if (next !== null && expected !== next) report("missing_events", null, "end of the chain", `${next} events`, `${expected}`);
+  if (next !== null && expected !== next)
+    report("missing_events", null, "end of the chain", `${next} events`, `${expected}`);
 }
 
 function checkEvent(findings: Findings, event: CanonicalEvent, report: Reporter): void {
@@ -108,7 +130,13 @@ function checkEvent(findings: Findings, event: CanonicalEvent, report: Reporter)
   }
   const parsed = eventPayloads[event.eventType as keyof typeof eventPayloads].safeParse(event.payload);
   if (!parsed.success) {
-    report("schema_version_mismatch", event, step, `a ${event.eventType} payload`, parsed.error.issues[0]?.message ?? "another shape");
+    report(
+      "schema_version_mismatch",
+      event,
+      step,
+      `a ${event.eventType} payload`,
+      parsed.error.issues[0]?.message ?? "another shape",
+    );
   }
 }
 
@@ -120,7 +148,13 @@ function checkLives(findings: Findings, events: readonly CanonicalEvent[], repor
     const state = states.get(event.intentId) ?? "none";
     const next = advance(state, event.eventType);
     if (next === undefined) {
-      report("lifecycle_mismatch", event, `event ${event.sequence}`, `an event that can follow ${state}`, event.eventType);
+      report(
+        "lifecycle_mismatch",
+        event,
+        `event ${event.sequence}`,
+        `an event that can follow ${state}`,
+        event.eventType,
+      );
       continue;
     }
     states.set(event.intentId, next);

@@ -118,11 +118,12 @@ export class Findings {
   }
 
   /** Makes the report. */
-  report(
-    facts: Pick<ReplayReport, "target" | "trustMode" | "engine" | "counts">,
-    noRecords = false,
-  ): ReplayReport {
-    const states = { structure: this.level("structure"), governance: this.level("governance"), execution: this.level("execution") };
+  report(facts: Pick<ReplayReport, "target" | "trustMode" | "engine" | "counts">, noRecords = false): ReplayReport {
+    const states = {
+      structure: this.level("structure"),
+      governance: this.level("governance"),
+      execution: this.level("execution"),
+    };
     const all = Object.values(states);
     const failed = all.includes("fail");
     const partial = all.includes("unable") || this.warnings.length > 0;

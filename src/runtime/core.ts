@@ -1,13 +1,13 @@
-import { createFsPerformers } from "../capabilities/performers-fs.js";
-import { createClockPerformer, createLogPerformer, createRandomPerformer } from "../capabilities/performers.js";
-import { type Envelope, payloadTypes, signEnvelope } from "../contracts/dsse.js";
 import { canonicalize } from "../canonical/jcs.js";
+import { createClockPerformer, createLogPerformer, createRandomPerformer } from "../capabilities/performers.js";
+import { createFsPerformers } from "../capabilities/performers-fs.js";
+import { type Envelope, payloadTypes, signEnvelope } from "../contracts/dsse.js";
 import type { ManifestDraft } from "../contracts/manifest.js";
 import { resolveManifest } from "../contracts/manifest-draft.js";
 import type { PolicyDocument } from "../contracts/policy.js";
 import type { Refusal } from "../errors.js";
-import type { Ledger } from "../log/ledger-types.js";
 import { openLedger } from "../log/ledger.js";
+import type { Ledger } from "../log/ledger-types.js";
 import { ProxyPipeline } from "../pipeline/proxy-pipeline.js";
 import type { Deployment, Governor } from "../pipeline/types.js";
 import type { SandboxHost, Signer, Store } from "../ports.js";
@@ -86,10 +86,15 @@ export async function openCore(parts: CoreParts): Promise<Core> {
 }
 
 /** Admits plugins one by one; a bad one is registered as refused and stops no other. */
-export async function addPlugins(pipeline: ProxyPipeline, plugins: readonly PluginSource[], world: World): Promise<void> {
+export async function addPlugins(
+  pipeline: ProxyPipeline,
+  plugins: readonly PluginSource[],
+  world: World,
+): Promise<void> {
   for (const plugin of plugins) {
     const refused = await addPlugin(pipeline, plugin);
-    if (refused !== null) world.logger.log("warn", `plugin ${plugin.name} was refused: ${refused.code}: ${refused.message}`);
+    if (refused !== null)
+      world.logger.log("warn", `plugin ${plugin.name} was refused: ${refused.code}: ${refused.message}`);
   }
 }
 

@@ -1,3 +1,6 @@
+import { join } from "node:path";
+import { digestOf } from "../canonical/digest.js";
+import { canonicalize } from "../canonical/jcs.js";
 import { parseCanonical } from "../canonical/read.js";
 import { parseContract } from "../contracts/common.js";
 import { type Envelope, envelopeSchema } from "../contracts/dsse.js";
@@ -11,18 +14,15 @@ import { type Home, openHome, readPolicyFile } from "../home/open.js";
 import { acquireOwner } from "../home/owner-lock.js";
 import type { HomePaths } from "../home/paths.js";
 import { readPlugins } from "../home/plugins.js";
-import { join } from "node:path";
 import { compareCheckpoint } from "../log/audit.js";
 import type { Ledger } from "../log/ledger-types.js";
-import { readPolicy } from "../policy/read.js";
-import type { Store } from "../ports.js";
-import { openLmdbStore } from "../stores/lmdb.js";
-import { canonicalize } from "../canonical/jcs.js";
-import { digestOf } from "../canonical/digest.js";
 import type { ActivePolicy } from "../pipeline/documents.js";
 import { readState } from "../pipeline/documents.js";
 import { blobKey, stateKeys } from "../pipeline/store-keys.js";
-import { type Core, addPlugins, openCore, signPolicy } from "./core.js";
+import { readPolicy } from "../policy/read.js";
+import type { Store } from "../ports.js";
+import { openLmdbStore } from "../stores/lmdb.js";
+import { addPlugins, type Core, openCore, signPolicy } from "./core.js";
 import { OrderDesk } from "./order-desk.js";
 import type { World } from "./system.js";
 
@@ -83,7 +83,9 @@ export async function openHomeCore(dir: string, world: World): Promise<HomeCore>
     await desk.takeOrders();
     return { ...core, home, store, inDoubt, close: unwind };
   } catch (error) {
-    await unwind().catch((cause: unknown) => world.logger.log("error", "closing a half-opened home failed", { cause: String(cause) }));
+    await unwind().catch((cause: unknown) =>
+      world.logger.log("error", "closing a half-opened home failed", { cause: String(cause) }),
+    );
     throw error;
   }
 }
@@ -158,4 +160,3 @@ async function signedPolicy(home: Home, store: Store): Promise<Envelope> {
   }
   return parseContract(envelopeSchema, parseCanonical(envelope), signedFile, { file: signedFile });
 }
-

@@ -1,4 +1,3 @@
-import { compilePolicy } from "../policy/compile.js";
 import { parseContract } from "../contracts/common.js";
 import type { CapabilityName } from "../contracts/imports.js";
 import { type Constraints, type ManifestDraft, manifestDraftSchema } from "../contracts/manifest.js";
@@ -8,9 +7,10 @@ import { type Trust, trustSchema } from "../contracts/trust.js";
 import { encodeBase64 } from "../crypto/encoding.js";
 import { formatVkey, noteKey } from "../crypto/note-key.js";
 import { signerFromSeed } from "../crypto/signer.js";
+import { compilePolicy } from "../policy/compile.js";
 import type { Signer, Store } from "../ports.js";
 import { defaultSafetyConfig } from "../safety/gate.js";
-import { type Core, addPlugins, openCore, signPolicy } from "./core.js";
+import { addPlugins, type Core, openCore, signPolicy } from "./core.js";
 import type { World } from "./system.js";
 
 /** Private keys of a runtime without a home. Whatever is left out is made anew and lives as long as the runtime. */
@@ -63,7 +63,13 @@ export async function openPartsCore(parts: RuntimeParts, world: World): Promise<
       schema: "exoarmur.trust/v1",
       logs: [{ origin, vkey: formatVkey(noteKey(origin, log.publicKey)) }],
       keys: [
-        ...own.map(({ role, id, signer }) => ({ role, id, publicKey: encodeBase64(signer.publicKey), from: null, until: null })),
+        ...own.map(({ role, id, signer }) => ({
+          role,
+          id,
+          publicKey: encodeBase64(signer.publicKey),
+          from: null,
+          until: null,
+        })),
         ...(parts.trust?.keys ?? []),
       ],
       witnesses: { threshold: 0, vkeys: [] },
@@ -97,4 +103,3 @@ export async function openPartsCore(parts: RuntimeParts, world: World): Promise<
   await addPlugins(core.pipeline, plugins, world);
   return { ...core, store: parts.store, trust, inDoubt };
 }
-

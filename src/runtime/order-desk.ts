@@ -1,10 +1,10 @@
-import { parseCanonical } from "../canonical/read.js";
 import type { JsonValue } from "../canonical/jcs.js";
+import { parseCanonical } from "../canonical/read.js";
 import { parseContract } from "../contracts/common.js";
 import { type Envelope, envelopeSchema, payloadTypes } from "../contracts/dsse.js";
 import { ExoArmurError, isExoArmurError } from "../errors.js";
 import { writeBundle } from "../home/bundles.js";
-import { type InboxOrder, type OrderOutcome, finishOrder, hasOrders, takeOrders } from "../home/inbox.js";
+import { finishOrder, hasOrders, type InboxOrder, type OrderOutcome, takeOrders } from "../home/inbox.js";
 import type { HomePaths } from "../home/paths.js";
 import type { ProxyPipeline } from "../pipeline/proxy-pipeline.js";
 import type { ExecutionResult } from "../pipeline/types.js";
@@ -51,7 +51,7 @@ export class OrderDesk {
   /** Resolves when no order is in hand. */
   async idle(): Promise<void> {
     this.#pipeline = null;
-    await Promise.all([...this.#inHand.values()]);
+    await Promise.all(this.#inHand.values());
   }
 
   async #carryOut(order: InboxOrder, pipeline: ProxyPipeline): Promise<void> {
@@ -61,7 +61,11 @@ export class OrderDesk {
     } catch (error) {
       const known = isExoArmurError(error);
       if (!known) this.#logger.log("error", `order ${order.name} failed`, { error: String(error) });
-      outcome = { ok: false, code: known ? error.code : "EXO_INTERNAL", message: known ? error.message : "the owner failed" };
+      outcome = {
+        ok: false,
+        code: known ? error.code : "EXO_INTERNAL",
+        message: known ? error.message : "the owner failed",
+      };
     }
     try {
       await finishOrder(this.#paths, order.name, outcome);

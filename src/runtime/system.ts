@@ -17,7 +17,12 @@ export type WorldPorts = {
 };
 
 /** The ports of the outside world, complete. */
-export type World = { readonly clock: Clock; readonly ids: IdSource; readonly entropy: Entropy; readonly logger: Logger };
+export type World = {
+  readonly clock: Clock;
+  readonly ids: IdSource;
+  readonly entropy: Entropy;
+  readonly logger: Logger;
+};
 
 /** Fills in the machine's own clock, entropy and ids, and a silent logger. */
 export function worldOf(ports: WorldPorts): World {

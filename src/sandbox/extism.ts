@@ -24,7 +24,10 @@ export type HostImports = Readonly<Record<string, Readonly<Record<string, HostFu
  */
 export async function instantiate(module: WasmModule, imports: HostImports): Promise<WasmInstance> {
   const { createPlugin } = await loadSdk();
-  const plugin = await createPlugin({ wasm: [{ module, name: "main" }] }, { ...options, functions: imports as Functions });
+  const plugin = await createPlugin(
+    { wasm: [{ module, name: "main" }] },
+    { ...options, functions: imports as Functions },
+  );
   return plugin.getInstance();
 }
 
@@ -44,7 +47,14 @@ const options: ExtismPluginOptions = {
   enableWasiOutput: false,
   functions: {},
   runInWorker: false,
-  logger: { trace: ignore, debug: ignore, info: ignore, log: ignore, warn: ignore, error: ignore } as unknown as Console,
+  logger: {
+    trace: ignore,
+    debug: ignore,
+    info: ignore,
+    log: ignore,
+    warn: ignore,
+    error: ignore,
+  } as unknown as Console,
   logLevel: "silent",
   fetch: refuseFetch,
   allowedPaths: {},

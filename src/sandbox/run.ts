@@ -53,7 +53,10 @@ export function describeGuest(module: WasmModule): Guest {
       user[item.name] ??= plain(capabilityImport(item.name));
     } else {
       const what = `${item.kind} ${item.module} ${item.name}`.slice(0, 200);
-      throw new ExoArmurError("EXO_WASM_IMPORT", `expected imports of the kernel and of capabilities only, got ${what}`);
+      throw new ExoArmurError(
+        "EXO_WASM_IMPORT",
+        `expected imports of the kernel and of capabilities only, got ${what}`,
+      );
     }
   }
   const imports = { [kernelModule]: env, [capabilityModule]: user };

@@ -120,7 +120,7 @@ class LmdbStore implements Store {
     let epoch = 0;
     await this.#transact(() => {
       epoch = this.#epoch() + 1;
-      this.#db.put(EPOCH_KEY, new TextEncoder().encode(String(epoch)));
+      void this.#db.put(EPOCH_KEY, new TextEncoder().encode(String(epoch)));
     });
     return epoch;
   }
@@ -132,8 +132,8 @@ class LmdbStore implements Store {
       if (present !== epoch)
         throw new ExoArmurError("EXO_FENCED", `Epoch ${epoch} has ended; the store is at epoch ${present}.`);
       for (const { key, value } of changes) {
-        if (value === null) this.#db.remove(key);
-        else this.#db.put(key, value);
+        if (value === null) void this.#db.remove(key);
+        else void this.#db.put(key, value);
       }
     });
   }

@@ -1,10 +1,10 @@
-import { digestOf } from "../canonical/digest.js";
-import { canonicalText, canonicalize } from "../canonical/jcs.js";
-import { formatTime, parseTime } from "../canonical/time.js";
 import { checkApproval, openGrant } from "../approval/check.js";
 import { excludedNames } from "../approval/exclusion.js";
 import { defaultExpirySeconds, thresholdOf } from "../approval/request.js";
 import { defaultApproverRole } from "../approval/roster.js";
+import { digestOf } from "../canonical/digest.js";
+import { canonicalize, canonicalText } from "../canonical/jcs.js";
+import { formatTime, parseTime } from "../canonical/time.js";
 import { type ApprovalRequest, approvalRequestSchema } from "../contracts/approval.js";
 import { envelopeSchema } from "../contracts/dsse.js";
 import type { Requester } from "../contracts/intent.js";
@@ -46,9 +46,17 @@ function checkObliged(evidence: Evidence, request: ApprovalRequest, index: numbe
     evidence.eventsOf("policy_evaluated").findLast((entry) => entry.index < index)?.payload.decision ??
     fail("EXO_CHECK_FAILED", "a request without a decision");
   const final = evidence.eventsOf("verdict_resolved").findLast((entry) => entry.index < index)?.payload.final.verdict;
-  expect(request.verdict === final, "EXO_CHECK_FAILED", `the request is for ${request.verdict}, the verdict was ${final ?? "none"}`);
+  expect(
+    request.verdict === final,
+    "EXO_CHECK_FAILED",
+    `the request is for ${request.verdict}, the verdict was ${final ?? "none"}`,
+  );
   const threshold = thresholdOf(request.verdict, obligations);
-  expect(request.threshold === threshold, "EXO_CHECK_FAILED", `the request asks for ${request.threshold} approvals, obliged are ${threshold}`);
+  expect(
+    request.threshold === threshold,
+    "EXO_CHECK_FAILED",
+    `the request asks for ${request.threshold} approvals, obliged are ${threshold}`,
+  );
   const roles = obligations.roles ?? [defaultApproverRole];
   for (const entry of request.roster) {
     expect(
@@ -111,7 +119,11 @@ function checkSpent(evidence: Evidence, keys: KeySource): string {
     cellId: intent.cellId,
   } as const;
   for (const [name, value] of Object.entries(bound)) {
-    expect(request[name as keyof typeof bound] === value, "EXO_CHECK_FAILED", `the approval was given for another ${name}`);
+    expect(
+      request[name as keyof typeof bound] === value,
+      "EXO_CHECK_FAILED",
+      `the approval was given for another ${name}`,
+    );
   }
   const grants = evidence.document(payload.grantsDigest, "grants", grantsSchema);
   const shown = evidence.content(request.previewDigest, "preview");
@@ -148,7 +160,8 @@ function countApprovers(
     .filter((entry) => entry.payload.requestDigest === requestDigest && entry.index < before)
     .map((entry) => evidence.document(entry.payload.envelopeDigest, "approval_grant", envelopeSchema));
   const admissible = keys.keysFor("approver");
-  const requester = evidence.eventsOf("intent_received")[0]?.payload.requester ?? fail("EXO_CHECK_FAILED", "no requester");
+  const requester =
+    evidence.eventsOf("intent_received")[0]?.payload.requester ?? fail("EXO_CHECK_FAILED", "no requester");
   const { actor } = evidence.intent();
   const checked = checkApproval({
     request,

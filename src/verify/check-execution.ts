@@ -62,7 +62,11 @@ export function checkPlugin(evidence: Evidence): string {
   const { execution } = evidence.predicate;
   if (execution !== undefined) {
     expect(execution.plugin.digest === digest, "EXO_PLUGIN_DIGEST", "the record names another plugin");
-    expect(execution.plugin.meteredDigest === sealed.digest, "EXO_PLUGIN_DIGEST", "metering gives another module than the record names");
+    expect(
+      execution.plugin.meteredDigest === sealed.digest,
+      "EXO_PLUGIN_DIGEST",
+      "metering gives another module than the record names",
+    );
     const { meter, abi } = evidence.predicate.revisions;
     expect(
       execution.plugin.meterRevision === meter && execution.plugin.abiRevision === abi,
@@ -88,7 +92,11 @@ function checkBindings(evidence: Evidence, execution: ExecutionRecord): void {
     expect(expected === actual, "EXO_CHECK_FAILED", `the record and the start name another ${name}`);
   }
   const decision = evidence.eventsOf("policy_evaluated").at(-1)?.payload.decision;
-  expect(payload.policyDigest === decision?.policyDigest, "EXO_CHECK_FAILED", "the start names another policy than decided");
+  expect(
+    payload.policyDigest === decision?.policyDigest,
+    "EXO_CHECK_FAILED",
+    "the start names another policy than decided",
+  );
   const verdict = evidence.eventsOf("safety_evaluated").at(-1)?.payload.verdict;
   expect(payload.stateDigest === verdict?.stateDigest, "EXO_CHECK_FAILED", "the start names another safety snapshot");
   const { killSwitch } = evidence.document(payload.stateDigest, "safety_snapshot", safetySnapshotSchema);
@@ -101,7 +109,11 @@ function checkBindings(evidence: Evidence, execution: ExecutionRecord): void {
   );
   evidence.document(execution.configDigest, "config", runConfigSchema);
   const { timeoutMs: _guard, ...limits } = evidence.document(payload.grantsDigest, "grants", grantsSchema).limits;
-  expect(canonicalText(limits) === canonicalText(execution.limits), "EXO_CHECK_FAILED", "the run had other limits than granted");
+  expect(
+    canonicalText(limits) === canonicalText(execution.limits),
+    "EXO_CHECK_FAILED",
+    "the run had other limits than granted",
+  );
 }
 
 /** The execution record agrees with the start, the input, the limits, the output and the terminal event. */
@@ -115,7 +127,11 @@ export function checkExecution(evidence: Evidence): string {
       : last?.header.eventType === "execution_failed"
         ? evidence.payloadOf(last, "execution_failed").execution
         : evidence.eventsOf("execution_in_doubt")[0]?.payload.execution;
-  expect(canonicalText(recorded ?? null) === canonicalText(execution), "EXO_CHECK_FAILED", "the terminal event holds another record");
+  expect(
+    canonicalText(recorded ?? null) === canonicalText(execution),
+    "EXO_CHECK_FAILED",
+    "the terminal event holds another record",
+  );
   const failed = evidence.eventsOf("execution_failed")[0]?.payload.reason.code;
   expect(
     failed === undefined || failed === execution.error?.code,
@@ -130,7 +146,11 @@ export function checkExecution(evidence: Evidence): string {
     `status ${execution.status} under ${ended ?? "no event"}`,
   );
   expect(completed === (execution.error === undefined), "EXO_CHECK_FAILED", "an error with completion, or the reverse");
-  expect(completed === (execution.outputDigest !== undefined), "EXO_CHECK_FAILED", "an output without completion, or the reverse");
+  expect(
+    completed === (execution.outputDigest !== undefined),
+    "EXO_CHECK_FAILED",
+    "an output without completion, or the reverse",
+  );
   expect(execution.fuel.used <= execution.fuel.limit, "EXO_CHECK_FAILED", "more fuel used than the limit");
   expect(execution.fuel.limit === execution.limits.fuel, "EXO_CHECK_FAILED", "the fuel limit is not the one granted");
   const output = execution.outputDigest;
@@ -138,7 +158,11 @@ export function checkExecution(evidence: Evidence): string {
     expect(output === evidence.digestsOf("output")[0], "EXO_CHECK_FAILED", "the record names another output");
     const content = evidence.content(output, "output");
     expect(content.length <= execution.limits.outputBytes, "EXO_CHECK_FAILED", "the output is over its limit");
-    expect(isOutputOf(evidence.invocation().fn.output, content), "EXO_CHECK_FAILED", "the output is not of its declared type");
+    expect(
+      isOutputOf(evidence.invocation().fn.output, content),
+      "EXO_CHECK_FAILED",
+      "the output is not of its declared type",
+    );
   }
   return `${execution.status}, ${execution.fuel.used} fuel`;
 }
@@ -160,11 +184,21 @@ export function isOutputOf(type: "json" | "text" | "bytes", content: Uint8Array)
 export function checkTranscript(evidence: Evidence): string {
   const execution = executionOf(evidence);
   const granted = new Set<string>(
-    evidence.document(evidence.started().payload.grantsDigest, "grants", grantsSchema).capabilities.map((grant) => grant.name),
+    evidence
+      .document(evidence.started().payload.grantsDigest, "grants", grantsSchema)
+      .capabilities.map((grant) => grant.name),
   );
   const entries = evidence.digestsOf("host_call");
-  expect(entries.length === execution.transcript.size, "EXO_CHECK_FAILED", `${entries.length} calls, recorded are ${execution.transcript.size}`);
-  expect(transcriptRoot(entries) === execution.transcript.root, "EXO_CHECK_FAILED", "the calls have another Merkle root");
+  expect(
+    entries.length === execution.transcript.size,
+    "EXO_CHECK_FAILED",
+    `${entries.length} calls, recorded are ${execution.transcript.size}`,
+  );
+  expect(
+    transcriptRoot(entries) === execution.transcript.root,
+    "EXO_CHECK_FAILED",
+    "the calls have another Merkle root",
+  );
   let fuel = 0;
   const calls = entries.map((digest) => evidence.document(digest, "host_call", hostCallSchema));
   for (const [seq, call] of calls.entries()) {
@@ -177,7 +211,11 @@ export function checkTranscript(evidence: Evidence): string {
       "EXO_CHECK_FAILED",
       `call ${seq} was performed without a grant for ${call.capability}`,
     );
-    expect(call.fuel >= fuel && call.fuel <= execution.fuel.limit, "EXO_CHECK_FAILED", `call ${seq} was made at a fuel out of order`);
+    expect(
+      call.fuel >= fuel && call.fuel <= execution.fuel.limit,
+      "EXO_CHECK_FAILED",
+      `call ${seq} was made at a fuel out of order`,
+    );
     fuel = call.fuel;
   }
   checkEffects(evidence, calls, execution.status === "in_doubt");
@@ -191,12 +229,17 @@ function checkEffects(evidence: Evidence, calls: readonly HostCall[], doubtful: 
     const call = calls[payload.seq];
     const same = call?.capability === payload.capability && call.requestDigest === payload.requestDigest;
     // A host that broke down during a write leaves the journal's record and no entry.
-    expect(same || (call === undefined && doubtful), "EXO_CHECK_FAILED", `effect ${payload.seq} is not the call it names`);
+    expect(
+      same || (call === undefined && doubtful),
+      "EXO_CHECK_FAILED",
+      `effect ${payload.seq} is not the call it names`,
+    );
     expect(!journaled.has(payload.seq), "EXO_CHECK_FAILED", `effect ${payload.seq} is journaled twice`);
     journaled.add(payload.seq);
   }
   for (const { seq, capability, outcome } of calls) {
-    const writes = Object.hasOwn(capabilityEffects, capability) && capabilityEffects[capability as CapabilityName] === "write";
+    const writes =
+      Object.hasOwn(capabilityEffects, capability) && capabilityEffects[capability as CapabilityName] === "write";
     if (!writes || (outcome !== "ok" && outcome !== "unknown")) continue;
     expect(journaled.has(seq), "EXO_CHECK_FAILED", `call ${seq} wrote and was not journaled before`);
   }

@@ -1,10 +1,15 @@
 import type { Digest } from "../canonical/digest.js";
 import { canonicalText } from "../canonical/jcs.js";
-import { openEnvelope, envelopeSchema, payloadTypes } from "../contracts/dsse.js";
+import { envelopeSchema, openEnvelope, payloadTypes } from "../contracts/dsse.js";
 import { capabilityEffects } from "../contracts/imports.js";
 import { grantsSchema } from "../contracts/manifest.js";
-import { policyInputSchema, policySchema, type PolicyDecision } from "../contracts/policy.js";
-import { type FinalVerdict, type SafetyVerdict, safetyConfigSchema, safetySnapshotSchema } from "../contracts/safety.js";
+import { type PolicyDecision, policyInputSchema, policySchema } from "../contracts/policy.js";
+import {
+  type FinalVerdict,
+  type SafetyVerdict,
+  safetyConfigSchema,
+  safetySnapshotSchema,
+} from "../contracts/safety.js";
 import { equalBytes } from "../crypto/encoding.js";
 import { compilePolicy } from "../policy/compile.js";
 import { evaluatePolicy, evaluatorName, policyRevision } from "../policy/evaluate.js";
@@ -28,7 +33,9 @@ export function checkPolicyAuthor(evidence: Evidence, keys: KeySource): string {
   const decisions = requireSome(evidence.eventsOf("policy_evaluated"), "policy decision");
   const needed = new Set<Digest>(decisions.map(({ payload }) => payload.decision.policyDigest));
   const authors = keys.keysFor("policy-author").map((key) => key.publicKey);
-  const envelopes = evidence.digestsOf("policy_envelope").map((digest) => evidence.document(digest, "policy_envelope", envelopeSchema));
+  const envelopes = evidence
+    .digestsOf("policy_envelope")
+    .map((digest) => evidence.document(digest, "policy_envelope", envelopeSchema));
   for (const digest of needed) {
     if (keys.trust?.policies?.includes(digest)) continue;
     const bytes = evidence.content(digest, "policy");
@@ -36,7 +43,8 @@ export function checkPolicyAuthor(evidence: Evidence, keys: KeySource): string {
     const signed = opened.some((result) => result.ok && equalBytes(result.value.payload, bytes));
     const why = opened.find((result) => !result.ok);
     const code = why !== undefined && !why.ok ? why.error.code : "EXO_TRUST";
-    if (!signed) fail(code, `policy ${digest} is neither signed by a trusted policy author nor listed in the trust file`);
+    if (!signed)
+      fail(code, `policy ${digest} is neither signed by a trusted policy author nor listed in the trust file`);
   }
   return `${needed.size === 1 ? "policy" : `${needed.size} policies`} signed or pinned`;
 }
@@ -54,9 +62,17 @@ export function checkPolicy(evidence: Evidence): string {
     }
     const input = evidence.document(decision.inputDigest, "policy_input", policyInputSchema);
     expect(input.intentDigest === evidence.only("intent"), "EXO_CHECK_FAILED", "the policy judged another intent");
-    expect(sameJson(input.requester, received?.payload.requester), "EXO_CHECK_FAILED", "the policy judged another requester");
+    expect(
+      sameJson(input.requester, received?.payload.requester),
+      "EXO_CHECK_FAILED",
+      "the policy judged another requester",
+    );
     expect(input.pluginDigest === manifest.wasm.digest, "EXO_CHECK_FAILED", "the policy judged another plugin");
-    expect(input.manifestDigest === evidence.only("manifest"), "EXO_CHECK_FAILED", "the policy judged another manifest");
+    expect(
+      input.manifestDigest === evidence.only("manifest"),
+      "EXO_CHECK_FAILED",
+      "the policy judged another manifest",
+    );
     expect(input.effects === fn.effects, "EXO_CHECK_FAILED", "the policy judged other effects");
     expect(input.evaluatedAt === event.header.recordedAt, "EXO_CHECK_FAILED", "the policy judged at another time");
     const policy = compilePolicy(evidence.document(decision.policyDigest, "policy", policySchema));
@@ -87,7 +103,11 @@ export function checkSafety(evidence: Evidence): string {
       "EXO_CHECK_FAILED",
       "the safety snapshot is of another tenant or actor",
     );
-    expect(snapshot.takenAt === event.header.recordedAt, "EXO_CHECK_FAILED", "the safety snapshot was taken at another time");
+    expect(
+      snapshot.takenAt === event.header.recordedAt,
+      "EXO_CHECK_FAILED",
+      "the safety snapshot was taken at another time",
+    );
     const again = evaluateSafety(snapshot, config);
     for (const name of ["verdict", "ruleIds", "rulesOff", "rationale"] as const) {
       expect(
@@ -116,10 +136,18 @@ export function checkVerdict(evidence: Evidence): string {
       expect(decision !== null && safety !== null, "EXO_CHECK_FAILED", "a verdict without a decision");
       final = evidence.payloadOf(event, type).final;
       const again = resolveVerdict(decision, safety);
-      expect(sameJson(again, final), "EXO_CHECK_FAILED", `expected ${canonicalText(again)}, recorded is ${canonicalText(final)}`);
+      expect(
+        sameJson(again, final),
+        "EXO_CHECK_FAILED",
+        `expected ${canonicalText(again)}, recorded is ${canonicalText(final)}`,
+      );
     }
     if (type === "approval_requested") {
-      expect(final?.verdict.startsWith("require_") ?? false, "EXO_CHECK_FAILED", "an approval that no verdict asked for");
+      expect(
+        final?.verdict.startsWith("require_") ?? false,
+        "EXO_CHECK_FAILED",
+        "an approval that no verdict asked for",
+      );
     }
     if (type === "execution_started") {
       const { spent } = evidence.payloadOf(event, type);
@@ -127,9 +155,21 @@ export function checkVerdict(evidence: Evidence): string {
       expect(may === true, "EXO_CHECK_FAILED", `an execution started under the verdict ${final?.verdict ?? "none"}`);
     }
   }
-  expect(verdicts.policy === (decision?.verdict ?? null), "EXO_CHECK_FAILED", "the statement names another policy verdict");
-  expect(verdicts.safety === (safety?.verdict ?? null), "EXO_CHECK_FAILED", "the statement names another safety verdict");
-  expect(verdicts.final === (final?.verdict ?? "deny"), "EXO_CHECK_FAILED", "the statement names another final verdict");
+  expect(
+    verdicts.policy === (decision?.verdict ?? null),
+    "EXO_CHECK_FAILED",
+    "the statement names another policy verdict",
+  );
+  expect(
+    verdicts.safety === (safety?.verdict ?? null),
+    "EXO_CHECK_FAILED",
+    "the statement names another safety verdict",
+  );
+  expect(
+    verdicts.final === (final?.verdict ?? "deny"),
+    "EXO_CHECK_FAILED",
+    "the statement names another final verdict",
+  );
   return verdicts.final;
 }
 

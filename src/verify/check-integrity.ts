@@ -1,17 +1,17 @@
 import { digestOf } from "../canonical/digest.js";
-import { parseTime } from "../canonical/time.js";
 import { canonicalRevision } from "../canonical/jcs.js";
+import { parseTime } from "../canonical/time.js";
 import { materialRoles } from "../contracts/bundle.js";
 import { openEnvelope, payloadTypes } from "../contracts/dsse.js";
 import { eventPayloads, terminalEventTypes } from "../contracts/event.js";
-import { type IntentState, advance, endStates } from "../contracts/lifecycle.js";
-import { readPointer, targetOf } from "../contracts/invocation.js";
+import { targetOf } from "../contracts/invocation.js";
+import { advance, endStates, type IntentState } from "../contracts/lifecycle.js";
 import { abiRevision } from "../contracts/revisions.js";
+import { decodeBase64 } from "../crypto/encoding.js";
+import { keyIdOf } from "../crypto/key-id.js";
 import { policyRevision } from "../policy/evaluate.js";
 import { safetyRevision } from "../safety/gate.js";
 import { meterRevision } from "../wasm/seal.js";
-import { decodeBase64 } from "../crypto/encoding.js";
-import { keyIdOf } from "../crypto/key-id.js";
 import type { Evidence } from "./evidence.js";
 import type { KeySource } from "./keys.js";
 import { expect, fail, notApplicable, unable } from "./report.js";
@@ -102,7 +102,7 @@ export function checkTarget(evidence: Evidence): string {
     "EXO_TARGET_MISMATCH",
     `the intent's target is not the value at parameters${fn.target ?? ""}`,
   );
-  return `parameters${fn.target ?? ""} = ${String(readPointer(intent.parameters, fn.target ?? ""))}`;
+  return `parameters${fn.target ?? ""} = ${target.value}`;
 }
 
 /** The intent's events walk the lifecycle, once, to exactly one end, in order of time and sequence. */
@@ -126,15 +126,27 @@ export function checkEvents(evidence: Evidence): string {
     expect(header.sequence > sequence, "EXO_CHECK_FAILED", `event ${header.sequence} is out of sequence`);
     // Other intents of the correlation may sit between two events; neighbours must be linked.
     if (header.sequence === sequence + 1 && sequence >= 0) {
-      expect(header.previous === previous, "EXO_CHECK_FAILED", `event ${header.sequence} does not link to the one before`);
+      expect(
+        header.previous === previous,
+        "EXO_CHECK_FAILED",
+        `event ${header.sequence} does not link to the one before`,
+      );
     }
-    expect((header.sequence === 0) === (header.previous === null), "EXO_CHECK_FAILED", "only event 0 has no previous event");
+    expect(
+      (header.sequence === 0) === (header.previous === null),
+      "EXO_CHECK_FAILED",
+      "only event 0 has no previous event",
+    );
     const recordedAt = parseTime(header.recordedAt);
     expect(recordedAt >= time, "EXO_CHECK_FAILED", `event ${header.sequence} is recorded before an earlier one`);
     [sequence, time, previous] = [header.sequence, recordedAt, digest];
   }
   const ends = events.filter((event) => terminalEventTypes.has(event.header.eventType)).length;
-  expect(ends === 1 && state !== "none" && endStates.has(state), "EXO_CHECK_FAILED", `the events end in the state ${state}`);
+  expect(
+    ends === 1 && state !== "none" && endStates.has(state),
+    "EXO_CHECK_FAILED",
+    `the events end in the state ${state}`,
+  );
   return `${events.length} events, ends ${state}`;
 }
 

@@ -52,7 +52,8 @@ export function checkCheckpoint(evidence: Evidence, keys: KeySource): string {
 /** Enough trusted witnesses cosigned the checkpoint, where the trust file asks for them. */
 export function checkWitnesses(evidence: Evidence, keys: KeySource): string {
   const { trust } = keys;
-  const threshold = trust === null ? 0 : Math.max(trust.witnesses.threshold, trust.require?.includes("witnessed") ? 1 : 0);
+  const threshold =
+    trust === null ? 0 : Math.max(trust.witnesses.threshold, trust.require?.includes("witnessed") ? 1 : 0);
   if (trust === null || threshold === 0) return notApplicable("the trust file asks for no witnesses");
   const vkeys = trust.witnesses.vkeys.map((vkey) => parseVkey(vkey));
   const { checkpoint } = proofOf(evidence);
@@ -65,7 +66,7 @@ export function checkWitnesses(evidence: Evidence, keys: KeySource): string {
 
 /** What only the whole log can show. Made by `log check`, not from one file. */
 export function checkLogScope(_evidence: Evidence, keys: KeySource): string {
-  if (keys.trust?.require?.includes("log")) return unable("EXO_MATERIAL_MISSING", "the trust file requires the log, and none was given");
+  if (keys.trust?.require?.includes("log"))
+    return unable("EXO_MATERIAL_MISSING", "the trust file requires the log, and none was given");
   return notApplicable("approval spent once, one end, nothing after it: needs the log");
 }
-

@@ -1,6 +1,6 @@
+import { excludedNames } from "../approval/exclusion.js";
 import { canonicalText } from "../canonical/jcs.js";
 import { parseTime } from "../canonical/time.js";
-import { excludedNames } from "../approval/exclusion.js";
 import { envelopeSchema, openEnvelope, payloadTypes } from "../contracts/dsse.js";
 import { type ResolutionOrder, resolutionOrderSchema } from "../contracts/order.js";
 import { type Evidence, parseDocument } from "./evidence.js";
@@ -14,10 +14,19 @@ import { expect, fail, notApplicable } from "./report.js";
 export function checkResolution(evidence: Evidence, keys: KeySource): string {
   const doubt = evidence.eventsOf("execution_in_doubt")[0];
   if (doubt === undefined) return notApplicable("nothing was in doubt");
-  expect(doubt.payload.startedDigest === evidence.started().event.digest, "EXO_CHECK_FAILED", "in doubt is another start");
+  expect(
+    doubt.payload.startedDigest === evidence.started().event.digest,
+    "EXO_CHECK_FAILED",
+    "in doubt is another start",
+  );
   const effects = evidence.eventsOf("effect_started").map((entry) => entry.payload);
-  expect(canonicalText(doubt.payload.effects) === canonicalText(effects), "EXO_CHECK_FAILED", "in doubt are other writes than journaled");
-  const resolved = evidence.eventsOf("execution_resolved")[0] ?? fail("EXO_CHECK_FAILED", "the doubt was never resolved");
+  expect(
+    canonicalText(doubt.payload.effects) === canonicalText(effects),
+    "EXO_CHECK_FAILED",
+    "in doubt are other writes than journaled",
+  );
+  const resolved =
+    evidence.eventsOf("execution_resolved")[0] ?? fail("EXO_CHECK_FAILED", "the doubt was never resolved");
   const { payload } = resolved;
   const envelope = evidence.document(payload.envelopeDigest, "resolution", envelopeSchema);
   const { order, operatorId } = openResolution(envelope, keys);
@@ -32,7 +41,8 @@ export function checkResolution(evidence: Evidence, keys: KeySource): string {
     "EXO_CHECK_FAILED",
     `recorded is ${payload.resolver}, signed has ${operatorId ?? order.operator.id}`,
   );
-  const requester = evidence.eventsOf("intent_received")[0]?.payload.requester ?? fail("EXO_CHECK_FAILED", "no requester");
+  const requester =
+    evidence.eventsOf("intent_received")[0]?.payload.requester ?? fail("EXO_CHECK_FAILED", "no requester");
   const own = excludedNames(requester, evidence.intent().actor.id);
   expect(!own.has(payload.resolver), "EXO_ORDER", `${payload.resolver} is the requester or the actor`);
   return `${payload.outcome}, resolved by ${payload.resolver}`;

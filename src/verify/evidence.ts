@@ -3,17 +3,23 @@ import { type Digest, digestOf } from "../canonical/digest.js";
 import type { JsonValue } from "../canonical/jcs.js";
 import { parseCanonical } from "../canonical/read.js";
 import {
+  bundleSchema,
   type ExecutionProofBundle,
   type MaterialRole,
+  materialRoles,
   type Predicate,
   type Statement,
-  bundleSchema,
-  materialRoles,
   statementSchema,
 } from "../contracts/bundle.js";
 import { pointerOf } from "../contracts/common.js";
 import { payloadTypes } from "../contracts/dsse.js";
-import { type EventHeader, type EventPayload, type EventType, eventHeaderSchema, eventPayloads } from "../contracts/event.js";
+import {
+  type EventHeader,
+  type EventPayload,
+  type EventType,
+  eventHeaderSchema,
+  eventPayloads,
+} from "../contracts/event.js";
 import { type ActionIntent, intentSchema } from "../contracts/intent.js";
 import { type ExecutorManifest, type ManifestFunction, manifestSchema } from "../contracts/manifest.js";
 import { unsalt } from "../contracts/material.js";
@@ -76,12 +82,16 @@ export class Evidence {
   /** Opens a bundle file. Ends the check: EXO_BUNDLE, EXO_JSON_*, EXO_SCHEMA (failed), EXO_REVISION (unable). */
   static open(bytes: Uint8Array): Evidence {
     const bundle = parseDocument(bundleSchema, bytes, "bundle");
-    expect(bundle.envelope.payloadType === payloadTypes.statement, "EXO_BUNDLE", "the payload is not an in-toto statement");
+    expect(
+      bundle.envelope.payloadType === payloadTypes.statement,
+      "EXO_BUNDLE",
+      "the payload is not an in-toto statement",
+    );
     const payload = decodeBase64(bundle.envelope.payload);
     expect(payload !== undefined, "EXO_BUNDLE", "the envelope's payload is not standard padded base64");
     const revision = bundleRevisionOf(payload);
     if (revision !== bundleRevision) {
-      unable("EXO_REVISION", `the bundle has layout revision ${revision}; this build knows ${bundleRevision}`);
+      unable("EXO_REVISION", `the bundle has layout revision ${JSON.stringify(revision)}; this build knows ${bundleRevision}`);
     }
     return new Evidence(bundle, payload, parseDocument(statementSchema, payload, "statement"));
   }
@@ -143,7 +153,11 @@ export class Evidence {
   events(): readonly BundleEvent[] {
     return this.predicate.events.map(({ eventType, digest }) => {
       const header = this.document(digest, "event", eventHeaderSchema);
-      expect(header.eventType === eventType, "EXO_CHECK_FAILED", `event ${digest} is ${header.eventType}, not ${eventType}`);
+      expect(
+        header.eventType === eventType,
+        "EXO_CHECK_FAILED",
+        `event ${digest} is ${header.eventType}, not ${eventType}`,
+      );
       return { header, digest };
     });
   }
@@ -186,4 +200,3 @@ function bundleRevisionOf(payload: Uint8Array): JsonValue {
   }
   return current ?? fail("EXO_BUNDLE", "the statement names no bundle revision");
 }
-

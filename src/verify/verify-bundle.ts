@@ -16,7 +16,7 @@ import { checkCheckpoint, checkInclusion, checkLogScope, checkWitnesses } from "
 import { checkResolution } from "./check-resolution.js";
 import { Evidence } from "./evidence.js";
 import { type KeySource, keySource } from "./keys.js";
-import { CheckEnd, type CheckResult, type VerificationReport, makeReport } from "./report.js";
+import { CheckEnd, type CheckResult, makeReport, type VerificationReport } from "./report.js";
 
 type Check = readonly [id: string, title: string, run: (evidence: Evidence, keys: KeySource) => string];
 

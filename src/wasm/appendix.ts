@@ -6,7 +6,7 @@ import { type ModuleShape, nameTypes, typeOfFunction } from "./shape.js";
 import { ByteWriter } from "./writer.js";
 
 /** Bits of `exo:state`. */
-export const stateBits = {
+const stateBits = {
   /** A memory.grow was refused because it would pass the maximum. */
   growRefused: 1,
   /** A memory.grow failed below the maximum: the host is short of memory. The guest trapped. */

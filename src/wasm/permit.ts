@@ -3,7 +3,7 @@ import { type Findings, showName } from "./reasons.js";
 import { type ImportEntry, type ModuleShape, nameTypes, showSignature } from "./shape.js";
 
 /** Export names the meter uses, and any other with this prefix, are the host's. */
-export const reservedPrefix = "exo:";
+const reservedPrefix = "exo:";
 
 /** Names of what a sealed module exports beside the original's exports. */
 export const reservedExports = {

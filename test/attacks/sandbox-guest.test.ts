@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { ExecutionStatus, GuestAnswer, SandboxHost } from "../../src/ports.js";
-import { assemble, seal } from "../wasm/support.js";
 import { createPool, guest, type JobDraft, job, limits, program, workerUrl } from "../sandbox/support.js";
+import { assemble, seal } from "../wasm/support.js";
 
 type Attack = {
   readonly module: { readonly digest: string; readonly bytes: Uint8Array };
@@ -58,8 +58,10 @@ const attacks: Readonly<Record<string, Attack>> = {
     code: "EXO_OUT_OF_FUEL",
   },
   "variables without an end": {
-    module: program(forever(`(i64.store (i32.const 0) (i64.add (i64.load (i32.const 0)) (i64.const 1)))
-      (call $var_set (call $text (i32.const 0) (i32.const 8)) (call $alloc (i64.const 1)))`)),
+    module: program(
+      forever(`(i64.store (i32.const 0) (i64.add (i64.load (i32.const 0)) (i64.const 1)))
+      (call $var_set (call $text (i32.const 0) (i32.const 8)) (call $alloc (i64.const 1)))`),
+    ),
     status: "out_of_memory",
     code: "EXO_OUT_OF_MEMORY",
   },
@@ -74,7 +76,10 @@ const attacks: Readonly<Record<string, Attack>> = {
     code: "EXO_KERNEL_BOUNDS",
   },
   "endless recursion": {
-    module: program("(drop (call $f (i64.const 1)))", "(func $f (param i64) (result i64) (i64.add (local.get 0) (call $f (local.get 0))))"),
+    module: program(
+      "(drop (call $f (i64.const 1)))",
+      "(func $f (param i64) (result i64) (i64.add (local.get 0) (call $f (local.get 0))))",
+    ),
     status: "stack_overflow",
     code: "EXO_STACK_OVERFLOW",
   },
@@ -95,7 +100,10 @@ const attacks: Readonly<Record<string, Attack>> = {
     draft: { call: () => ({ kind: "answer", response: new Uint8Array(2_000_000) }) },
   },
   "an error that is not UTF-8": {
-    module: program("(call $error_set (call $text (i32.const 0) (i32.const 3))) (return (i32.const 1))", `(data (i32.const 0) "\\c3\\28\\ff")`),
+    module: program(
+      "(call $error_set (call $text (i32.const 0) (i32.const 3))) (return (i32.const 1))",
+      `(data (i32.const 0) "\\c3\\28\\ff")`,
+    ),
     status: "guest_error",
     code: "EXO_GUEST_ERROR",
     message: "(the message is not UTF-8)",
@@ -122,11 +130,11 @@ describe("a hostile guest ends with its code, and the pool goes on", () => {
   }
 
   it("an import nobody serves is the host's fault, and nothing of the guest runs", async () => {
-    const globals = ["exo:fuel", "exo:stack", "exo:state"].map(
-      (name) => `(global (export "${name}") (mut ${name === "exo:fuel" ? "i64 (i64.const 0)" : "i32 (i32.const 0)"}))`,
-    );
-    const source = globals.join("").replaceAll("(mut i64 ", "(mut i64) ").replaceAll("(mut i32 ", "(mut i32) ").replaceAll("0)))", "0))");
-    const bytes = assemble(`(module (import "extism:host/env" "exec" (func)) ${source} (func (export "run") ${forever("")}))`);
+    const bytes = assemble(`(module (import "extism:host/env" "exec" (func))
+      (global (export "exo:fuel") (mut i64) (i64.const 0))
+      (global (export "exo:stack") (mut i32) (i32.const 0))
+      (global (export "exo:state") (mut i32) (i32.const 0))
+      (func (export "run") ${forever("")}))`);
     expect(await pool.run(job({ digest: "sha256:unserved", bytes }))).toMatchObject({
       status: "host_fault",
       error: { code: "EXO_HOST_FAULT" },
@@ -141,7 +149,8 @@ describe("a hostile guest ends with its code, and the pool goes on", () => {
 });
 
 describe("the counted stack ends before the native one", () => {
-  const list = (count: number, item: (i: number) => string): string => Array.from({ length: count }, (_, i) => item(i)).join(" ");
+  const list = (count: number, item: (i: number) => string): string =>
+    Array.from({ length: count }, (_, i) => item(i)).join(" ");
   const shapes: Readonly<Record<string, string>> = {
     "no locals": "(func $f (call $f) (call $f)) (func $go (call $f))",
     "an operand kept": `(func $f (param i64) (result i64) (i64.add (call $f (local.get 0)) (local.get 0)))
@@ -181,7 +190,13 @@ describe("time", () => {
     const pool = createPool();
     const started = performance.now();
     const outcome = await pool.run(job(spin, { limits: tight }));
-    expect(outcome).toEqual({ status: "timed_out", error: { code: "EXO_TIMED_OUT" }, fuelUsed: 0, memoryPeakPages: 0, hostCalls: 0 });
+    expect(outcome).toEqual({
+      status: "timed_out",
+      error: { code: "EXO_TIMED_OUT" },
+      fuelUsed: 0,
+      memoryPeakPages: 0,
+      hostCalls: 0,
+    });
     expect(performance.now() - started).toBeLessThan(10_000);
     expect(await pool.run(job(program("")))).toMatchObject({ status: "completed" });
     await pool.close();

@@ -70,7 +70,8 @@ describe("an access that begins inside and ends outside ends the run", () => {
     "input_load_u64 wrapped": "(drop (call $input_load_u64 (i64.const -4)))",
     output_set: "(call $output_set (local.get $b) (i64.const 17))",
     "output_set inside": "(call $output_set (i64.add (local.get $b) (i64.const 15)) (i64.const 2))",
-    "output_set into the next block": "(drop (call $alloc (i64.const 64))) (call $output_set (local.get $b) (i64.const 40))",
+    "output_set into the next block":
+      "(drop (call $alloc (i64.const 64))) (call $output_set (local.get $b) (i64.const 40))",
     "output_set of nothing": "(call $output_set (i64.const 0) (i64.const 1))",
     "output_set of no bytes nowhere": "(call $output_set (i64.const 8) (i64.const 0))",
   };

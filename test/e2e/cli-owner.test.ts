@@ -20,7 +20,9 @@ describe("while a runtime owns the home", () => {
   let owner: ChildProcess;
 
   const own = async (): Promise<void> => {
-    owner = spawn(process.execPath, [CHILD, `${ROOT}/dist`, shell.path(".exoarmur")], { stdio: ["pipe", "pipe", "inherit"] });
+    owner = spawn(process.execPath, [CHILD, `${ROOT}/dist`, shell.path(".exoarmur")], {
+      stdio: ["pipe", "pipe", "inherit"],
+    });
     await new Promise((resolve) => owner.stdout?.once("data", resolve));
   };
 
@@ -66,7 +68,9 @@ describe("while a runtime owns the home", () => {
     const pending = jsonOf(await shell.run(removeIntent, ["--json"]));
     await own();
     const { code, stdout } = await shell.exo(["approvals", "approve", String(pending["intentId"])]);
-    expect(stdout).toContain("will run   fs@1.0.0 remove   target data/orders.csv   by me\nexecuted   bundle .exoarmur/bundles/");
+    expect(stdout).toContain(
+      "will run   fs@1.0.0 remove   target data/orders.csv   by me\nexecuted   bundle .exoarmur/bundles/",
+    );
     expect(code).toBe(0);
     expect(existsSync(shell.path("data/orders.csv"))).toBe(false);
     expect((await shell.exo(["log", "check"])).code).toBe(0);
@@ -110,7 +114,13 @@ describe("an action in doubt", () => {
         ...policy,
         rules: [{ id: "spin", match: { action: "demo.spin" }, verdict: "allow" }],
       }));
-      const intent = { actor: "me", action: "demo.spin", parameters: {}, idempotencyKey: "once", correlationId: "spinning" };
+      const intent = {
+        actor: "me",
+        action: "demo.spin",
+        parameters: {},
+        idempotencyKey: "once",
+        correlationId: "spinning",
+      };
       const child = shell.start(["run", "-"], { input: JSON.stringify(intent) });
       const running = ending(child);
       const open = async (): Promise<{ intentId: string; state: string } | undefined> => {
@@ -124,7 +134,9 @@ describe("an action in doubt", () => {
       await new Promise((resolve) => child.stderr?.once("data", resolve));
       child.kill("SIGINT");
       const ended = await running;
-      expect(ended.stderr).toContain("interrupted; what has started goes on to its record, a second Ctrl-C leaves it in doubt\n");
+      expect(ended.stderr).toContain(
+        "interrupted; what has started goes on to its record, a second Ctrl-C leaves it in doubt\n",
+      );
       expect(ended.code).toBe(130);
 
       const again = await shell.run(intent);
@@ -133,9 +145,18 @@ describe("an action in doubt", () => {
       expect(again.code).toBe(7);
       expect((await shell.exo(["replay", "spinning"])).code).toBe(6);
 
-      const args = ["resolve", found.intentId, "--outcome", "not_executed", "--evidence", shell.write("seen.txt", "nothing\n")];
+      const args = [
+        "resolve",
+        found.intentId,
+        "--outcome",
+        "not_executed",
+        "--evidence",
+        shell.write("seen.txt", "nothing\n"),
+      ];
       const resolved = await shell.exo(args);
-      expect(resolved.stdout).toContain(`resolved   ${found.intentId}   not_executed   by operator\nbundle     .exoarmur/bundles/`);
+      expect(resolved.stdout).toContain(
+        `resolved   ${found.intentId}   not_executed   by operator\nbundle     .exoarmur/bundles/`,
+      );
       expect(resolved.code).toBe(0);
       const bundle = `.exoarmur/bundles/${found.intentId}.proof.json`;
       const verified = await shell.exo(["verify", bundle, "--trust", ".exoarmur/trust.json"]);

@@ -151,7 +151,10 @@ describe("a session at the terminal", () => {
   });
 
   it("verify names what was changed, and a stranger's trust file fails", async () => {
-    shell.write("changed.proof.json", shell.read(statsBundle).replace(/"sig":"./, (found) => `${found.slice(0, -1)}${found.endsWith("A") ? "B" : "A"}`));
+    shell.write(
+      "changed.proof.json",
+      shell.read(statsBundle).replace(/"sig":"./, (found) => `${found.slice(0, -1)}${found.endsWith("A") ? "B" : "A"}`),
+    );
     const changed = await shell.exo(["verify", "changed.proof.json", "--trust", ".exoarmur/trust.json"]);
     expect(changed.code).toBe(1);
     expect(changed.stdout).toMatch(/\nfail {3}envelope signature +EXO_SIGNATURE: /);
@@ -224,8 +227,12 @@ describe("a session at the terminal", () => {
     expect(stdout).toMatch(/\nok {5}sandbox +table-stats ran and replayed to the same bytes and fuel/);
     expect(stdout).toMatch(/\nwarn {3}keys +runtime, log, approver, operator, policy-author: private/);
     expect(stdout).toMatch(/\nok {5}log +\d+ entries, consistent with the anchor at \d+\n/);
-    expect(stdout).toMatch(/\nok {5}policy +policy\.json: files version 1, 2 rules, sha256:[0-9a-f]{64}, signed and active\n/);
-    expect(stdout).toMatch(/\nok {5}flag v2_federation_enabled +EXOARMUR_FLAG_V2_FEDERATION_ENABLED is off \(default\)\n/);
+    expect(stdout).toMatch(
+      /\nok {5}policy +policy\.json: files version 1, 2 rules, sha256:[0-9a-f]{64}, signed and active\n/,
+    );
+    expect(stdout).toMatch(
+      /\nok {5}flag v2_federation_enabled +EXOARMUR_FLAG_V2_FEDERATION_ENABLED is off \(default\)\n/,
+    );
     expect(stdout).not.toMatch(/^fail/m);
     expect(code).toBe(0);
   });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { canonicalize } from "../../src/canonical/jcs.js";
 import { digestOf } from "../../src/canonical/digest.js";
+import { canonicalize } from "../../src/canonical/jcs.js";
 import { formatTime } from "../../src/canonical/time.js";
 import { type Envelope, payloadTypes, signEnvelope } from "../../src/contracts/dsse.js";
 import type { PolicyRule } from "../../src/contracts/policy.js";
@@ -17,9 +17,9 @@ import {
   eventTypes,
   fsPlugin,
   openRig,
-  requestOf,
   type Rig,
   type RigOptions,
+  requestOf,
   usualRules,
   verified,
 } from "../support/rig.js";
@@ -85,7 +85,10 @@ describe("what an approval is bound to", () => {
 
   test.each<[string, RigOptions["trustKeys"]]>([
     ["whose key was withdrawn", usualKeys.filter((key) => key.id !== "alice")],
-    ["who is the requester's own person now", usualKeys.map((key) => (key.id === "alice" ? { ...key, person: "x" } : key))],
+    [
+      "who is the requester's own person now",
+      usualKeys.map((key) => (key.id === "alice" ? { ...key, person: "x" } : key)),
+    ],
   ])("a first approver %s does not count any more", async (_what, trustKeys) => {
     const store = createMemoryStore();
     const first = await openRig({ store, rules: [quorum(2)] });
@@ -124,7 +127,11 @@ describe("what an approval is bound to", () => {
       const material = record?.materials.find(({ role }) => role === "intent");
       if (record === undefined || material === undefined) throw new Error("no intent");
       const text = new TextDecoder().decode(tx.get(blobKey(material.digest)));
-      const other = { intent: '"idempotencyKey":"other"', preview: '"actor":{"id":"other","type":"agent"}', grants: '"target":"data/people.csv"' };
+      const other = {
+        intent: '"idempotencyKey":"other"',
+        preview: '"actor":{"id":"other","type":"agent"}',
+        grants: '"target":"data/people.csv"',
+      };
       const found = { intent: /"idempotencyKey":"[^"]*"/, preview: /"actor":\{[^}]*\}/, grants: /"target":"[^"]*"/ };
       const bytes = canonicalize(JSON.parse(text.replace(found[what as "intent"], other[what as "intent"])));
       material.digest = digestOf(bytes);
@@ -183,7 +190,9 @@ describe("decisions", () => {
     const rig = await openRig({ rules: [quorum(2)] });
     const request = requestOf(await remove(rig));
     await rig.pipeline.decide(await grant(request, "alice", keys.alice));
-    const denied = await rig.pipeline.decide(await grant(request, "bob", keys.bob, { decision: "deny", reason: "too risky" }));
+    const denied = await rig.pipeline.decide(
+      await grant(request, "bob", keys.bob, { decision: "deny", reason: "too risky" }),
+    );
     expect(endOf(denied)).toBe("denied EXO_APPROVAL_DENIED");
     if (denied.status === "denied") expect(denied.reason.message).toBe("bob denied the request: too risky");
     await expect(rig.pipeline.decide(await grant(request, "carol", keys.carol))).rejects.toMatchObject({
@@ -233,11 +242,9 @@ describe("decisions", () => {
       await grant(request, "carol", keys.carol),
     ];
     const ends = await Promise.allSettled(envelopes.map((envelope) => rig.pipeline.decide(envelope)));
-    expect(ends.map((end) => (end.status === "fulfilled" ? endOf(end.value) : (end.reason as { code: string }).code))).toEqual([
-      "executed",
-      "EXO_APPROVAL_SPENT",
-      "EXO_APPROVAL_SPENT",
-    ]);
+    expect(
+      ends.map((end) => (end.status === "fulfilled" ? endOf(end.value) : (end.reason as { code: string }).code)),
+    ).toEqual(["executed", "EXO_APPROVAL_SPENT", "EXO_APPROVAL_SPENT"]);
     expect(rig.sandbox.starts).toBe(1);
     expect(eventTypes(rig, request.intentId).filter((type) => type === "execution_started")).toHaveLength(1);
     checkStore(rig);
@@ -319,7 +326,11 @@ describe("time", () => {
 
 describe("who may decide", () => {
   const refusals: readonly [string, (rig: Rig) => Promise<Envelope>, string][] = [];
-  const refused = (name: string, code: string, make: (request: ReturnType<typeof requestOf>) => Promise<Envelope>): void => {
+  const refused = (
+    name: string,
+    code: string,
+    make: (request: ReturnType<typeof requestOf>) => Promise<Envelope>,
+  ): void => {
     refusals.push([name, async (rig) => await make(requestOf(await remove(rig))), code]);
   };
   refused("a key nobody trusts", "EXO_TRUST", (request) => grant(request, "alice", keys.mallory));
@@ -330,15 +341,21 @@ describe("who may decide", () => {
   refused("a key id that is not the signer's", "EXO_APPROVAL_APPROVER", (request) =>
     grant(request, "alice", keys.bob, { approver: { id: "alice", keyId: keys.alice.keyId } }),
   );
-  refused("another payload type", "EXO_ENVELOPE", (request) => grant(request, "alice", keys.alice, {}, payloadTypes.policy));
+  refused("another payload type", "EXO_ENVELOPE", (request) =>
+    grant(request, "alice", keys.alice, {}, payloadTypes.policy),
+  );
   refused("an unknown request", "EXO_APPROVAL_UNKNOWN", (request) =>
     grant(request, "alice", keys.alice, { requestDigest: digestOf(new Uint8Array(1)) }),
   );
   refused("no request digest", "EXO_SCHEMA", (request) =>
     grant(request, "alice", keys.alice, { requestDigest: "orders" as never }),
   );
-  refused("an unknown decision", "EXO_SCHEMA", (request) => grant(request, "alice", keys.alice, { decision: "yes" as never }));
-  refused("a member too many", "EXO_SCHEMA", (request) => grant(request, "alice", keys.alice, { scope: "all" } as never));
+  refused("an unknown decision", "EXO_SCHEMA", (request) =>
+    grant(request, "alice", keys.alice, { decision: "yes" as never }),
+  );
+  refused("a member too many", "EXO_SCHEMA", (request) =>
+    grant(request, "alice", keys.alice, { scope: "all" } as never),
+  );
   refused("a signature of something else", "EXO_SIGNATURE", async (request) => {
     const good = await grant(request, "alice", keys.alice);
     const other = await grant(request, "alice", keys.alice);
@@ -359,7 +376,10 @@ describe("who may decide", () => {
     const alice = await grant(request, "alice", keys.alice);
     return { ...alice, signatures: [...alice.signatures, ...alice.signatures] };
   });
-  refused("no signature", "EXO_SCHEMA", async (request) => ({ ...(await grant(request, "alice", keys.alice)), signatures: [] }));
+  refused("no signature", "EXO_SCHEMA", async (request) => ({
+    ...(await grant(request, "alice", keys.alice)),
+    signatures: [],
+  }));
   refused("a payload that is not canonical", "EXO_JSON_NOT_CANONICAL", async (request) => {
     const good = await grant(request, "alice", keys.alice);
     const spaced = `${Buffer.from(good.payload, "base64").toString()} `;
@@ -405,12 +425,18 @@ describe("who may decide", () => {
       "the same person under another key id",
       { actor: { id: "alice-agent-key", type: "person" } },
       undefined,
-      [...usualKeys.map((key) => (key.id === "alice" ? { ...key, person: "alice c" } : key)),
-        trusted("publisher", "alice-agent-key", keys.mallory, { person: "alice c" })],
+      [
+        ...usualKeys.map((key) => (key.id === "alice" ? { ...key, person: "alice c" } : key)),
+        trusted("publisher", "alice-agent-key", keys.mallory, { person: "alice c" }),
+      ],
     ],
   ] as const)("%s is not in the roster", async (_name, more, requester, trustKeys) => {
     const rig = await openRig({ trustKeys });
-    const base = draft("fs.remove", "data/orders.csv", requester?.method === "token" ? { actor: { id: "gate", type: "agent" } } : more);
+    const base = draft(
+      "fs.remove",
+      "data/orders.csv",
+      requester?.method === "token" ? { actor: { id: "gate", type: "agent" } } : more,
+    );
     const request = requestOf(await rig.pipeline.execute(base, requester === undefined ? {} : { requester }));
     expect(request.roster.map((entry) => entry.id)).toEqual(["bob", "carol"]);
     await expect(rig.pipeline.decide(await grant(request, "alice", keys.alice))).rejects.toMatchObject({
@@ -432,7 +458,10 @@ describe("who may decide", () => {
 describe("what changes while an approval waits", () => {
   test.each([
     ["the global kill switch", (rig: Rig) => killOrder(true).then((order) => rig.pipeline.switchKill(order))],
-    ["the tenant's kill switch", (rig: Rig) => killOrder(true, { tenantId: "default" }).then((order) => rig.pipeline.switchKill(order))],
+    [
+      "the tenant's kill switch",
+      (rig: Rig) => killOrder(true, { tenantId: "default" }).then((order) => rig.pipeline.switchKill(order)),
+    ],
     ["the KILL file", (rig: Rig) => Promise.resolve((rig.governor.killFile = true))],
   ])("%s denies", async (_name, kill) => {
     const rig = await openRig();
@@ -440,7 +469,9 @@ describe("what changes while an approval waits", () => {
     await kill(rig);
     expect(endOf(await rig.pipeline.decide(await grant(request, "alice", keys.alice)))).toBe("denied EXO_KILL_SWITCH");
     rig.governor.killFile = false;
-    await expect(rig.pipeline.decide(await grant(request, "bob", keys.bob))).rejects.toMatchObject({ code: "EXO_APPROVAL_CLOSED" });
+    await expect(rig.pipeline.decide(await grant(request, "bob", keys.bob))).rejects.toMatchObject({
+      code: "EXO_APPROVAL_CLOSED",
+    });
     expectNothingRan(rig);
   });
 
@@ -455,14 +486,20 @@ describe("what changes while an approval waits", () => {
     expect(second.requestId).not.toBe(first.requestId);
     expect(rig.sandbox.starts).toBe(0);
     expect(rig.pipeline.approvals().map(({ record }) => record.state.status)).toEqual(["superseded", "pending"]);
-    await expect(rig.pipeline.decide(await grant(first, "bob", keys.bob))).rejects.toMatchObject({ code: "EXO_APPROVAL_CLOSED" });
+    await expect(rig.pipeline.decide(await grant(first, "bob", keys.bob))).rejects.toMatchObject({
+      code: "EXO_APPROVAL_CLOSED",
+    });
     expect(endOf(await rig.pipeline.decide(await grant(second, "alice", keys.alice)))).toBe("executed");
     checkStore(rig);
   });
 
   test("a quorum asked for later needs two people", async () => {
     const rig = await openRig({
-      safety: { schema: "exoarmur.safety-config/v1", sources: { trustScore: "off", cellLoad: "measured", networkHealth: "off" }, budgets: {} },
+      safety: {
+        schema: "exoarmur.safety-config/v1",
+        sources: { trustScore: "off", cellLoad: "measured", networkHealth: "off" },
+        budgets: {},
+      },
     });
     const first = requestOf(await remove(rig));
     rig.sandbox.loadNow = { running: 2, queued: 8, size: 2, queueBound: 8 };
@@ -506,7 +543,9 @@ describe("what changes while an approval waits", () => {
     const request = requestOf(await remove(rig));
     disk.onWrite = () => Promise.resolve("error");
     expect(endOf(await rig.pipeline.decide(await grant(request, "alice", keys.alice)))).toBe("failed EXO_GUEST_ERROR");
-    await expect(rig.pipeline.decide(await grant(request, "bob", keys.bob))).rejects.toMatchObject({ code: "EXO_APPROVAL_SPENT" });
+    await expect(rig.pipeline.decide(await grant(request, "bob", keys.bob))).rejects.toMatchObject({
+      code: "EXO_APPROVAL_SPENT",
+    });
     checkStore(rig);
   });
 });

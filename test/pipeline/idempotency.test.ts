@@ -99,7 +99,11 @@ describe("idempotency", () => {
     const rig = await openRig();
     const first = await rig.pipeline.execute(draft("fs.write", "data/a.csv", key));
     const { size } = rig.ledger;
-    const attempt = rig.pipeline.execute({ ...(draft("fs.write", "data/a.csv", { ...key, ...more }) as object), ...more, parameters: { path: "data/a.csv", ...("parameters" in more ? more.parameters : {}) } } as never);
+    const attempt = rig.pipeline.execute({
+      ...(draft("fs.write", "data/a.csv", { ...key, ...more }) as object),
+      ...more,
+      parameters: { path: "data/a.csv", ...("parameters" in more ? more.parameters : {}) },
+    } as never);
     await expect(attempt).rejects.toMatchObject({ code: "EXO_IDEMPOTENCY_CONFLICT" });
     expect(rig.ledger.size).toBe(size);
     expect(intentRecords(rig.store).map((record) => record.intentId)).toEqual([first.intentId]);

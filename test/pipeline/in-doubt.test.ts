@@ -7,7 +7,10 @@ import { keys, trusted, usualKeys } from "../support/world.js";
 
 const write = (rig: Rig, more = {}) => rig.pipeline.execute(draft("fs.write", "data/a.csv", more));
 
-async function doubtful(options: Parameters<typeof openRig>[0] = {}, more = {}): Promise<{ rig: Rig; intentId: string }> {
+async function doubtful(
+  options: Parameters<typeof openRig>[0] = {},
+  more = {},
+): Promise<{ rig: Rig; intentId: string }> {
   const rig = await openRig(options);
   rig.disk.onWrite = () => Promise.resolve("unknown");
   const { intentId } = await write(rig, more);
@@ -27,7 +30,10 @@ describe("how an action comes to be in doubt", () => {
     if (doubt.status === "in_doubt") expect(doubt.reason.retrySafe).toBe(false);
     expect(eventTypes(rig, doubt.intentId).slice(-2)).toEqual(["effect_started", "execution_in_doubt"]);
     const [event] = rig.pipeline.trace(doubt.intentId).slice(-1);
-    expect(event?.payload).toMatchObject({ effects: [{ seq: 0, capability: "fs_write" }], execution: { status: "in_doubt" } });
+    expect(event?.payload).toMatchObject({
+      effects: [{ seq: 0, capability: "fs_write" }],
+      execution: { status: "in_doubt" },
+    });
     checkStore(rig);
   });
 
@@ -114,16 +120,22 @@ describe("how an action comes to be in doubt", () => {
 });
 
 describe("resolve", () => {
-  test.each(["committed", "not_executed", "unknown"] as const)("%s closes it, with a bundle that verifies", async (outcome) => {
-    const { rig, intentId } = await doubtful();
-    const result = await rig.pipeline.resolve(await resolution(intentId, outcome));
-    expect(result).toMatchObject({ status: "in_doubt", reason: { message: `resolved by ops: ${outcome}`, retrySafe: outcome === "not_executed" } });
-    expect(result.decision?.verdict).toBe("allow");
-    expect(rig.pipeline.status(intentId)).toEqual(result);
-    expect(rig.pipeline.bundle(intentId)).toBeDefined();
-    expect(rig.sandbox.starts).toBe(1);
-    checkStore(rig);
-  });
+  test.each(["committed", "not_executed", "unknown"] as const)(
+    "%s closes it, with a bundle that verifies",
+    async (outcome) => {
+      const { rig, intentId } = await doubtful();
+      const result = await rig.pipeline.resolve(await resolution(intentId, outcome));
+      expect(result).toMatchObject({
+        status: "in_doubt",
+        reason: { message: `resolved by ops: ${outcome}`, retrySafe: outcome === "not_executed" },
+      });
+      expect(result.decision?.verdict).toBe("allow");
+      expect(rig.pipeline.status(intentId)).toEqual(result);
+      expect(rig.pipeline.bundle(intentId)).toBeDefined();
+      expect(rig.sandbox.starts).toBe(1);
+      checkStore(rig);
+    },
+  );
 
   const trustKeys = [
     ...usualKeys,
@@ -134,10 +146,27 @@ describe("resolve", () => {
 
   test.each<[string, string, (intentId: string) => ReturnType<typeof resolution>]>([
     ["an approver", "EXO_TRUST", (id) => resolution(id, "committed", {}, keys.alice)],
-    ["an operator naming another key", "EXO_ORDER", (id) => resolution(id, "committed", { operator: { id: "ops", keyId: keys.alice.keyId } })],
-    ["an operator under another name", "EXO_ORDER", (id) => resolution(id, "committed", { operator: { id: "root", keyId: keys.operator.keyId } })],
-    ["an operator of another tenant", "EXO_ORDER", (id) => resolution(id, "committed", { operator: { id: "ops-other", keyId: keys.mallory.keyId } }, keys.mallory)],
-    ["the actor's own person", "EXO_ORDER", (id) => resolution(id, "committed", { operator: { id: "agent-ops", keyId: keys.otherAuthor.keyId } }, keys.otherAuthor)],
+    [
+      "an operator naming another key",
+      "EXO_ORDER",
+      (id) => resolution(id, "committed", { operator: { id: "ops", keyId: keys.alice.keyId } }),
+    ],
+    [
+      "an operator under another name",
+      "EXO_ORDER",
+      (id) => resolution(id, "committed", { operator: { id: "root", keyId: keys.operator.keyId } }),
+    ],
+    [
+      "an operator of another tenant",
+      "EXO_ORDER",
+      (id) => resolution(id, "committed", { operator: { id: "ops-other", keyId: keys.mallory.keyId } }, keys.mallory),
+    ],
+    [
+      "the actor's own person",
+      "EXO_ORDER",
+      (id) =>
+        resolution(id, "committed", { operator: { id: "agent-ops", keyId: keys.otherAuthor.keyId } }, keys.otherAuthor),
+    ],
     ["an order for another cell", "EXO_ORDER", (id) => resolution(id, "committed", { cellId: "elsewhere" })],
     ["an unknown outcome", "EXO_SCHEMA", (id) => resolution(id, "done" as ResolutionOrder["outcome"])],
     ["no evidence", "EXO_SCHEMA", (id) => resolution(id, "committed", { evidence: [] })],
@@ -159,10 +188,14 @@ describe("resolve", () => {
       const rig = await openRig();
       rig.disk.onWrite = () => Promise.resolve("unknown");
       const { intentId } = await rig.pipeline.execute(draft("fs.write", "data/a.csv"), { requester });
-      await expect(rig.pipeline.resolve(await resolution(intentId, "committed"))).rejects.toMatchObject({ code: "EXO_ORDER" });
+      await expect(rig.pipeline.resolve(await resolution(intentId, "committed"))).rejects.toMatchObject({
+        code: "EXO_ORDER",
+      });
     }
     const { rig, intentId } = await doubtful({}, { actor: { id: "ops", type: "person" } });
-    await expect(rig.pipeline.resolve(await resolution(intentId, "committed"))).rejects.toMatchObject({ code: "EXO_ORDER" });
+    await expect(rig.pipeline.resolve(await resolution(intentId, "committed"))).rejects.toMatchObject({
+      code: "EXO_ORDER",
+    });
   });
 
   test("what is not in doubt is refused", async () => {
@@ -170,7 +203,9 @@ describe("resolve", () => {
     const executed = await write(rig);
     const pending = await rig.pipeline.execute(draft("fs.remove", "data/orders.csv"));
     for (const { intentId } of [executed, pending]) {
-      await expect(rig.pipeline.resolve(await resolution(intentId, "committed"))).rejects.toMatchObject({ code: "EXO_NOT_IN_DOUBT" });
+      await expect(rig.pipeline.resolve(await resolution(intentId, "committed"))).rejects.toMatchObject({
+        code: "EXO_NOT_IN_DOUBT",
+      });
     }
   });
 
@@ -188,7 +223,9 @@ describe("resolve", () => {
     const { rig, intentId } = await doubtful();
     const nonce = freshNonce();
     await rig.pipeline.switchKill(await killOrder(false, { nonce }));
-    await expect(rig.pipeline.resolve(await resolution(intentId, "committed", { nonce }))).rejects.toMatchObject({ code: "EXO_ORDER" });
+    await expect(rig.pipeline.resolve(await resolution(intentId, "committed", { nonce }))).rejects.toMatchObject({
+      code: "EXO_ORDER",
+    });
   });
 
   test("two orders at once: one closes it", async () => {

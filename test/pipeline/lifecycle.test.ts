@@ -1,10 +1,10 @@
 import { describe, expect, test } from "vitest";
+import { type EventType, eventPayloads } from "../../src/contracts/event.js";
 import { endStates, type IntentState, lifecycle, restingStates } from "../../src/contracts/lifecycle.js";
-import { eventPayloads, type EventType } from "../../src/contracts/event.js";
 import { IntentWork } from "../../src/pipeline/intent-work.js";
 import { chainLength } from "../../src/pipeline/recorder.js";
 import { Ends } from "../support/fake-sandbox.js";
-import { checkStore, draft, endOf, eventTypes, openRig, requestOf, type Rig } from "../support/rig.js";
+import { checkStore, draft, endOf, eventTypes, openRig, type Rig, requestOf } from "../support/rig.js";
 import { grant, killOrder, resolution } from "../support/sign.js";
 import { keys } from "../support/world.js";
 
@@ -61,7 +61,15 @@ describe("every path of the real pipeline", () => {
     ],
     [
       "approved, completed",
-      [...judged, "approval_requested", "approval_granted", ...rejudged, "execution_started", "effect_started", "execution_completed"],
+      [
+        ...judged,
+        "approval_requested",
+        "approval_granted",
+        ...rejudged,
+        "execution_started",
+        "effect_started",
+        "execution_completed",
+      ],
       async (rig) => {
         const pending = await rig.pipeline.execute(draft("fs.remove", "data/orders.csv"));
         await rig.pipeline.decide(await grant(requestOf(pending), "alice", keys.alice));

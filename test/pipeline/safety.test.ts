@@ -5,7 +5,7 @@ import { writeState } from "../../src/pipeline/documents.js";
 import { stateKeys, trustScoreKey } from "../../src/pipeline/store-keys.js";
 import { createMemoryStore } from "../../src/stores/memory.js";
 import { Ends } from "../support/fake-sandbox.js";
-import { agent, checkStore, draft, endOf, fsPlugin, openRig, requestOf, type Rig, usualRules } from "../support/rig.js";
+import { agent, checkStore, draft, endOf, fsPlugin, openRig, type Rig, requestOf, usualRules } from "../support/rig.js";
 import { freshNonce, killOrder } from "../support/sign.js";
 import { keys, startMs, trusted, usualKeys } from "../support/world.js";
 
@@ -25,7 +25,8 @@ describe("kill switches", () => {
     for (const tenantId of ["default", "other"]) {
       const denied = await read(rig, { tenantId });
       expect(endOf(denied)).toBe("denied EXO_KILL_SWITCH");
-      if (denied.status === "denied") expect(denied.reason).toMatchObject({ ruleIds: ["kill-switch-global"], retrySafe: true });
+      if (denied.status === "denied")
+        expect(denied.reason).toMatchObject({ ruleIds: ["kill-switch-global"], retrySafe: true });
     }
     await rig.pipeline.switchKill(await killOrder(false));
     expect(endOf(await read(rig))).toBe("executed");
@@ -103,8 +104,16 @@ describe("kill-switch orders", () => {
   test.each<[string, string, () => ReturnType<typeof killOrder>]>([
     ["an approver", "EXO_TRUST", () => killOrder(true, {}, keys.alice)],
     ["a stranger", "EXO_TRUST", () => killOrder(true, {}, keys.mallory)],
-    ["an operator under another id", "EXO_ORDER", () => killOrder(true, { operator: { id: "root", keyId: keys.operator.keyId } })],
-    ["an operator naming another key", "EXO_ORDER", () => killOrder(true, { operator: { id: "ops", keyId: keys.alice.keyId } })],
+    [
+      "an operator under another id",
+      "EXO_ORDER",
+      () => killOrder(true, { operator: { id: "root", keyId: keys.operator.keyId } }),
+    ],
+    [
+      "an operator naming another key",
+      "EXO_ORDER",
+      () => killOrder(true, { operator: { id: "ops", keyId: keys.alice.keyId } }),
+    ],
     ["an order for another cell", "EXO_ORDER", () => killOrder(true, { cellId: "elsewhere" })],
     ["a tenant order without a tenant", "EXO_ORDER", () => killOrder(true, { scope: "tenant" })],
     ["a global order with a tenant", "EXO_ORDER", () => killOrder(true, { scope: "global", tenantId: "default" })],
@@ -145,7 +154,9 @@ describe("kill-switch orders", () => {
     const rig = await openRig();
     const nonce = freshNonce();
     await rig.pipeline.switchKill(await killOrder(false, { nonce }));
-    await expect(rig.pipeline.switchKill(await killOrder(true, { nonce }))).rejects.toMatchObject({ code: "EXO_ORDER" });
+    await expect(rig.pipeline.switchKill(await killOrder(true, { nonce }))).rejects.toMatchObject({
+      code: "EXO_ORDER",
+    });
   });
 });
 
@@ -162,7 +173,12 @@ describe("policy in force", () => {
   test("the evaluated one is not the activated one: denied", async () => {
     const rig = await openRig();
     await rig.ledger.transact((tx) =>
-      writeState(tx, stateKeys.policy, { digest: `sha256:${"0".repeat(64)}`, policyId: "test", version: 9, envelopeDigest: "" }),
+      writeState(tx, stateKeys.policy, {
+        digest: `sha256:${"0".repeat(64)}`,
+        policyId: "test",
+        version: 9,
+        envelopeDigest: "",
+      }),
     );
     expect(endOf(await read(rig))).toBe("denied EXO_SAFETY_DENIED");
     checkStore(rig);
@@ -173,11 +189,14 @@ describe("policy in force", () => {
     ["a lower version", usualRules.slice(1), 0, keys.author, "EXO_SCHEMA"],
     ["no author's signature", usualRules.slice(1), 2, keys.mallory, "EXO_POLICY_UNSIGNED"],
     ["an operator's signature", usualRules.slice(1), 2, keys.operator, "EXO_POLICY_UNSIGNED"],
-  ] as const)("a changed policy with %s is refused and the old one stays", async (_name, rules, version, author, code) => {
-    const rig = await openRig();
-    await expect(rig.activate(rules, version, author)).rejects.toMatchObject({ code });
-    expect(endOf(await read(rig))).toBe("executed");
-  });
+  ] as const)(
+    "a changed policy with %s is refused and the old one stays",
+    async (_name, rules, version, author, code) => {
+      const rig = await openRig();
+      await expect(rig.activate(rules, version, author)).rejects.toMatchObject({ code });
+      expect(endOf(await read(rig))).toBe("executed");
+    },
+  );
 
   test("an author for one tenant cannot author the cell's policy", async () => {
     const trustKeys = [...usualKeys, trusted("policy-author", "part", keys.otherAuthor, { tenants: ["other"] })];
@@ -188,7 +207,9 @@ describe("policy in force", () => {
   test("the same policy signed by a new author: bundles carry the new signature and verify", async () => {
     const store = createMemoryStore();
     await openRig({ store });
-    const trustKeys = usualKeys.map((key) => (key.role === "policy-author" ? trusted("policy-author", "next", keys.otherAuthor) : key));
+    const trustKeys = usualKeys.map((key) =>
+      key.role === "policy-author" ? trusted("policy-author", "next", keys.otherAuthor) : key,
+    );
     const rig = await openRig({ store, seed: "second", trustKeys, author: keys.otherAuthor });
     expect(endOf(await read(rig))).toBe("executed");
     checkStore(rig);
@@ -272,7 +293,11 @@ describe("signals", () => {
     const rig = await openRig({ plugins: [fsPlugin({ effectKey: ["/path"] })] });
     rig.sandbox.run = () => Promise.reject(Object.assign(new Error("full"), { code: "EXO_OVERLOADED" }));
     const failed = await rig.pipeline.execute(draft("fs.write", "data/a.csv"));
-    expect(failed).toMatchObject({ status: "failed", execution: { status: "host_fault" }, reason: { retrySafe: true } });
+    expect(failed).toMatchObject({
+      status: "failed",
+      execution: { status: "host_fault" },
+      reason: { retrySafe: true },
+    });
     checkStore(rig);
   });
 });

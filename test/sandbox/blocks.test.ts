@@ -41,7 +41,10 @@ describe("the block table", () => {
       [1n << 63n, 1],
       [3n << 32n, 1],
     ] as const) {
-      expect(stopOf(() => table.within(address, length)), `${address} ${length}`).toBe(bounds);
+      expect(
+        stopOf(() => table.within(address, length)),
+        `${address} ${length}`,
+      ).toBe(bounds);
     }
   });
 

@@ -59,7 +59,9 @@ describe("jobs", () => {
   it("of one module share no memory, and of many modules neither", async () => {
     const pool = open({ size: 1 });
     const modules = Array.from({ length: 70 }, (_, i) =>
-      program(`(call $show (i64.add (i64.const ${i}) (i64.load (i32.const 0)))) (i64.store (i32.const 0) (i64.const 1000))`),
+      program(
+        `(call $show (i64.add (i64.const ${i}) (i64.load (i32.const 0)))) (i64.store (i32.const 0) (i64.const 1000))`,
+      ),
     );
     for (const turn of [0, 1]) {
       for (const [i, module] of modules.entries()) {
@@ -110,7 +112,9 @@ describe("host calls", () => {
     expect(await pool.run(job(ask, { call: thrower }))).toMatchObject(fault);
     expect(await pool.run(job(ask, { call: () => Promise.reject(new Error("broken")) }))).toMatchObject(fault);
     expect(await pool.run(job(ask, { call: () => undefined as never }))).toMatchObject(fault);
-    expect(await pool.run(job(ask, { call: () => ({ kind: "answer", response: (() => 1) as never }) }))).toMatchObject(fault);
+    expect(await pool.run(job(ask, { call: () => ({ kind: "answer", response: (() => 1) as never }) }))).toMatchObject(
+      fault,
+    );
     expect(await pool.run(job(ask, { call: () => answer("fine") }))).toMatchObject(done);
     expect(lines.filter((line) => line.includes("worker lost"))).toEqual([]);
     expect(lines).toContain("error sandbox: a host call failed");
@@ -157,7 +161,9 @@ describe("host calls", () => {
   it("answered after the deadline reach nobody", async () => {
     const pool = open();
     const late = gate();
-    expect(await pool.run(job(ask, { limits: { timeoutMs: 50 }, call: late.call }))).toMatchObject({ status: "timed_out" });
+    expect(await pool.run(job(ask, { limits: { timeoutMs: 50 }, call: late.call }))).toMatchObject({
+      status: "timed_out",
+    });
     const next = pool.run(job(ask, { call: async () => (await sleep(50), answer("mine")) }));
     late.open();
     expect(text((await next).output)).toBe("mine");
@@ -241,7 +247,10 @@ describe("workers", () => {
   /** A pool whose workers run this script instead. */
   function withWorker(script: string): SandboxHost {
     const source = `import { parentPort as port } from "node:worker_threads"; ${script}`;
-    const pool = createSandboxPool({ workerUrl: new URL(`data:text/javascript,${encodeURIComponent(source)}`), size: 1 });
+    const pool = createSandboxPool({
+      workerUrl: new URL(`data:text/javascript,${encodeURIComponent(source)}`),
+      size: 1,
+    });
     pools.push(pool);
     return pool;
   }
@@ -291,7 +300,9 @@ describe("workers", () => {
 describe("options", () => {
   it("are checked", () => {
     for (const options of [{ size: 0 }, { size: 1.5 }, { size: -1 }, { queueBound: -1 }, { queueBound: Number.NaN }]) {
-      expect(() => createPool(options), JSON.stringify(options)).toThrow(expect.objectContaining({ code: "EXO_USAGE" }));
+      expect(() => createPool(options), JSON.stringify(options)).toThrow(
+        expect.objectContaining({ code: "EXO_USAGE" }),
+      );
     }
   });
 

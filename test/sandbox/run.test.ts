@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import type { ErrorCode } from "../../src/errors.js";
+import { engine, type WasmModule } from "../../src/sandbox/engine.js";
 import { compileGuest, exportName } from "../../src/sandbox/extism.js";
 import { describeGuest, runGuest } from "../../src/sandbox/run.js";
 import { extismVersion } from "../../src/sandbox/settings.js";
@@ -14,7 +15,12 @@ const state = `(global $state (export "exo:state") (mut i32) (i32.const 0))`;
 async function runRaw(source: string, faults: string[] = []): ReturnType<typeof runGuest> {
   const described = describeGuest(await compileGuest(assemble(source)));
   const job = { function: "run", input: new Uint8Array(0), limits };
-  return runGuest(described, job, () => ({ kind: "answer", response: new Uint8Array(0) }), (text) => faults.push(text));
+  return runGuest(
+    described,
+    job,
+    () => ({ kind: "answer", response: new Uint8Array(0) }),
+    (text) => faults.push(text),
+  );
 }
 
 describe("the order of a run", () => {
@@ -42,6 +48,12 @@ describe("the order of a run", () => {
     }
   });
 
+  it("calls an initializer that is the function once", async () => {
+    const module = guest(`(global $n (mut i64) (i64.const 0))
+      (func (export "_initialize") (global.set $n (i64.add (global.get $n) (i64.const 1))) (call $show (global.get $n)))`);
+    expect(number(await runHere(module, { function: "_initialize" }))).toBe(1n);
+  });
+
   it("charges all of them", async () => {
     const loop = "(loop $l (br $l))";
     const starved = { status: "out_of_fuel", error: { code: "EXO_OUT_OF_FUEL" }, fuelUsed: limits.fuel };
@@ -59,7 +71,11 @@ describe("ends", () => {
 
   it("a trap is a trap, without the engine's text", async () => {
     const trapped = { status: "trapped", error: { code: "EXO_TRAPPED" }, hostCalls: 0 };
-    for (const body of ["unreachable", "(drop (i32.div_s (i32.const 1) (i32.const 0)))", "(drop (i32.load (i32.const -9)))"]) {
+    for (const body of [
+      "unreachable",
+      "(drop (i32.div_s (i32.const 1) (i32.const 0)))",
+      "(drop (i32.load (i32.const -9)))",
+    ]) {
       const outcome = await runHere(program(body));
       expect(outcome).toMatchObject(trapped);
       expect(outcome.error).toEqual({ code: "EXO_TRAPPED" });
@@ -133,8 +149,7 @@ describe("ends", () => {
 });
 
 describe("modules that are not sealed", () => {
-  const refused = async (source: string): Promise<ErrorCode | "described"> => {
-    const module = await compileGuest(assemble(source));
+  const codeOf = (module: WasmModule): ErrorCode | "described" => {
     try {
       describeGuest(module);
     } catch (error) {
@@ -142,12 +157,21 @@ describe("modules that are not sealed", () => {
     }
     return "described";
   };
+  const refused = async (source: string) => codeOf(await compileGuest(assemble(source)));
 
   it("are refused before anything of them runs", async () => {
     expect(await refused(`(module (func (export "run")))`)).toBe("EXO_WASM_EXPORT");
     expect(await refused(`(module ${budgets} (func (export "run")))`)).toBe("EXO_WASM_EXPORT");
     expect(await refused(`(module ${budgets} (func (export "exo:state")))`)).toBe("EXO_WASM_EXPORT");
     expect(await refused(`(module ${budgets} ${state})`)).toBe("described");
+  });
+
+  it("are refused while they export what the SDK would call", async () => {
+    for (const name of ["_initialize", "_start", "hs_init"]) {
+      const sealed = assemble(`(module ${budgets} ${state} (func (export "${name}")))`);
+      expect(codeOf(await engine.compile(sealed))).toBe("EXO_WASM_EXPORT");
+      expect(codeOf(await compileGuest(sealed))).toBe("described");
+    }
   });
 
   it("may import kernel and capabilities only", async () => {

@@ -79,7 +79,9 @@ export function guest(body: string, memory = "1 4"): SandboxJob["module"] {
 
 /** A sealed guest whose function `run` has this body and returns 0 unless the body returns before. */
 export function program(body: string, rest = ""): SandboxJob["module"] {
-  return guest(`${rest} (func (export "run") (result i32) (local $a i64) (local $b i64) (local $i i32) ${body} (i32.const 0))`);
+  return guest(
+    `${rest} (func (export "run") (result i32) (local $a i64) (local $b i64) (local $i i32) ${body} (i32.const 0))`,
+  );
 }
 
 /** What a test says of a job; the rest is filled in. */

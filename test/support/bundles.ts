@@ -1,8 +1,8 @@
 import type { PolicyRule } from "../../src/contracts/policy.js";
-import type { SandboxHost } from "../../src/ports.js";
 import type { Trust } from "../../src/contracts/trust.js";
+import type { SandboxHost } from "../../src/ports.js";
 import { FakeSandbox } from "./fake-sandbox.js";
-import { draft, openRig, requestOf, type Rig, type RigOptions } from "./rig.js";
+import { draft, openRig, type Rig, type RigOptions, requestOf } from "./rig.js";
 import { grant, resolution } from "./sign.js";
 import { keys, testClock, trusted, usualKeys } from "./world.js";
 
@@ -24,6 +24,8 @@ export type Bundles = {
   readonly trust: Trust;
   readonly bytes: Readonly<Record<Ending, Uint8Array>>;
   readonly intentIds: Readonly<Record<Ending, string>>;
+  /** The log's checkpoint when the first five had ended; the bundles carry proofs under a later one. */
+  readonly earlier: string;
 };
 
 export const endingRules: readonly PolicyRule[] = [
@@ -33,7 +35,12 @@ export const endingRules: readonly PolicyRule[] = [
     id: "remove-needs-two",
     match: { action: "fs.remove", target: { under: "data" } },
     verdict: "require_approval",
-    obligations: { approvals: 2, roles: ["approver"], expiresInSeconds: 600, narrow: { fs_remove: { paths: ["{target}"] } } },
+    obligations: {
+      approvals: 2,
+      roles: ["approver"],
+      expiresInSeconds: 600,
+      narrow: { fs_remove: { paths: ["{target}"] } },
+    },
   },
 ];
 
@@ -54,7 +61,9 @@ async function crash(): Promise<{ rig: Rig; intentId: string }> {
   const clock = testClock();
   const hanging: SandboxHost = Object.assign(new FakeSandbox(), { run: () => new Promise<never>(() => undefined) });
   const first = await endingRig({ clock, sandbox: hanging, seed: "crash/1" });
-  void first.pipeline.execute(draft("fs.write", "data/crash.txt", { parameters: { text: "x" } })).catch(() => undefined);
+  void first.pipeline
+    .execute(draft("fs.write", "data/crash.txt", { parameters: { text: "x" } }))
+    .catch(() => undefined);
   await new Promise((resolve) => setTimeout(resolve, 50));
   const rig = await endingRig({ clock, store: first.store, seed: "crash/2" });
   const [intentId] = rig.inDoubt;
@@ -81,8 +90,11 @@ export async function makeBundles(): Promise<Bundles> {
   await step("executed", "fs.read", "data/orders.csv");
   await step("failed", "fs.read", "data/missing.csv");
   await step("written", "fs.write", "data/new.txt", "hello");
+  const earlier = rig.ledger.checkpoint();
   for (const ending of ["approved", "approvalDenied", "expired"] as const) {
-    const request = requestOf(pipeline.status(await step(ending, "fs.remove", `data/${ending === "approved" ? "a" : "b"}.txt`)));
+    const request = requestOf(
+      pipeline.status(await step(ending, "fs.remove", `data/${ending === "approved" ? "a" : "b"}.txt`)),
+    );
     clock.advance(1000);
     if (ending === "approved") {
       await pipeline.decide(await grant(request, "alice", keys.alice));
@@ -105,5 +117,5 @@ export async function makeBundles(): Promise<Bundles> {
   const bytes = Object.fromEntries(
     Object.entries(intentIds).map(([ending, id]) => [ending, bytesOf(ending === "crashed" ? crashed.rig : rig, id)]),
   ) as Record<Ending, Uint8Array>;
-  return { rig, trust: rig.trust, bytes, intentIds };
+  return { rig, trust: rig.trust, bytes, intentIds, earlier };
 }

@@ -5,19 +5,22 @@ import type { Store, StoreChange, StoreRange } from "../../src/ports.js";
 export type DeathMode = "before" | "after";
 
 /**
- * A process's view of a store that outlives it. At the `at`-th commit (from 1) the process dies: the commit is applied
- * or not, the caller is told of a failure either way, and nothing this process does afterwards reaches the store.
+ * One process's view of a store that outlives it. Once armed, the process dies at the given commit: the change is
+ * applied or not, the caller is told of a failure either way, and nothing it does afterwards reaches the store.
  */
 export class CrashStore implements Store {
-  commits = 0;
   dead = false;
   readonly #inner: Store;
-  readonly #at: number;
-  readonly #mode: DeathMode;
+  #left = Number.POSITIVE_INFINITY;
+  #mode: DeathMode = "before";
 
-  constructor(inner: Store, at: number, mode: DeathMode) {
+  constructor(inner: Store) {
     this.#inner = inner;
-    this.#at = at;
+  }
+
+  /** Dies at the `commits`-th commit from now, counted from 1. */
+  arm(commits: number, mode: DeathMode): void {
+    this.#left = commits;
     this.#mode = mode;
   }
 
@@ -35,11 +38,11 @@ export class CrashStore implements Store {
 
   async commit(changes: readonly StoreChange[], epoch: number): Promise<void> {
     if (this.dead) throw new ExoArmurError("EXO_STORE", "the process is dead");
-    this.commits += 1;
-    if (this.commits !== this.#at) return await this.#inner.commit(changes, epoch);
+    this.#left -= 1;
+    if (this.#left > 0) return await this.#inner.commit(changes, epoch);
     this.dead = true;
     if (this.#mode === "after") await this.#inner.commit(changes, epoch);
-    throw new ExoArmurError("EXO_STORE", `the process died at commit ${this.#at}`);
+    throw new ExoArmurError("EXO_STORE", "the process died");
   }
 
   close(): Promise<void> {

@@ -161,9 +161,7 @@ export class FakeDisk {
     path: string,
     signal: AbortSignal,
     act: () => AbiValue,
-  ): Promise<
-    { outcome: "ok"; value: AbiValue } | { outcome: "error" | "unknown"; code: string; message: string }
-  > {
+  ): Promise<{ outcome: "ok"; value: AbiValue } | { outcome: "error" | "unknown"; code: string; message: string }> {
     const what = `${name} ${path}`;
     const how = this.onWrite === null ? "ok" : await this.onWrite(what, signal);
     if (how === "throw") throw new Error("disk on fire");

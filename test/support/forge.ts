@@ -1,7 +1,13 @@
 import { type Digest, digestOf } from "../../src/canonical/digest.js";
 import { canonicalize, type JsonValue } from "../../src/canonical/jcs.js";
 import { parseCanonical } from "../../src/canonical/read.js";
-import { type ExecutionProofBundle, type MaterialRole, materialRoles, type Predicate, type Statement } from "../../src/contracts/bundle.js";
+import {
+  type ExecutionProofBundle,
+  type MaterialRole,
+  materialRoles,
+  type Predicate,
+  type Statement,
+} from "../../src/contracts/bundle.js";
 import { type Envelope, payloadTypes, signEnvelope } from "../../src/contracts/dsse.js";
 import type { EventHeader, EventType } from "../../src/contracts/event.js";
 import { concatBytes, decodeBase64, decodeUtf8, encodeBase64, encodeUtf8 } from "../../src/crypto/encoding.js";
@@ -74,7 +80,9 @@ export class Forge {
   /** Replaces a material's content, keeping its salt, and renames it wherever it is named. */
   async set(role: MaterialRole, content: Uint8Array, index = 0): Promise<void> {
     const digest = this.#at(role, index);
-    const salt = materialRoles[role].salted ? (this.materials.get(digest)?.subarray(0, 32) ?? new Uint8Array(32)) : new Uint8Array(0);
+    const salt = materialRoles[role].salted
+      ? (this.materials.get(digest)?.subarray(0, 32) ?? new Uint8Array(32))
+      : new Uint8Array(0);
     this.materials.set(digest, concatBytes(salt, content));
     await this.#settle();
   }
@@ -91,7 +99,11 @@ export class Forge {
   async payload(type: EventType, change: (payload: Loose) => unknown, index = 0): Promise<this> {
     const header = this.headers().filter((entry) => entry.eventType === type)[index];
     if (header === undefined) throw new Error(`no ${type} ${index}`);
-    return await this.edit("event_payload", change, this.digests("event_payload").indexOf(header.payloadDigest as Digest));
+    return await this.edit(
+      "event_payload",
+      change,
+      this.digests("event_payload").indexOf(header.payloadDigest as Digest),
+    );
   }
 
   /** Edits the header of the event at a place in the intent's life. */
@@ -102,14 +114,18 @@ export class Forge {
   }
 
   headers(): EventHeader[] {
-    return this.predicate.events.map(({ digest }) => parseCanonical(this.materials.get(digest) as Uint8Array) as unknown as EventHeader);
+    return this.predicate.events.map(
+      ({ digest }) => parseCanonical(this.materials.get(digest) as Uint8Array) as unknown as EventHeader,
+    );
   }
 
   /** Edits an execution record everywhere it stands: predicate and terminal event. */
   async execution(change: (record: Loose) => unknown): Promise<this> {
     change(this.predicate.execution);
     const type = this.predicate.events.at(-1)?.eventType as EventType;
-    return await this.payload(type === "execution_resolved" ? "execution_in_doubt" : type, (payload) => change(payload.execution));
+    return await this.payload(type === "execution_resolved" ? "execution_in_doubt" : type, (payload) =>
+      change(payload.execution),
+    );
   }
 
   /** Edits one host call; the transcript's root follows. */
@@ -140,7 +156,9 @@ export class Forge {
   /** Stops naming a material, and leaves it out. */
   drop(role: MaterialRole, index = 0): this {
     const digest = this.#at(role, index);
-    this.predicate.materials = this.predicate.materials.filter((entry) => entry.role !== role || entry.digest !== digest);
+    this.predicate.materials = this.predicate.materials.filter(
+      (entry) => entry.role !== role || entry.digest !== digest,
+    );
     if (!this.predicate.materials.some((entry) => entry.digest === digest)) this.materials.delete(digest);
     return this;
   }
@@ -178,7 +196,12 @@ export class Forge {
   }
 
   /** Replaces an envelope among the materials by one of another payload or signer. */
-  async resign(role: "approval_grant" | "policy_envelope" | "resolution", signer: Signer, change: (payload: Loose) => unknown = () => undefined, index = 0): Promise<this> {
+  async resign(
+    role: "approval_grant" | "policy_envelope" | "resolution",
+    signer: Signer,
+    change: (payload: Loose) => unknown = () => undefined,
+    index = 0,
+  ): Promise<this> {
     const envelope = this.json(role, index) as Envelope;
     const payload = clone(parseCanonical(decodeBase64(envelope.payload) as Uint8Array)) as Loose;
     change(payload);
@@ -195,7 +218,9 @@ export class Forge {
   }
 
   /** The bundle as parts, statement signed and logged under a small tree of its own. */
-  async parts(signers: ForgeSigners = {}): Promise<{ envelope: Envelope; materials: Map<Digest, Uint8Array>; logProof: string }> {
+  async parts(
+    signers: ForgeSigners = {},
+  ): Promise<{ envelope: Envelope; materials: Map<Digest, Uint8Array>; logProof: string }> {
     const payload = canonicalize(this.statement);
     const envelope = await signEnvelope(payloadTypes.statement, payload, signers.runtime ?? keys.runtime);
     return { envelope, materials: this.materials as Map<Digest, Uint8Array>, logProof: await logged(payload, signers) };
@@ -221,7 +246,10 @@ export class Forge {
       const now = digestOf(bytes);
       this.materials.delete(name);
       for (const [other, content] of this.materials) {
-        this.materials.set(other, (await this.#renamedEnvelope(other, content, name, now)) ?? replaceText(content, name, now));
+        this.materials.set(
+          other,
+          (await this.#renamedEnvelope(other, content, name, now)) ?? replaceText(content, name, now),
+        );
       }
       this.materials.set(now, bytes);
       const text = JSON.stringify(this.statement).replaceAll(name, now).replaceAll(name.slice(7), now.slice(7));
@@ -233,7 +261,12 @@ export class Forge {
   async #renamedEnvelope(digest: string, bytes: Uint8Array, from: string, to: string): Promise<Uint8Array | null> {
     const role = this.predicate.materials.find((entry) => entry.digest === digest)?.role;
     if (role === undefined || signersByRole[role] === undefined) return null;
-    const envelope = parseCanonical(bytes) as unknown as Envelope;
+    let envelope: Envelope;
+    try {
+      envelope = parseCanonical(bytes) as unknown as Envelope;
+    } catch {
+      return null;
+    }
     const payload = decodeUtf8(decodeBase64(envelope.payload) ?? new Uint8Array(0)) ?? "";
     const signer = this.#signers.get(envelope.signatures[0]?.keyid ?? "");
     if (!payload.includes(from) || signer === undefined) return null;

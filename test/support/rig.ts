@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { canonicalize } from "../../src/canonical/jcs.js";
 import { payloadTypes, signEnvelope } from "../../src/contracts/dsse.js";
 import type { CanonicalEvent } from "../../src/contracts/event.js";
-import { advance, endStates, restingStates, type IntentState } from "../../src/contracts/lifecycle.js";
+import { advance, endStates, type IntentState, restingStates } from "../../src/contracts/lifecycle.js";
 import { type ManifestDraft, manifestDraftSchema } from "../../src/contracts/manifest.js";
 import { resolveManifest } from "../../src/contracts/manifest-draft.js";
 import type { PolicyDocument, PolicyRule } from "../../src/contracts/policy.js";
@@ -10,8 +10,8 @@ import type { SafetyConfig } from "../../src/contracts/safety.js";
 import type { Trust, TrustedKey } from "../../src/contracts/trust.js";
 import { encodeUtf8 } from "../../src/crypto/encoding.js";
 import { sha256 } from "../../src/crypto/sha256.js";
-import { type Ledger, openLedger } from "../../src/log/ledger.js";
 import { auditTree } from "../../src/log/audit.js";
+import { type Ledger, openLedger } from "../../src/log/ledger.js";
 import { type IntentRecord, readState } from "../../src/pipeline/documents.js";
 import { ProxyPipeline } from "../../src/pipeline/proxy-pipeline.js";
 import { intentKeys } from "../../src/pipeline/store-keys.js";
@@ -151,7 +151,10 @@ export async function openRig(options: RigOptions = {}): Promise<Rig> {
       defaultTenant: "default",
       tenants: options.tenants ?? ["default", "other"],
       grants: options.grants ?? fsGrants,
-      safety: options.safety ?? { ...defaultSafetyConfig, sources: { ...defaultSafetyConfig.sources, cellLoad: "off" } },
+      safety: options.safety ?? {
+        ...defaultSafetyConfig,
+        sources: { ...defaultSafetyConfig.sources, cellLoad: "off" },
+      },
       trust,
     },
     governor: { killed: () => governor.killFile, takeOrders: () => governor.takeOrders() },
@@ -226,7 +229,8 @@ export function checkStore(rig: Pick<Rig, "pipeline" | "store" | "trust">): Inte
   for (const record of records) {
     const events = rig.pipeline.trace(record.intentId);
     const state = stateOf(events);
-    if (state !== record.state) throw new Error(`${record.intentId}: events lead to ${state}, record is ${record.state}`);
+    if (state !== record.state)
+      throw new Error(`${record.intentId}: events lead to ${state}, record is ${record.state}`);
     if (!restingStates.has(state)) throw new Error(`${record.intentId} rests in ${state}`);
     const ends = events.filter((event) => terminal.includes(event.eventType)).length;
     if (ends !== (endStates.has(state) ? 1 : 0)) throw new Error(`${record.intentId}: ${ends} terminal events`);
@@ -253,7 +257,9 @@ export function endOf(result: ExecutionResult): string {
 }
 
 /** The approval request of a pending result. */
-export function requestOf(result: ExecutionResult): Extract<ExecutionResult, { status: "approval_pending" }>["approval"] {
+export function requestOf(
+  result: ExecutionResult,
+): Extract<ExecutionResult, { status: "approval_pending" }>["approval"] {
   if (result.status !== "approval_pending") throw new Error(`expected approval_pending, got ${endOf(result)}`);
   return result.approval;
 }

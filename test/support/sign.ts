@@ -1,5 +1,5 @@
-import { canonicalize } from "../../src/canonical/jcs.js";
 import { digestOfJson } from "../../src/canonical/digest.js";
+import { canonicalize } from "../../src/canonical/jcs.js";
 import { formatTime } from "../../src/canonical/time.js";
 import type { ApprovalGrant, ApprovalRequest } from "../../src/contracts/approval.js";
 import { type Envelope, payloadTypes, signEnvelope } from "../../src/contracts/dsse.js";

@@ -8,7 +8,8 @@ import { checks, runCheck, verifyBundle } from "../../src/verify/verify-bundle.j
 import { type Bundles, type Ending, makeBundles } from "../support/bundles.js";
 import { executionForgeries } from "./forgeries-execution.js";
 import { approvalForgeries, governanceForgeries } from "./forgeries-governance.js";
-import { cosignedBundle, logForgeries, shapeForgeries, signatureForgeries, witnessKey } from "./forgeries-integrity.js";
+import { shapeForgeries, signatureForgeries } from "./forgeries-integrity.js";
+import { cosignedBundle, logForgeries, witnessKey } from "./forgeries-log.js";
 import { type Forgery, makeForgery } from "./forgery.js";
 
 const forgeries: readonly Forgery[] = [
@@ -58,7 +59,12 @@ describe("honest bundles", () => {
       expect(wrongOf(report.checks)).toEqual([]);
       expect(report.result).toBe("pass");
       expect(report.trustMode).toBe(trust === undefined ? "self_check_only" : "pinned");
-      expect(report.checks.filter(({ state }) => state === "not_applicable").map(({ id }) => id).join(" ")).toBe(notApplicable[ending]);
+      expect(
+        report.checks
+          .filter(({ state }) => state === "not_applicable")
+          .map(({ id }) => id)
+          .join(" "),
+      ).toBe(notApplicable[ending]);
       expect(report.intentId).toBe(all.intentIds[ending]);
       expect(isDigest(report.bundleDigest)).toBe(true);
       expect(report.checks.every(({ message, title }) => message !== "" && title !== "")).toBe(true);
@@ -85,12 +91,17 @@ describe("honest bundles", () => {
   it("counts a witness that cosigned", async () => {
     const trust = { ...all.trust, witnesses: { threshold: 1, vkeys: [witnessKey("w1")] } };
     const report = verifyBundle(await cosignedBundle(all.bytes.executed), { trust });
-    expect(report.checks.find(({ id }) => id === "witnesses")).toMatchObject({ state: "pass", message: "1 of 1 witnesses" });
+    expect(report.checks.find(({ id }) => id === "witnesses")).toMatchObject({
+      state: "pass",
+      message: "1 of 1 witnesses",
+    });
     expect(report.result).toBe("pass");
   });
 
   it("takes a pinned policy for a signed one", async () => {
-    const unsigned = forgeries.find(({ check, name }) => check === "policy-author" && name === "nobody signed") as Forgery;
+    const unsigned = forgeries.find(
+      ({ check, name }) => check === "policy-author" && name === "nobody signed",
+    ) as Forgery;
     const bytes = await makeForgery(unsigned, all);
     const digest = verifyDigestOfPolicy(bytes);
     expect(verifyBundle(bytes, { trust: all.trust }).result).toBe("fail");
@@ -136,21 +147,27 @@ describe("trusted keys", () => {
 });
 
 describe("forged bundles", () => {
-  it.each(forgeries.map((forgery) => [`${forgery.check}: ${forgery.name} (${forgery.of})`, forgery] as const))("%s", async (_name, forgery) => {
-    const { check, code, state = "fail" } = forgery;
-    const trust = forgery.trust?.(all.trust) ?? all.trust;
-    const bytes = await makeForgery(forgery, all);
-    const report = verifyBundle(bytes, { trust });
-    const wrong = wrongOf(report.checks);
-    const caught = forgery.caught ?? [check];
-    if (caught[0] !== "*") expect(wrong.map(({ id, message }) => `${id}: ${message}`).map((line) => line.split(":")[0])).toEqual(caught);
-    expect(wrong.find(({ id }) => id === check)).toMatchObject({ id: check, state, code });
-    expect(report.result).not.toBe("pass");
-    expect(report.counts[state]).toBeGreaterThan(0);
-  });
+  it.each(forgeries.map((forgery) => [`${forgery.check}: ${forgery.name} (${forgery.of})`, forgery] as const))(
+    "%s",
+    async (_name, forgery) => {
+      const { check, code, state = "fail" } = forgery;
+      const trust = forgery.trust?.(all.trust) ?? all.trust;
+      const bytes = await makeForgery(forgery, all);
+      const report = verifyBundle(bytes, { trust });
+      const wrong = wrongOf(report.checks);
+      const caught = forgery.caught ?? [check];
+      if (caught[0] !== "*")
+        expect(wrong.map(({ id, message }) => `${id}: ${message}`).map((line) => line.split(":")[0])).toEqual(caught);
+      expect(wrong.find(({ id }) => id === check)).toMatchObject({ id: check, state, code });
+      expect(report.result).not.toBe("pass");
+      expect(report.counts[state]).toBeGreaterThan(0);
+    },
+  );
 
   it.each(checks.map(([id]) => id))("only the check %s stands against some of them", async (id) => {
-    const alone = forgeries.filter((forgery) => forgery.check === id && (forgery.caught ?? [id]).length === 1 && forgery.caught?.[0] !== "*");
+    const alone = forgeries.filter(
+      (forgery) => forgery.check === id && (forgery.caught ?? [id]).length === 1 && forgery.caught?.[0] !== "*",
+    );
     expect(alone.length).toBeGreaterThan(0);
     for (const forgery of alone) {
       const trust = forgery.trust?.(all.trust) ?? all.trust;

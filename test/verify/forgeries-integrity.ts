@@ -1,12 +1,8 @@
 import { canonicalize } from "../../src/canonical/jcs.js";
+import { payloadTypes } from "../../src/contracts/dsse.js";
 import { preAuthEncode } from "../../src/crypto/dsse.js";
 import { decodeBase64, encodeBase64, encodeUtf8 } from "../../src/crypto/encoding.js";
-import { formatVkey, noteKey } from "../../src/crypto/note-key.js";
-import { cosignature, formatNote, parseNote } from "../../src/crypto/note.js";
-import { payloadTypes } from "../../src/contracts/dsse.js";
-import { formatProofFile, parseProofFile } from "../../src/log/proof-file.js";
 import type { Signer } from "../../src/ports.js";
-import { encodeBundle } from "../../src/proof/bundle.js";
 import { repack } from "../support/forge.js";
 import { keys } from "../support/world.js";
 import { type Forgery, forged, someDigest } from "./forgery.js";
@@ -28,35 +24,50 @@ async function secondSignature(bytes: Uint8Array, signer: Signer): Promise<Uint8
   return repack(bytes, (bundle) => bundle.envelope.signatures.push(added));
 }
 
-function withProof(bytes: Uint8Array, change: (proof: ReturnType<typeof parseProofFile>) => object): Uint8Array {
-  return repack(bytes, (bundle) => {
-    const proof = parseProofFile(bundle.logProof);
-    bundle.logProof = formatProofFile({ ...proof, ...change(proof) });
-  });
-}
-
-async function cosigned(bytes: Uint8Array, names: readonly string[]): Promise<Uint8Array> {
-  const { logProof } = JSON.parse(new TextDecoder().decode(bytes)) as { logProof: string };
-  const { text, signatures } = parseNote(parseProofFile(logProof).checkpoint);
-  const lines = await Promise.all(names.map((name) => cosignature(text, name, keys.carol, 1_770_000_000)));
-  return withProof(bytes, () => ({ checkpoint: formatNote(text, [...signatures, ...lines]) }));
-}
-
-export const witnessKey = (name: string): string => formatVkey(noteKey(name, keys.carol.publicKey, 4));
-
 export const signatureForgeries: readonly Forgery[] = [
   {
     check: "signature",
     name: "a bit of the signature",
     of: "executed",
     code: "EXO_SIGNATURE",
-    make: (_forge, bytes) => repack(bytes, (b) => (b.envelope.signatures[0].sig = flipped(b.envelope.signatures[0].sig))),
+    make: (_forge, bytes) =>
+      repack(bytes, (b) => (b.envelope.signatures[0].sig = flipped(b.envelope.signatures[0].sig))),
   },
-  { check: "signature", name: "another runtime's key", of: "executed", code: "EXO_TRUST", make: (f) => f.pack({ runtime: keys.mallory }) },
-  { check: "signature", name: "a trusted key of another role", of: "executed", code: "EXO_TRUST", make: (f) => f.pack({ runtime: keys.author }) },
-  { check: "signature", name: "the log's key", of: "denied", code: "EXO_TRUST", make: (f) => f.pack({ runtime: keys.log }) },
-  { check: "signature", name: "the signer twice", of: "denied", code: "EXO_ENVELOPE", make: (_f, bytes) => secondSignature(bytes, keys.runtime) },
-  { check: "signature", name: "a second signer", of: "denied", code: "EXO_ENVELOPE", make: (_f, bytes) => secondSignature(bytes, keys.author) },
+  {
+    check: "signature",
+    name: "another runtime's key",
+    of: "executed",
+    code: "EXO_TRUST",
+    make: (f) => f.pack({ runtime: keys.mallory }),
+  },
+  {
+    check: "signature",
+    name: "a trusted key of another role",
+    of: "executed",
+    code: "EXO_TRUST",
+    make: (f) => f.pack({ runtime: keys.author }),
+  },
+  {
+    check: "signature",
+    name: "the log's key",
+    of: "denied",
+    code: "EXO_TRUST",
+    make: (f) => f.pack({ runtime: keys.log }),
+  },
+  {
+    check: "signature",
+    name: "the signer twice",
+    of: "denied",
+    code: "EXO_ENVELOPE",
+    make: (_f, bytes) => secondSignature(bytes, keys.runtime),
+  },
+  {
+    check: "signature",
+    name: "a second signer",
+    of: "denied",
+    code: "EXO_ENVELOPE",
+    make: (_f, bytes) => secondSignature(bytes, keys.author),
+  },
   {
     check: "signature",
     name: "another key's id on the signature",
@@ -72,73 +83,140 @@ export const signatureForgeries: readonly Forgery[] = [
 
 export const shapeForgeries: readonly Forgery[] = [
   ...(["canonical", "meter", "abi", "policy", "safety"] as const).map((name) =>
-    forged({ check: "revisions", name: `unknown ${name} revision`, of: "denied", code: "EXO_REVISION", state: "unable" }, (f) => {
-      f.predicate.revisions[name] = 99;
-    }),
+    forged(
+      { check: "revisions", name: `unknown ${name} revision`, of: "denied", code: "EXO_REVISION", state: "unable" },
+      (f) => {
+        f.predicate.revisions[name] = 99;
+      },
+    ),
   ),
   forged({ check: "materials", name: "a material nobody names", of: "denied", code: "EXO_MATERIAL_SET" }, (f) => {
     f.add("resolution", encodeUtf8("{}"));
     f.predicate.materials = f.predicate.materials.filter((entry) => entry.role !== "resolution");
   }),
   forged({ check: "materials", name: "a material named twice", of: "denied", code: "EXO_MATERIAL_SET" }, (f) => {
-    f.predicate.materials.push({ role: "safety_config", digest: f.digests("safety_config")[0] ?? someDigest("0"), salted: true });
+    f.predicate.materials.push({
+      role: "safety_config",
+      digest: f.digests("safety_config")[0] ?? someDigest("0"),
+      salted: true,
+    });
   }),
   forged({ check: "materials", name: "salted said of a plain one", of: "denied", code: "EXO_MATERIAL_SET" }, (f) => {
     for (const entry of f.predicate.materials) if (entry.role === "manifest") entry.salted = true;
   }),
-  forged({ check: "materials", name: "other bytes under a digest nobody reads", of: "denied", code: "EXO_MATERIAL_DIGEST" }, (f) => {
-    f.materials.set(f.add("resolution", encodeUtf8("{}")), encodeUtf8("[]"));
-  }),
-  forged({ check: "materials", name: "a named material left out", of: "denied", code: "EXO_MATERIAL_MISSING", state: "unable" }, (f) => {
-    f.materials.delete(f.add("resolution", encodeUtf8("{}")));
-  }),
+  forged(
+    { check: "materials", name: "other bytes under a digest nobody reads", of: "denied", code: "EXO_MATERIAL_DIGEST" },
+    (f) => {
+      f.materials.set(f.add("resolution", encodeUtf8("{}")), encodeUtf8("[]"));
+    },
+  ),
+  forged(
+    {
+      check: "materials",
+      name: "a named material left out",
+      of: "denied",
+      code: "EXO_MATERIAL_MISSING",
+      state: "unable",
+    },
+    (f) => {
+      f.materials.delete(f.add("resolution", encodeUtf8("{}")));
+    },
+  ),
   forged({ check: "intent", name: "another first subject", of: "denied", code: "EXO_CHECK_FAILED" }, (f) => {
     f.statement.subject = [{ name: "intent", digest: { sha256: "0".repeat(64) } }];
   }),
-  forged({ check: "intent", name: "the output as first subject", of: "executed", code: "EXO_CHECK_FAILED" }, (f) => void f.statement.subject.reverse()),
-  forged({ check: "intent", name: "no output among the subjects", of: "executed", code: "EXO_CHECK_FAILED" }, (f) => void f.statement.subject.pop()),
-  forged({ check: "intent", name: "two outputs", of: "executed", code: "EXO_MATERIAL_SET" }, (f) => f.add("output", encodeUtf8("{}"))),
+  forged(
+    { check: "intent", name: "the output as first subject", of: "executed", code: "EXO_CHECK_FAILED" },
+    (f) => void f.statement.subject.reverse(),
+  ),
+  forged(
+    { check: "intent", name: "no output among the subjects", of: "executed", code: "EXO_CHECK_FAILED" },
+    (f) => void f.statement.subject.pop(),
+  ),
+  forged({ check: "intent", name: "two outputs", of: "executed", code: "EXO_MATERIAL_SET" }, (f) =>
+    f.add("output", encodeUtf8("{}")),
+  ),
   forged({ check: "intent", name: "another intent was received", of: "executed", code: "EXO_CHECK_FAILED" }, (f) =>
     f.payload("intent_received", (p) => (p.intentDigest = someDigest("1"))),
   ),
-  forged({ check: "intent", name: "the statement of another tenant", of: "denied", code: "EXO_CHECK_FAILED", caught: ["intent", "events"] }, (f) => {
-    f.predicate.tenantId = "other";
-  }),
+  forged(
+    {
+      check: "intent",
+      name: "the statement of another tenant",
+      of: "denied",
+      code: "EXO_CHECK_FAILED",
+      caught: ["intent", "events"],
+    },
+    (f) => {
+      f.predicate.tenantId = "other";
+    },
+  ),
   forged({ check: "events", name: "recorded before an earlier one", of: "executed", code: "EXO_CHECK_FAILED" }, (f) =>
     f.header(-1, (h) => (h.recordedAt = "2020-01-01T00:00:00.000Z")),
   ),
   forged({ check: "events", name: "a broken link", of: "executed", code: "EXO_CHECK_FAILED" }, (f) =>
     f.header(-1, (h) => (h.previous = someDigest("2"))),
   ),
-  forged({ check: "events", name: "a first event with a previous one", of: "executed", code: "EXO_CHECK_FAILED" }, (f) =>
-    f.header(0, (h) => (h.previous = someDigest("2"))),
+  forged(
+    { check: "events", name: "a first event with a previous one", of: "executed", code: "EXO_CHECK_FAILED" },
+    (f) => f.header(0, (h) => (h.previous = someDigest("2"))),
   ),
-  forged({ check: "events", name: "a later event without a previous one", of: "executed", code: "EXO_CHECK_FAILED" }, (f) => f.relink(7)),
-  forged({ check: "events", name: "of another tenant", of: "executed", code: "EXO_CHECK_FAILED" }, (f) => f.header(2, (h) => (h.tenantId = "other"))),
+  forged(
+    { check: "events", name: "a later event without a previous one", of: "executed", code: "EXO_CHECK_FAILED" },
+    (f) => f.relink(7),
+  ),
+  forged({ check: "events", name: "of another tenant", of: "executed", code: "EXO_CHECK_FAILED" }, (f) =>
+    f.header(2, (h) => (h.tenantId = "other")),
+  ),
   forged({ check: "events", name: "of another intent", of: "executed", code: "EXO_CHECK_FAILED" }, (f, all) =>
     f.header(2, (h) => (h.intentId = all.intentIds.denied)),
   ),
-  forged({ check: "events", name: "the last one removed", of: "denied", code: "EXO_CHECK_FAILED" }, (f) => f.removeEvent(4)),
+  forged({ check: "events", name: "the last one removed", of: "denied", code: "EXO_CHECK_FAILED" }, (f) =>
+    f.removeEvent(4),
+  ),
   forged({ check: "events", name: "one after the end", of: "denied", code: "EXO_CHECK_FAILED" }, async (f) => {
-    await f.insertEvent(5, { eventType: "intent_denied" }, { reason: { code: "X", message: "", ruleIds: [], approvalCouldHelp: false, retrySafe: false } });
+    await f.insertEvent(
+      5,
+      { eventType: "intent_denied" },
+      { reason: { code: "X", message: "", ruleIds: [], approvalCouldHelp: false, retrySafe: false } },
+    );
   }),
-  forged({ check: "events", name: "two in each other's place", of: "denied", code: "EXO_CHECK_FAILED", caught: ["events", "verdict"] }, async (f) => {
-    const [events, at] = [f.predicate.events, 2];
-    events.splice(at, 2, ...events.slice(at, at + 2).reverse());
-    await f.relink();
-  }),
+  forged(
+    {
+      check: "events",
+      name: "two in each other's place",
+      of: "denied",
+      code: "EXO_CHECK_FAILED",
+      caught: ["events", "verdict"],
+    },
+    async (f) => {
+      const [events, at] = [f.predicate.events, 2];
+      events.splice(at, 2, ...events.slice(at, at + 2).reverse());
+      await f.relink();
+    },
+  ),
   forged({ check: "events", name: "one twice", of: "denied", code: "EXO_CHECK_FAILED" }, (f) => {
     const [, second] = f.predicate.events;
     if (second !== undefined) f.predicate.events.splice(1, 0, second);
   }),
   forged(
-    { check: "events", name: "of an unknown type", of: "denied", code: "EXO_REVISION", state: "unable", caught: ["events", "payloads"] },
+    {
+      check: "events",
+      name: "of an unknown type",
+      of: "denied",
+      code: "EXO_REVISION",
+      state: "unable",
+      caught: ["events", "payloads"],
+    },
     (f) => f.insertEvent(1, { eventType: "moon_phase_changed" }, { phase: "full" }),
   ),
-  forged({ check: "events", name: "a type that is not the header's", of: "denied", code: "EXO_CHECK_FAILED", caught: ["*"] }, (f) => {
-    const last = f.predicate.events.at(-1);
-    if (last !== undefined) last.eventType = "execution_completed";
-  }),
+  forged(
+    { check: "events", name: "a type that is not the header's", of: "denied", code: "EXO_CHECK_FAILED", caught: ["*"] },
+    (f) => {
+      const last = f.predicate.events.at(-1);
+      if (last !== undefined) last.eventType = "execution_completed";
+    },
+  ),
   forged({ check: "payloads", name: "not of its type's shape", of: "denied", code: "EXO_SCHEMA" }, (f) =>
     f.payload("intent_denied", (p) => (p.more = true)),
   ),
@@ -147,146 +225,3 @@ export const shapeForgeries: readonly Forgery[] = [
     await f.set("event_payload", encodeUtf8(`${text} `), 4);
   }),
 ];
-
-export const logForgeries: readonly Forgery[] = [
-  {
-    check: "inclusion",
-    name: "another index",
-    of: "executed",
-    code: "EXO_LOG_PROOF",
-    make: (_f, bytes) => withProof(bytes, ({ index }) => ({ index: index - 1 })),
-  },
-  {
-    check: "inclusion",
-    name: "a truncated proof",
-    of: "executed",
-    code: "EXO_LOG_PROOF",
-    make: (_f, bytes) => withProof(bytes, ({ proof }) => ({ proof: proof.slice(0, -1) })),
-  },
-  {
-    check: "inclusion",
-    name: "a hash too many",
-    of: "executed",
-    code: "EXO_LOG_PROOF",
-    make: (_f, bytes) => withProof(bytes, ({ proof }) => ({ proof: [...proof, new Uint8Array(32)] })),
-  },
-  {
-    check: "inclusion",
-    name: "extra data that nothing signs",
-    of: "executed",
-    code: "EXO_LOG_PROOF",
-    make: (_f, bytes) => withProof(bytes, () => ({ extra: encodeUtf8("trust me") })),
-  },
-  {
-    check: "inclusion",
-    name: "another bundle's proof",
-    of: "executed",
-    code: "EXO_LOG_PROOF",
-    make: (_f, bytes, all) => repack(bytes, (b) => repack(all.bytes.denied, (other) => (b.logProof = other.logProof))),
-  },
-  {
-    check: "inclusion",
-    name: "an older, smaller checkpoint of the log",
-    of: "executed",
-    code: "EXO_LOG_PROOF",
-    make: (_f, bytes, all) =>
-      repack(bytes, (b) =>
-        repack(all.bytes.expired, (other) => {
-          const { checkpoint } = parseProofFile(other.logProof);
-          b.logProof = formatProofFile({ ...parseProofFile(b.logProof), checkpoint });
-        }),
-      ),
-  },
-  {
-    check: "inclusion",
-    name: "a newer, larger checkpoint of the log",
-    of: "executed",
-    code: "EXO_LOG_PROOF",
-    make: async (_f, bytes, all) => {
-      await all.rig.activate([], all.rig.ledger.size + 2);
-      const checkpoint = all.rig.ledger.checkpoint();
-      return withProof(bytes, () => ({ checkpoint }));
-    },
-  },
-  {
-    check: "inclusion",
-    name: "a statement signed again and not logged",
-    of: "denied",
-    code: "EXO_LOG_PROOF",
-    make: async (f, bytes) => {
-      f.predicate.keys.reverse();
-      const { envelope, materials } = await f.parts();
-      let logProof = "";
-      repack(bytes, (b) => (logProof = b.logProof));
-      return encodeBundle({ envelope, materials, logProof });
-    },
-  },
-  {
-    check: "inclusion",
-    name: "no proof",
-    of: "executed",
-    code: "EXO_MATERIAL_MISSING",
-    state: "unable",
-    caught: ["inclusion", "checkpoint"],
-    make: (_f, bytes) => repack(bytes, (b) => (b.logProof = "")),
-  },
-  {
-    check: "inclusion",
-    name: "a proof that is none",
-    of: "executed",
-    code: "EXO_LOG_PROOF",
-    caught: ["inclusion", "checkpoint"],
-    make: (_f, bytes) => repack(bytes, (b) => (b.logProof = "<script>alert(1)</script>\n\n")),
-  },
-  { check: "checkpoint", name: "signed by another key", of: "executed", code: "EXO_SIGNATURE", make: (f) => f.pack({ log: keys.mallory }) },
-  { check: "checkpoint", name: "signed by the runtime's key", of: "executed", code: "EXO_SIGNATURE", make: (f) => f.pack({ log: keys.runtime }) },
-  { check: "checkpoint", name: "of another log", of: "executed", code: "EXO_TRUST", make: (f) => f.pack({ origin: "exoarmur/other" }) },
-  {
-    check: "witnesses",
-    name: "nobody cosigned",
-    of: "executed",
-    code: "EXO_SIGNATURE",
-    trust: (trust) => ({ ...trust, witnesses: { threshold: 1, vkeys: [witnessKey("w1")] } }),
-    make: (_f, bytes) => bytes,
-  },
-  {
-    check: "witnesses",
-    name: "one key under two names",
-    of: "executed",
-    code: "EXO_TRUST",
-    trust: (trust) => ({ ...trust, witnesses: { threshold: 2, vkeys: [witnessKey("w1"), witnessKey("w2")] } }),
-    make: (_f, bytes) => cosigned(bytes, ["w1", "w2"]),
-  },
-  {
-    check: "witnesses",
-    name: "one witness twice",
-    of: "executed",
-    code: "EXO_TRUST",
-    trust: (trust) => ({ ...trust, witnesses: { threshold: 2, vkeys: [witnessKey("w1")] } }),
-    make: (_f, bytes) => cosigned(bytes, ["w1", "w1"]),
-  },
-  {
-    check: "witnesses",
-    name: "witnesses required and none listed",
-    of: "executed",
-    code: "EXO_SIGNATURE",
-    trust: (trust) => ({ ...trust, require: ["witnessed"] }),
-    make: (_f, bytes) => bytes,
-  },
-  {
-    check: "log",
-    name: "the trust file asks for the log",
-    of: "executed",
-    code: "EXO_MATERIAL_MISSING",
-    state: "unable",
-    trust: (trust) => ({ ...trust, require: ["log"] }),
-    make: (_f, bytes) => bytes,
-  },
-];
-
-/** A bundle that enough witnesses cosigned, and the trust that asks for them. */
-export async function cosignedBundle(bytes: Uint8Array): Promise<Uint8Array> {
-  return await cosigned(bytes, ["w1"]);
-}
-
-

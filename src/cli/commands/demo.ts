@@ -1,10 +1,10 @@
-import { storyRules, playStory, shownPath, type StoryStep } from "../demo/story.js";
-import { reconstructTruth, truthLines, truthRules } from "../demo/truth-reconstruction.js";
-import { makeWorkspace, type Workspace } from "../demo/workspace.js";
 import type { PolicyRule } from "../../contracts/policy.js";
 import { hasFlag, type Options, textOption, type Work } from "../action.js";
 import { readPackagePlugins } from "../bundled-plugins.js";
 import type { CliContext } from "../context.js";
+import { playStory, type StoryStep, shownPath, storyRules } from "../demo/story.js";
+import { reconstructTruth, truthLines, truthRules } from "../demo/truth-reconstruction.js";
+import { makeWorkspace, type Workspace } from "../demo/workspace.js";
 import { exitCodes } from "../exit-codes.js";
 import { formatCount, formatTable, printJson, visible } from "../output.js";
 import { withProgress } from "../progress.js";
@@ -31,7 +31,8 @@ export const demo: Work = async (context, _args, options) => {
     clock: context.clock,
     entropy: context.entropy,
     told: (step, number) => {
-      if (!json) context.stdout(`${number}  ${visible(step.what)}: ${visible(step.outcome)}. ${visible(step.detail)}\n`);
+      if (!json)
+        context.stdout(`${number}  ${visible(step.what)}: ${visible(step.outcome)}. ${visible(step.detail)}\n`);
     },
   });
   const { steps, bundles } = await withProgress(context, "demo", story);
@@ -42,7 +43,9 @@ export const demo: Work = async (context, _args, options) => {
     context.stdout(`\n${formatTable([columns, ...steps.map(tableRow)])}\n`);
     context.stdout(`bundles  ${shownPath(workspace.paths.bundles, context.cwd)}\n`);
     context.stdout(`trust    ${shownPath(workspace.paths.trust, context.cwd)}\n`);
-    context.stdout(`next     npx exoarmur replay ${shownPath(bundles[0] ?? home, context.cwd)} --trust ${shownPath(workspace.paths.trust, context.cwd)}\n`);
+    context.stdout(
+      `next     npx exoarmur replay ${shownPath(bundles[0] ?? home, context.cwd)} --trust ${shownPath(workspace.paths.trust, context.cwd)}\n`,
+    );
   }
   return ok ? exitCodes.done : exitCodes.refused;
 };

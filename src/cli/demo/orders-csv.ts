@@ -17,7 +17,9 @@ export function ordersCsv(): string {
     const item = items[next(items.length)] ?? "";
     const quoted = /[",]/.test(item) ? `"${item.replaceAll('"', '""')}"` : item;
     const quantity = next(50) === 0 ? "" : String(1 + next(20));
-    lines.push(`${row},${regions[next(regions.length)] ?? ""},${quoted},${quantity},${(next(100_000) / 100).toFixed(2)}`);
+    lines.push(
+      `${row},${regions[next(regions.length)] ?? ""},${quoted},${quantity},${(next(100_000) / 100).toFixed(2)}`,
+    );
   }
   return `${lines.join("\n")}\n`;
 }

@@ -12,7 +12,7 @@ import { keyFileOf, readKeyFile } from "../../home/keys.js";
 import type { ExecutionResult } from "../../pipeline/types.js";
 import type { Clock, Entropy } from "../../ports.js";
 import type { BundleHandle } from "../../proof/bundle.js";
-import { type Runtime, createRuntime } from "../../runtime.js";
+import { createRuntime, type Runtime } from "../../runtime.js";
 import { verifyBundle } from "../../verify/verify-bundle.js";
 import { orderRows, ordersCsv } from "./orders-csv.js";
 import type { Workspace } from "./workspace.js";
@@ -25,7 +25,12 @@ export const storyRules: readonly PolicyRule[] = [
     match: { action: "fs.remove", target: { under: "data" } },
     verdict: "require_approval",
     rationale: "deleting cannot be undone",
-    obligations: { approvals: 1, roles: ["approver"], expiresInSeconds: 900, narrow: { fs_remove: { paths: ["{target}"] } } },
+    obligations: {
+      approvals: 1,
+      roles: ["approver"],
+      expiresInSeconds: 900,
+      narrow: { fs_remove: { paths: ["{target}"] } },
+    },
   },
   { id: "allow-spin", match: { action: "demo.spin" }, verdict: "allow" },
 ];
@@ -135,10 +140,20 @@ function reasonOf(result: ExecutionResult): string {
 function deniedStep(result: ExecutionResult, stillThere: boolean): StoryStep {
   const ruled = result.decision?.ruleIds.join(", ") ?? "none";
   const ok = result.status === "denied" && stillThere;
-  return step("fs.remove secrets/keys.csv", result.status, ok, `rule ${ruled}; the file is ${stillThere ? "still there" : "GONE"}`, result);
+  return step(
+    "fs.remove secrets/keys.csv",
+    result.status,
+    ok,
+    `rule ${ruled}; the file is ${stillThere ? "still there" : "GONE"}`,
+    result,
+  );
 }
 
-async function approve(runtime: Runtime, asked: ExecutionResult, stage: Stage): Promise<{ result: ExecutionResult; grant: Envelope | null }> {
+async function approve(
+  runtime: Runtime,
+  asked: ExecutionResult,
+  stage: Stage,
+): Promise<{ result: ExecutionResult; grant: Envelope | null }> {
   if (asked.status !== "approval_pending") return { result: asked, grant: null };
   const { signer, id } = await readKeyFile(keyFileOf(stage.workspace.paths.keys, "approver"), "approver");
   const grant = await signGrantWith(asked.approval, {
@@ -183,7 +198,11 @@ async function replayStep(runtime: Runtime, kept: readonly Kept[]): Promise<Stor
     const replayed = await runtime.replay(bundle);
     executions += replayed.executions.length;
     if (verified.result === "pass" && replayed.result === "success") same += 1;
-    else problems.push(...replayed.failures, ...verified.checks.filter((check) => check.state === "fail").map((check) => check.message));
+    else
+      problems.push(
+        ...replayed.failures,
+        ...verified.checks.filter((check) => check.state === "fail").map((check) => check.message),
+      );
   }
   const ok = same === kept.length && kept.length === 4 && executions === 3;
   const detail = ok

@@ -5,8 +5,8 @@ import { canonicalize } from "../../canonical/jcs.js";
 import type { PolicyRule } from "../../contracts/policy.js";
 import { sha256Hex } from "../../crypto/sha256.js";
 import { writeBundle } from "../../home/bundles.js";
-import { createRuntime } from "../../runtime.js";
 import type { Clock, Entropy } from "../../ports.js";
+import { createRuntime } from "../../runtime.js";
 import type { Workspace } from "./workspace.js";
 
 /** The file that the agent asks to delete, outside every root. */
@@ -33,7 +33,10 @@ export type TruthOutcome = {
 };
 
 /** An agent asks to delete a file outside its root; the file is checked to be there afterwards, byte for byte. */
-export async function reconstructTruth(workspace: Workspace, ports: { clock: Clock; entropy: Entropy }): Promise<TruthOutcome> {
+export async function reconstructTruth(
+  workspace: Workspace,
+  ports: { clock: Clock; entropy: Entropy },
+): Promise<TruthOutcome> {
   const content = "id,name,email\n1,Ada,ada@example.org\n";
   await mkdir(join(privateFile, ".."), { recursive: true });
   await mkdir(authorizedRoot, { recursive: true });
@@ -48,7 +51,8 @@ export async function reconstructTruth(workspace: Workspace, ports: { clock: Clo
       correlationId: truthStream,
     });
     const untouched = existsSync(privateFile) && (await readFile(privateFile, "utf8")) === content;
-    if (!("bundle" in result)) return { bundlePath: "", replayHash: "", denied: false, executed: !untouched, replayPassed: false };
+    if (!("bundle" in result))
+      return { bundlePath: "", replayHash: "", denied: false, executed: !untouched, replayPassed: false };
     const bundlePath = await writeBundle(workspace.paths, result.intentId, result.bundle.bytes());
     const replayed = await runtime.replay(truthStream);
     const { result: verdict, levels, counts, divergence } = replayed;

@@ -26,11 +26,14 @@ export type WorkspaceOptions = {
  * is started afresh; any other is left alone with EXO_HOME_EXISTS.
  */
 export async function makeWorkspace(options: WorkspaceOptions): Promise<Workspace> {
-  const home = options.home === null ? join(await mkdtemp(join(tmpdir(), "exoarmur-demo-")), ".exoarmur") : resolve(options.home);
+  const home =
+    options.home === null ? join(await mkdtemp(join(tmpdir(), "exoarmur-demo-")), ".exoarmur") : resolve(options.home);
   const files = join(dirname(home), options.home === null ? "files" : `${basename(home)}-files`);
   if (existsSync(home)) {
     if (!existsSync(join(home, marker))) {
-      throw new ExoArmurError("EXO_HOME_EXISTS", `${home} exists and was not made by a demo; name another folder`, { file: home });
+      throw new ExoArmurError("EXO_HOME_EXISTS", `${home} exists and was not made by a demo; name another folder`, {
+        file: home,
+      });
     }
     await rm(home, { recursive: true });
     await rm(files, { recursive: true, force: true });

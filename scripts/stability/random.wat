@@ -1,0 +1,23 @@
+;; One random_bytes call for 16 bytes, then one clock_now call. The msgpack bytes of the first answer are the output.
+(module
+  (import "extism:host/env" "alloc" (func $alloc (param i64) (result i64)))
+  (import "extism:host/env" "length" (func $length (param i64) (result i64)))
+  (import "extism:host/env" "store_u8" (func $store_u8 (param i64 i32)))
+  (import "extism:host/env" "store_u64" (func $store_u64 (param i64 i64)))
+  (import "extism:host/env" "output_set" (func $output_set (param i64 i64)))
+  (import "extism:host/user" "random_bytes" (func $random_bytes (param i64) (result i64)))
+  (import "extism:host/user" "clock_now" (func $clock_now (param i64) (result i64)))
+  (memory (export "memory") 1)
+  ;; {"length": 16}
+  (data (i32.const 0) "\81\a6length\10")
+  (func (export "random") (result i32)
+    (local $request i64) (local $answer i64)
+    (local.set $request (call $alloc (i64.const 9)))
+    (call $store_u64 (local.get $request) (i64.load (i32.const 0)))
+    (call $store_u8 (i64.add (local.get $request) (i64.const 8)) (i32.load8_u (i32.const 8)))
+    (local.set $answer (call $random_bytes (local.get $request)))
+    (local.set $request (call $alloc (i64.const 1)))
+    (call $store_u8 (local.get $request) (i32.const 0x80))
+    (drop (call $clock_now (local.get $request)))
+    (call $output_set (local.get $answer) (call $length (local.get $answer)))
+    (i32.const 0)))
