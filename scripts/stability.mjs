@@ -19,8 +19,22 @@ const self = fileURLToPath(import.meta.url);
 /** What the three processes differ in. `compiler` is what the V8 flags must make of a hot function inside a worker. */
 const worlds = [
   { name: "first", zone: "UTC", locale: "C", flags: [], compiler: null, order: 0 },
-  { name: "second", zone: "Asia/Kolkata", locale: "de_DE.UTF-8", flags: ["--liftoff-only"], compiler: "liftoff", order: 1 },
-  { name: "third", zone: "America/St_Johns", locale: "tr_TR.UTF-8", flags: ["--no-liftoff"], compiler: "turbofan", order: 2 },
+  {
+    name: "second",
+    zone: "Asia/Kolkata",
+    locale: "de_DE.UTF-8",
+    flags: ["--liftoff-only"],
+    compiler: "liftoff",
+    order: 1,
+  },
+  {
+    name: "third",
+    zone: "America/St_Johns",
+    locale: "tr_TR.UTF-8",
+    flags: ["--no-liftoff"],
+    compiler: "turbofan",
+    order: 2,
+  },
 ];
 
 /** Runs one world in a fresh process; rejects with what it said when it fails. */
@@ -60,13 +74,17 @@ async function main() {
     mkdirSync(cwd);
     const places = [fileURLToPath(new URL("..", import.meta.url)), parse(folder).root, cwd];
     const reached = await Promise.all(worlds.map(flagsReachWorkers));
-    if (!reached.every(Boolean)) throw new Error("V8 flags do not reach the workers: the comparison would show nothing");
+    if (!reached.every(Boolean))
+      throw new Error("V8 flags do not reach the workers: the comparison would show nothing");
     await Promise.all(worlds.map((world, index) => runWorld(world, folder, places[index])));
     const trees = worlds.map(({ name }) => readTree(join(folder, "out", name)));
     const scenarios = [...new Set(trees.flatMap((tree) => [...tree.keys()].map((path) => path.split("/")[0])))].sort();
     let stable = true;
     for (const scenario of scenarios) {
-      const difference = trees.slice(1).map((tree) => differenceOf(trees[0], tree, `${scenario}/`)).find(Boolean);
+      const difference = trees
+        .slice(1)
+        .map((tree) => differenceOf(trees[0], tree, `${scenario}/`))
+        .find(Boolean);
       const { bytes, digest } = summaryOf(trees[0], scenario);
       console.log(`${scenario.padEnd(16)} ${String(bytes).padStart(9)} bytes  ${digest}  ${difference ?? "stable"}`);
       stable &&= difference === undefined;

@@ -31,6 +31,7 @@ const gates = [
   { name: "schemas", args: ["scripts/generate-schemas.mjs", "--check"] },
   { name: "plugins", args: ["scripts/build-plugins.mjs", "--check"] },
   { name: "tests", vitest: true, args: [bin.vitest, "run"] },
+  { name: "readme", args: ["scripts/readme.mjs"] },
   { name: "stability", args: ["scripts/stability.mjs"] },
   { name: "noble", vitest: true, args: [bin.vitest, "run", ...nobleTests], env: { BACKEND: "noble" } },
   { name: "slow", long: true, vitest: true, args: [bin.vitest, "run", "--mode", "slow", "--passWithNoTests"] },

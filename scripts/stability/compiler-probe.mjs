@@ -2,7 +2,9 @@
 import { spawn } from "node:child_process";
 
 // A module of one function, `() -> i32`, that returns 1.
-const module = [0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 127, 3, 2, 1, 0, 7, 5, 1, 1, 114, 0, 0, 10, 6, 1, 4, 0, 65, 1, 11];
+const module = [
+  0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 127, 3, 2, 1, 0, 7, 5, 1, 1, 114, 0, 0, 10, 6, 1, 4, 0, 65, 1, 11,
+];
 
 // The worker is started as the sandbox starts its own: without arguments and environment. A hot function is asked about
 // after enough calls for tiering up, if tiering up happens.

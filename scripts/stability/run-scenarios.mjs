@@ -67,7 +67,10 @@ function endOf(result) {
 }
 
 function emitResult(emit, runtime, { bundle, output, ...facts }) {
-  emit("result.json", canonicalize({ ...facts, output: output instanceof Uint8Array ? [...output] : (output ?? null) }));
+  emit(
+    "result.json",
+    canonicalize({ ...facts, output: output instanceof Uint8Array ? [...output] : (output ?? null) }),
+  );
   emit("events.json", canonicalize(runtime.pipeline.trace(facts.intentId)));
   emit("checkpoint.txt", Buffer.from(runtime.checkpoint()));
   if (bundle === undefined) return;

@@ -1,9 +1,9 @@
 /** The scenarios of the stability gate. Every one is sequential: nothing in it depends on how threads are scheduled. */
 import { readFileSync } from "node:fs";
+import wabtFactory from "wabt";
 import { signGrantWith } from "../../dist/approval/sign.js";
 import { formatTime } from "../../dist/canonical/time.js";
 import { encodeBase64Url } from "../../dist/crypto/encoding.js";
-import { assembleFixture } from "../build-plugins.mjs";
 import { signerNamed, trusted } from "./world.mjs";
 
 const approver = signerNamed("alice");
@@ -16,7 +16,10 @@ function fileOf(path) {
 /** A plugin of the repository; `limits` are laid over its manifest. */
 function pluginAt(path, limits) {
   const manifest = JSON.parse(fileOf(`${path}.json`).toString());
-  return { wasm: new Uint8Array(fileOf(`${path}.wasm`)), manifest: limits === undefined ? manifest : { ...manifest, limits } };
+  return {
+    wasm: new Uint8Array(fileOf(`${path}.wasm`)),
+    manifest: limits === undefined ? manifest : { ...manifest, limits },
+  };
 }
 
 function policyOf(rules) {
@@ -25,9 +28,14 @@ function policyOf(rules) {
 
 const allowAll = policyOf([{ id: "allow-all", match: { action: "*" }, verdict: "allow", rationale: "a fixture" }]);
 
+async function assemble(path) {
+  const wabt = await wabtFactory();
+  return wabt.parseWat(path, fileOf(path).toString()).toBinary({}).buffer;
+}
+
 /** A guest that asks for random bytes, assembled here: no other test needs it. */
 const random = {
-  wasm: await assembleFixture("scripts/stability/random.wat"),
+  wasm: await assemble("scripts/stability/random.wat"),
   manifest: {
     schema: "exoarmur.executor/v1",
     name: "random",

@@ -42,6 +42,8 @@ export class ProxyPipeline {
   readonly #registry = new ExecutorRegistry();
   /** Runs of this process, by intent. */
   readonly #running = new Map<string, Promise<ExecutionResult>>();
+  /** Runs of this process whose outcome could not be recorded, with the error; the next start-up finds them in doubt. */
+  readonly #lost = new Map<string, unknown>();
   readonly #waiters = new Map<string, Set<() => void>>();
   #policy: PolicyInForce | null = null;
 
@@ -177,7 +179,10 @@ export class ProxyPipeline {
     return presentBundle(this.#ports.store, this.#ports.ledger, intentId);
   }
 
-  /** Waits until an intent is neither pending nor running. Rejects with `signal.reason` when the wait is given up. */
+  /**
+   * Waits until an intent is neither pending nor running. Rejects with `signal.reason` when the wait is given up, and with
+   * the store's error when the outcome of its run could not be recorded.
+   */
   async wait(intentId: string, options: { readonly signal?: AbortSignal } = {}): Promise<ExecutionResult> {
     const { signal } = options;
     for (;;) {
@@ -186,6 +191,7 @@ export class ProxyPipeline {
       if (running !== undefined) return await untilAborted(running, signal);
       const present = this.status(intentId);
       if (present.status !== "approval_pending" && present.status !== "running") return present;
+      if (this.#lost.has(intentId)) throw this.#lost.get(intentId);
       await this.#changed(intentId, signal);
     }
   }
@@ -220,10 +226,15 @@ export class ProxyPipeline {
       this.#announce(intentId);
       return admission.result();
     }
-    const run = runStarted(admission.start).finally(() => {
-      this.#running.delete(intentId);
-      this.#announce(intentId);
-    });
+    const run = runStarted(admission.start)
+      .catch((error: unknown) => {
+        this.#lost.set(intentId, error);
+        throw error;
+      })
+      .finally(() => {
+        this.#running.delete(intentId);
+        this.#announce(intentId);
+      });
     // Whoever waits gets the rejection; nobody waiting must not take the process down.
     run.catch(() => undefined);
     this.#running.set(intentId, run);

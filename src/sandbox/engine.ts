@@ -14,7 +14,7 @@ export type WasmGlobal = { value: number | bigint };
 /** A linear memory. */
 export type WasmMemory = { readonly buffer: ArrayBufferLike };
 
-/** What this folder asks of the engine. Declared here and not by a library of types, so that it fits Node and browsers. */
+/** What this folder asks of the engine. Declared here, not by a library of types, so that it fits Node and browsers. */
 type Engine = {
   readonly Module: {
     new (bytes: Uint8Array): WasmModule;

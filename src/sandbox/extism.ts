@@ -17,10 +17,11 @@ export type HostImports = Readonly<Record<string, Readonly<Record<string, HostFu
 
 /**
  * A fresh instance of a module, made by Extism in this thread with exactly these imports. The SDK serves as a loader
- * only: it calls nothing of the guest, because sealed modules have no start section and {@link compileGuest} has renamed
- * the exports that the SDK would call.
+ * only. It calls nothing of the guest: sealed modules have no start section, and {@link compileGuest} has renamed the
+ * exports that the SDK would call.
  *
- * Rejects with what the SDK or the engine throws: a WebAssembly.RuntimeError when a data or element segment does not fit.
+ * Rejects with what the SDK or the engine throws: a WebAssembly.RuntimeError when a data or element segment does not
+ * fit.
  */
 export async function instantiate(module: WasmModule, imports: HostImports): Promise<WasmInstance> {
   const { createPlugin } = await loadSdk();

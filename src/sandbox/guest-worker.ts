@@ -120,7 +120,7 @@ export class GuestWorker {
     });
   }
 
-  /** Ends the worker; a job under way ends as a host fault. Resolves when the thread is gone, after 2 s at the latest. */
+  /** Ends the worker; a job under way ends as a host fault. Resolves when the thread is gone, at the latest after 2 s. */
   async terminate(): Promise<void> {
     this.#retire();
     void this.#worker.terminate();

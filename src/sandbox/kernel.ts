@@ -16,7 +16,13 @@ const pinnedLogLevel = 2;
 /** Longest message of a guest's own error, in UTF-16 code units. */
 const errorUnits = 1024;
 
-/** Most bytes of all variables of a run together, names included (spec/abi.md): the copies var_get makes are not fuelled. */
+/** Longest log line in bytes of UTF-8; the rest is cut off (spec/abi.md). */
+const lineBytes = 4096;
+
+/**
+ * Most bytes of all variables of a run together, names included (spec/abi.md). Kept small because no fuel is charged for
+ * the copies that var_get makes.
+ */
 const variableBytes = 1024;
 
 /** What stands for a guest's error message that is not UTF-8. */
@@ -98,13 +104,13 @@ export class Kernel {
     return answer.response;
   }
 
-  /** The whole of a block, copied; no bytes for address 0. */
-  read(address: bigint): Uint8Array {
+  /** The whole of a block, or its first `most` bytes, copied; no bytes for address 0. */
+  read(address: bigint, most = Number.POSITIVE_INFINITY): Uint8Array {
     if (address === 0n) {
       return new Uint8Array(0);
     }
     const block = this.blocks.at(address);
-    return block.copy(0, block.view.byteLength);
+    return block.copy(0, Math.min(block.view.byteLength, most));
   }
 
   /** Makes `length` bytes from `address` the output. They are read when the run has ended, freed or not. */
@@ -128,8 +134,10 @@ export class Kernel {
 
   /** Sends a log line through the `log` capability and frees its block. */
   log(level: string, address: bigint): void {
-    const message = lenient.decode(this.read(address));
-    this.callCapability("log", encodeAbi({ level, message }));
+    const text = lenient.decode(cutCharacters(this.read(address, lineBytes + 1), lineBytes));
+    // What was not UTF-8 has become longer.
+    const { read } = new TextEncoder().encodeInto(text, new Uint8Array(lineBytes));
+    this.callCapability("log", encodeAbi({ level, message: text.slice(0, read) }));
     this.free(address);
   }
 
@@ -200,18 +208,22 @@ export class Kernel {
   }
 }
 
-/** UTF-8 of at most 4,097 bytes to text of at most 1,024 code units that ends on a whole character. */
-function decodeMessage(bytes: Uint8Array): string {
-  let end = Math.min(bytes.byteLength, errorUnits * 4);
+/** At most the first `most` bytes, cut before a UTF-8 character that continues past the cut. */
+function cutCharacters(bytes: Uint8Array, most: number): Uint8Array {
+  let end = Math.min(bytes.byteLength, most);
   if (end < bytes.byteLength) {
-    // Cut before a character that continues past the cut.
     while (end > 0 && ((bytes[end] as number) & 0xc0) === 0x80) {
       end--;
     }
   }
+  return bytes.subarray(0, end);
+}
+
+/** UTF-8 as text of at most 1,024 code units that ends on a whole character. */
+function decodeMessage(bytes: Uint8Array): string {
   let text: string;
   try {
-    text = strict.decode(bytes.subarray(0, end));
+    text = strict.decode(cutCharacters(bytes, errorUnits * 4));
   } catch {
     return notUtf8;
   }

@@ -31,7 +31,8 @@ export type Guest = {
 /**
  * Reads what a run needs from a sealed module that compileGuest compiled (spec/sandbox.md).
  *
- * @throws ExoArmurError EXO_WASM_EXPORT when the module was not sealed, EXO_WASM_IMPORT when it imports what no kernel has.
+ * @throws ExoArmurError EXO_WASM_EXPORT when the module was not sealed, EXO_WASM_IMPORT when it imports what the kernel
+ * lacks.
  */
 export function describeGuest(module: WasmModule): Guest {
   const exported = engine.Module.exports(module);

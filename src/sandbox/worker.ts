@@ -16,8 +16,8 @@ const port = parentPort;
 const answered = new Int32Array((workerData as WorkerData).answered);
 const guests = new Map<string, Guest>();
 
-// The SDK loads node:wasi, which warns. A worker must not write: data on its standard streams, which nobody reads, would
-// keep the whole process from exiting.
+// The SDK loads node:wasi, which warns. A worker must not write: data on its standard streams, which nobody reads,
+// would keep the whole process from exiting.
 process.removeAllListeners("warning");
 
 // The SDK asks whether a manifest is a Response; the platform's own class would load a whole HTTP client for that.
@@ -28,7 +28,7 @@ function post(message: WorkerMessage, carried: Uint8Array | undefined): void {
   port.postMessage(message, carried === undefined ? [] : packBytes(carried, true).move);
 }
 
-/** Sends a call to the main thread and sleeps until its answer is there. The main thread ends a run that waits too long. */
+/** Sends a call to the main thread and sleeps until it is answered. The main thread ends a run that waits too long. */
 function callMain(run: number, call: GuestCall, timeoutMs: number): GuestAnswer {
   let seen = Atomics.load(answered, 0);
   post({ kind: "call", run, call }, call.request);

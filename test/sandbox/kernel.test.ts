@@ -262,6 +262,23 @@ describe("configuration, variables and log", () => {
   });
 });
 
+describe("log lines", () => {
+  const line = async (content: Uint8Array): Promise<string> => {
+    const calls: GuestCall[] = [];
+    const module = program("(call $log_info (call $input_offset))");
+    await runHere(module, { input: content }, calls);
+    return (decodeAbi(calls[0]?.request ?? new Uint8Array(0)) as { message: string }).message;
+  };
+
+  it("are cut at 4,096 bytes of UTF-8, never inside a character", async () => {
+    expect(await line(bytes("x".repeat(4096)))).toBe("x".repeat(4096));
+    expect(await line(bytes("x".repeat(9000)))).toBe("x".repeat(4096));
+    expect(await line(bytes(`x${"é".repeat(3000)}`))).toBe(`x${"é".repeat(2047)}`);
+    expect(await line(bytes("🙂".repeat(1025)))).toBe("🙂".repeat(1024));
+    expect(await line(new Uint8Array(4096).fill(0xff))).toBe("\ufffd".repeat(1365));
+  });
+});
+
 describe("capabilities", () => {
   const ask = program(
     `(local.set $a (call $text (i32.const 0) (i32.const 5)))

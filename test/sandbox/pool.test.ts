@@ -164,7 +164,7 @@ describe("host calls", () => {
     expect(await pool.run(job(ask, { limits: { timeoutMs: 50 }, call: late.call }))).toMatchObject({
       status: "timed_out",
     });
-    const next = pool.run(job(ask, { call: async () => (await sleep(50), answer("mine")) }));
+    const next = pool.run(job(ask, { call: () => sleep(50).then(() => answer("mine")) }));
     late.open();
     expect(text((await next).output)).toBe("mine");
   });

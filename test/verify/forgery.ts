@@ -33,10 +33,17 @@ export function forged(
   };
 }
 
-/** Makes a forgery's file. */
+const made = new Map<Forgery, Promise<Uint8Array>>();
+
+/** Makes a forgery's file, once. */
 export async function makeForgery(forgery: Forgery, all: Bundles): Promise<Uint8Array> {
-  const bytes = all.bytes[forgery.of];
-  return await forgery.make(new Forge(bytes), bytes, all);
+  const make = async (): Promise<Uint8Array> => {
+    const bytes = all.bytes[forgery.of];
+    return await forgery.make(new Forge(bytes), bytes, all);
+  };
+  const known = made.get(forgery) ?? make();
+  made.set(forgery, known);
+  return await known;
 }
 
 /** `sha256:` and one digit 64 times. */

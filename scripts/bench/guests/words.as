@@ -1,0 +1,20 @@
+// What a plugin in AssemblyScript does all day: makes a text, splits it into words, counts them in a map and joins the
+// result. Strings, hashing, allocation, virtual runtime code.
+export function run(): i32 {
+  let state: u32 = 7;
+  const parts = new Array<string>();
+  for (let i = 0; i < 4000; i++) {
+    state = state * 1664525 + 1013904223;
+    parts.push("w" + ((state >> 8) % 500).toString());
+  }
+  const counts = new Map<string, i32>();
+  const words = parts.join(" ").split(" ");
+  for (let i = 0; i < words.length; i++) {
+    const word = words[i];
+    counts.set(word, counts.has(word) ? counts.get(word) + 1 : 1);
+  }
+  const keys = counts.keys();
+  let sum: i32 = keys.length;
+  for (let i = 0; i < keys.length; i++) sum = sum * 31 + counts.get(keys[i]);
+  return sum;
+}
