@@ -2,7 +2,7 @@ import { type Digest, digestOf } from "../canonical/digest.js";
 import { type CanonicalEvent, terminalEventTypes } from "../contracts/event.js";
 import { endStates } from "../contracts/lifecycle.js";
 import type { Trust } from "../contracts/trust.js";
-import { type ErrorCode, isExoArmurError } from "../errors.js";
+import { type ErrorCode, ExoArmurError, isExoArmurError } from "../errors.js";
 import { auditTree, readLedger } from "../log/audit.js";
 import { openCheckpoint } from "../log/checkpoint.js";
 import { readLeaf } from "../log/leaf.js";
@@ -145,17 +145,15 @@ function gather(store: StoreReader): Gathered {
       const inputs = storedEvents(store, tenantId, correlationId).map(readEvent);
       events.push(...replayChain(chains, inputs, chainLength(store, tenantId, correlationId)).events);
     } catch (error) {
-      if (!isExoArmurError(error)) throw error;
+      const code = isExoArmurError(error) ? error.code : "EXO_STORE_DAMAGED";
       const about = { level: "structure", intentId: null, id: "chain", title: "event chain" } as const;
-      chains.add({ ...about, state: "fail", code: error.code, message: `${correlationId}: ${error.message}` });
+      chains.add({ ...about, state: "fail", code, message: `${correlationId}: ${damageOf(error)}` });
     }
   }
   const records: IntentRecord[] = [];
   for (const [key] of store.range(intentKeys.all)) {
-    const record = readable(unreadable, () => readState<IntentRecord>(store, key));
-    if (record === undefined) continue;
-    if (intentKeys.one(record.intentId) === key && Array.isArray(record.materials)) records.push(record);
-    else unreadable.push(`the state document ${key} is not of its intent`);
+    const record = readable(unreadable, () => readRecord(store, key));
+    if (record !== undefined) records.push(record);
   }
   return { leaves: gatherLeaves(store), events, chains, records, unreadable };
 }
@@ -180,10 +178,21 @@ function readable<T>(problems: string[], read: () => T): T | undefined {
   try {
     return read();
   } catch (error) {
-    if (!isExoArmurError(error)) throw error;
-    problems.push(error.message);
+    problems.push(damageOf(error));
     return undefined;
   }
+}
+
+/** What a store's content broke. State documents have no schema: one of another shape breaks whatever reads it. */
+function damageOf(error: unknown): string {
+  if (isExoArmurError(error)) return `${error.code}: ${error.message}`;
+  return `a stored document has another shape: ${error instanceof Error ? error.message : String(error)}`;
+}
+
+function readRecord(store: StoreReader, key: string): IntentRecord {
+  const record = readState<IntentRecord>(store, key);
+  if (record !== undefined && intentKeys.one(record.intentId) === key && Array.isArray(record.materials)) return record;
+  throw new ExoArmurError("EXO_STORE_DAMAGED", `the state document ${key} is not of its intent`);
 }
 
 function checkMembers(id: string, title: string, logged: ReadonlySet<string>, stored: ReadonlySet<string>): LogCheck {
@@ -282,8 +291,7 @@ function checkBundles(
       );
       for (const check of failed) problems.push(`${intentId}: ${check.title}: ${check.message}`);
     } catch (error) {
-      if (!isExoArmurError(error)) throw error;
-      problems.push(`${intentId}: ${error.code}: ${error.message}`);
+      problems.push(`${intentId}: ${damageOf(error)}`);
     }
   }
   return result("verify", "bundles verify", { code: "EXO_CHECK_FAILED", problems, passed: `${count} bundles` });

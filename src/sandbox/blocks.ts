@@ -31,6 +31,11 @@ export class Block {
     return BigInt(this.tag) << 32n;
   }
 
+  /** Its bytes themselves. */
+  get bytes(): Uint8Array {
+    return new Uint8Array(this.view.buffer, this.view.byteOffset, this.view.byteLength);
+  }
+
   /** A copy of `length` bytes from `offset`; the caller has checked that they are inside. */
   copy(offset: number, length: number): Uint8Array {
     return new Uint8Array(this.view.buffer, this.view.byteOffset + offset, length).slice();
@@ -46,6 +51,8 @@ export class BlockTable {
   readonly #slots: (Block | undefined)[] = [undefined];
   readonly #generations: number[] = [0];
   readonly #free: number[] = [];
+  /** Cells of 64 bytes, one for every slot in use: a buffer of its own for every small block would cost far more. */
+  readonly #slabs: ArrayBuffer[] = [];
   readonly #limit: number;
   #bytes = 0;
 
@@ -71,20 +78,40 @@ export class BlockTable {
   /** A new zeroed block. Throws the out_of_memory stop at the byte cap and at {@link maxBlocks}. */
   allocate(length: number): Block {
     this.charge(length);
-    return this.#place(new DataView(new ArrayBuffer(length)));
+    const slot = this.#nextSlot();
+    return this.#place(slot, length > blockFloor ? new DataView(new ArrayBuffer(length)) : this.#cell(slot, length));
   }
 
   /** A block over `bytes` themselves, not a copy: the guest may overwrite them. */
   adopt(bytes: Uint8Array): Block {
     this.charge(bytes.byteLength);
-    return this.#place(new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+    return this.#place(this.#nextSlot(), new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength));
   }
 
-  #place(view: DataView): Block {
+  #nextSlot(): number {
     const slot = this.#free.pop() ?? this.#slots.length;
     if (slot > maxBlocks) {
       throw memoryStop();
     }
+    return slot;
+  }
+
+  /** The slot's cell, zeroed. */
+  #cell(slot: number, length: number): DataView {
+    const index = slot >>> 6;
+    let slab = this.#slabs[index];
+    if (slab === undefined) {
+      slab = new ArrayBuffer(64 * blockFloor);
+      this.#slabs[index] = slab;
+    }
+    const view = new DataView(slab, (slot & 63) * blockFloor, length);
+    for (let at = 0; at < length; at++) {
+      view.setUint8(at, 0);
+    }
+    return view;
+  }
+
+  #place(slot: number, view: DataView): Block {
     const generation = ((this.#generations[slot] ?? -1) + 1) & slotMask;
     const block = new Block(generation * 0x10000 + slot, view);
     this.#slots[slot] = block;
@@ -139,6 +166,12 @@ export class BlockTable {
       throw boundsStop();
     }
     return undefined;
+  }
+
+  /** A block with the bytes of `block`, which stay as they are when `block` is freed and its place is used again. */
+  keep(block: Block): Block {
+    const { length } = block.bytes;
+    return length > blockFloor ? block : new Block(block.tag, new DataView(block.copy(0, length).buffer));
   }
 
   /** Frees a live block. */

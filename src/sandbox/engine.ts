@@ -26,5 +26,7 @@ type Engine = {
   compile(bytes: Uint8Array): Promise<WasmModule>;
 };
 
+declare const WebAssembly: Engine;
+
 /** The WebAssembly engine of this platform. */
-export const engine = (globalThis as unknown as { readonly WebAssembly: Engine }).WebAssembly;
+export const engine = WebAssembly;

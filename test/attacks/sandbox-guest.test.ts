@@ -207,7 +207,7 @@ describe("time", () => {
     let signal: AbortSignal | undefined;
     const outcome = await pool.run(
       job(program("(drop (call $clock_now (i64.const 0)))"), {
-        limits: { timeoutMs: 100 },
+        limits: { timeoutMs: 1000 },
         call: (_, given) => {
           signal = given;
           return new Promise<GuestAnswer>(() => {});

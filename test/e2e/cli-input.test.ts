@@ -1,4 +1,4 @@
-import { mkdirSync, truncateSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, truncateSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Ended, errorOf, jsonOf, ROOT, removeIntent, Shell, statsIntent } from "./cli.js";
 
@@ -67,12 +67,14 @@ describe("malformed intents are refused and leave no record", () => {
 
   it("a file over the bound is refused by its size, unread", async () => {
     shell.write("huge.json", "");
+    // Sparse: it takes no room.
     truncateSync(shell.path("huge.json"), 40 * 2 ** 30);
     expectError(await shell.exo(["run", "huge.json"]), "EXO_JSON_SIZE");
     expectError(await shell.exo(["canonicalize", "huge.json"]), "EXO_JSON_SIZE");
     expectError(await shell.exo(["verify", "huge.json"]), "EXO_BUNDLE");
     expectError(await shell.exo(["replay", "huge.json"]), "EXO_BUNDLE");
     expectError(await shell.exo(["inspect", "huge.json"]), "EXO_WASM_SIZE");
+    rmSync(shell.path("huge.json"));
   });
 
   it("a missing file, a folder and a device are refused", async () => {
@@ -127,12 +129,15 @@ describe("well-formed intents that cannot run", () => {
   });
 
   it("text that steers a terminal is spelled out", async () => {
-    const path = "data/\u001b[2Jx\u202e.csv";
-    const { stdout } = await shell.run({ ...removeIntent, parameters: { path } });
-    expect(stdout).toContain("target data/\\u001b[2Jx\\u202e.csv   by me\n");
+    const parameters = { path: "data/x\u202ecsv.exe", note: "\u001b[2J\u2066" };
+    const { stdout } = await shell.run({ ...removeIntent, parameters });
+    expect(stdout).toContain("target data/x\\u202ecsv.exe   by me\n");
+    const show = await shell.exo(["approvals", "show", stdout.split("   ")[1] ?? ""]);
+    expect(show.stdout).toContain(String.raw`parameters   {"note":"\u001b[2J\u2066","path":"data/x\u202ecsv.exe"}`);
     const list = await shell.exo(["approvals", "list"]);
-    expect(list.stdout).toContain("target data/\\u001b[2Jx\\u202e.csv");
-    expect(list.stdout).not.toContain("\u001b");
+    expect(list.stdout).toContain("target data/x\\u202ecsv.exe");
+    const drawn = stdout + show.stdout + list.stdout;
+    expect(drawn).not.toMatch(/[\u001b\u202e\u2066]/);
   });
 });
 
@@ -184,7 +189,6 @@ describe("modules", () => {
   });
 
   it("inspect refuses a truncated one and one of 100 MB", async () => {
-    const { readFileSync } = await import("node:fs");
     shell.write("cut.wasm", readFileSync(`${ROOT}/plugins/fs.wasm`).subarray(0, 5000));
     const cut = await shell.exo(["inspect", "cut.wasm", "--json"]);
     expect(jsonOf(cut)).toMatchObject({ admitted: false, reasons: [{ code: "EXO_WASM_INVALID" }] });
@@ -193,6 +197,7 @@ describe("modules", () => {
     const huge = await shell.exo(["inspect", "cut.wasm", "--json"]);
     expect(errorOf(huge)).toBe("EXO_WASM_SIZE");
     expect(huge.code).toBe(1);
+    rmSync(shell.path("cut.wasm"));
   });
 
   it("bad ones in the plugins folder stop no other, and say why", async () => {

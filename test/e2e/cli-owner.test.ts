@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync } from "node:fs";
+import { copyFileSync, existsSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
@@ -107,7 +107,6 @@ describe("an action in doubt", () => {
       const manifest = `{"schema":"exoarmur.executor/v1","name":"spin","version":"1.0.0",
         "functions":[{"name":"spin","action":"demo.spin","effects":"none"}],"capabilities":[],
         "limits":{"fuel":9000000000000000,"timeoutMs":600000}}`;
-      const { copyFileSync } = await import("node:fs");
       copyFileSync(`${ROOT}/plugins/spin.wasm`, shell.path(".exoarmur/plugins/spin.wasm"));
       shell.write(".exoarmur/plugins/spin.json", manifest);
       shell.edit(".exoarmur/policy.json", (policy) => ({

@@ -65,7 +65,9 @@ describe("help and usage", () => {
     expect(stderr.startsWith("error EXO_USAGE: ")).toBe(true);
     expect(stderr).toContain(message);
     expect(stderr).toMatch(/\nusage: exoarmur .*\n(?:commands: .*\n)?help: exoarmur.* --help\n$/);
-    const json = await shell.exo([...args, "--json"]);
+    // Before an option that lacks its argument, which would take it as such.
+    const at = args.at(-1) === "--trust" ? -1 : args.length;
+    const json = await shell.exo([...args.slice(0, at), "--json", ...args.slice(at)]);
     expect([json.code, json.stderr]).toEqual([2, ""]);
     expect(errorOf(json)).toBe("EXO_USAGE");
   });

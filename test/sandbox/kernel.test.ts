@@ -47,6 +47,35 @@ describe("blocks", () => {
     expect(number(await runHere(module))).toBe(0n);
   });
 
+  it("are zeroed again in the place of a freed one, small or large", async () => {
+    for (const size of [1, 8, 63, 64, 65, 4096]) {
+      const module = program(`
+        (local.set $a (call $alloc (i64.const ${size})))
+        (call $store_u8 (i64.add (local.get $a) (i64.const ${size - 1})) (i32.const 255))
+        (call $free (local.get $a))
+        (local.set $a (call $alloc (i64.const ${size})))
+        (call $show (i64.extend_i32_u (call $load_u8 (i64.add (local.get $a) (i64.const ${size - 1})))))`);
+      expect(number(await runHere(module)), String(size)).toBe(0n);
+    }
+  });
+
+  it("side by side do not reach into each other", async () => {
+    const module = program(`
+      (loop $fill
+        (local.set $b (local.get $a))
+        (local.set $a (call $alloc (i64.const 64)))
+        (loop $byte
+          (call $store_u64 (i64.add (local.get $a) (i64.extend_i32_u (local.get $i))) (i64.const -1))
+          (br_if $byte (i32.and (local.tee $i (i32.add (local.get $i) (i32.const 8))) (i32.const 63))))
+        (local.set $i (i32.const 0))
+        (i32.store (i32.const 0) (i32.add (i32.load (i32.const 0)) (i32.const 1)))
+        (br_if $fill (i32.lt_u (i32.load (i32.const 0)) (i32.const 3000))))
+      (call $free (local.get $b))
+      (local.set $b (call $alloc (i64.const 5)))
+      (call $show (i64.add (call $load_u64 (local.get $a)) (i64.extend_i32_u (call $load_u8 (local.get $b)))))`);
+    expect(number(await runHere(module))).toBe(0xffff_ffff_ffff_ffffn);
+  });
+
   it("freed make room again", async () => {
     const module = program(`
       (loop $again
@@ -118,6 +147,14 @@ describe("output", () => {
       data("kept"),
     );
     expect(text((await runHere(module)).output)).toBe("kept");
+    const failing = program(
+      `(local.set $a (call $text (i32.const 0) (i32.const 4)))
+       (call $error_set (local.get $a))
+       (call $free (local.get $a))
+       (call $store_u8 (call $alloc (i64.const 4)) (i32.const 33))`,
+      data("kept"),
+    );
+    expect((await runHere(failing)).error?.message).toBe("kept");
   });
 
   it("may have exactly its limit and no more", async () => {

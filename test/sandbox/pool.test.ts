@@ -141,7 +141,7 @@ describe("host calls", () => {
     const events: string[] = [];
     const outcome = await pool.run(
       job(ask, {
-        limits: { timeoutMs: 50 },
+        limits: { timeoutMs: 1000 },
         call: (_, signal) =>
           new Promise((resolve) => {
             signal.addEventListener("abort", () => {
@@ -161,7 +161,7 @@ describe("host calls", () => {
   it("answered after the deadline reach nobody", async () => {
     const pool = open();
     const late = gate();
-    expect(await pool.run(job(ask, { limits: { timeoutMs: 50 }, call: late.call }))).toMatchObject({
+    expect(await pool.run(job(ask, { limits: { timeoutMs: 1000 }, call: late.call }))).toMatchObject({
       status: "timed_out",
     });
     const next = pool.run(job(ask, { call: () => sleep(50).then(() => answer("mine")) }));
@@ -232,7 +232,7 @@ describe("closing", () => {
       const bytes = new Uint8Array(${JSON.stringify([...spin.bytes])});
       const limits = { fuel: 9e15, stackBytes: 65536, outputBytes: 9, kernelBytes: 999, hostCalls: 0, timeoutMs: 50 };
       const job = { module: { digest: "d", bytes }, function: "run", input: new Uint8Array(0), limits, call() {} };
-      console.log((await pool.run(job)).status, (await pool.run({ ...job, limits: { ...limits, fuel: 5 } })).status);`;
+      console.log((await pool.run(job)).status, (await pool.run({ ...job, limits: { ...limits, fuel: 5, timeoutMs: 9999 } })).status);`;
     const { stdout, stderr } = await promisify(execFile)(process.execPath, ["--input-type=module", "-e", script], {
       timeout: 20_000,
     });

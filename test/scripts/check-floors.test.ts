@@ -137,12 +137,12 @@ describe("who imports whom", () => {
     [
       "sandbox from pipeline",
       { "pipeline/a.ts": 'import { x } from "../sandbox/pool.js";' },
-      "pipeline/a.ts:1 imports sandbox/pool, which only runtime, index, cli, web may",
+      "pipeline/a.ts:1 imports sandbox/pool, which only runtime, index, exports, cli, web may",
     ],
     [
       "performers from replay",
       { "replay/a.ts": 'import { x } from "../capabilities/perform-fs.js";' },
-      "replay/a.ts:1 imports capabilities/perform-fs, which only runtime, index, cli, web may",
+      "replay/a.ts:1 imports capabilities/perform-fs, which only runtime, index, exports, cli, web may",
     ],
     [
       "a crypto backend from log",

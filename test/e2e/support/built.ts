@@ -1,0 +1,23 @@
+import { ROOT } from "../cli.js";
+
+/** Folder of the package as it was built. */
+export const DIST = `${ROOT}dist`.replace(/\/\//g, "/");
+
+/** The package as it was built: workers are only there, and tests of real processes run what is shipped. */
+export const built = (await import(`file://${DIST}/index.js`)) as typeof import("../../../src/index.js");
+
+/** exoarmur/approval as it was built. */
+export const builtApproval = (await import(
+  `file://${DIST}/exports/approval.js`
+)) as typeof import("../../../src/exports/approval.js");
+
+/** A random source that a seed repeats: numbers from 0 up to 1. */
+export function randomFrom(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}

@@ -1,0 +1,223 @@
+import { spawn } from "node:child_process";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { expect } from "vitest";
+import type { Envelope } from "../../../src/contracts/dsse.js";
+import type { ExecutionResult } from "../../../src/pipeline/types.js";
+import type { Runtime } from "../../../src/runtime.js";
+import { Shell } from "../cli.js";
+import { built, DIST, randomFrom } from "./built.js";
+import { auditProblems, type DeadHome, type StoredIntent, withDeadHome } from "./dead-home.js";
+
+const CRASHER = fileURLToPath(new URL("crasher.mjs", import.meta.url));
+
+/** How often a home is made anew, so that first openings die too and audits stay short. */
+const roundsPerHome = 5;
+
+type Ask = { readonly key: string; readonly action: string; readonly parameters: { path: string } };
+type Told = {
+  readonly key: string;
+  readonly status: ExecutionResult["status"];
+  readonly intentId: string;
+  readonly digest: string | null;
+  readonly checkpoint: string;
+};
+type Line =
+  | { readonly type: "ready"; readonly inDoubt: readonly string[]; readonly checkpoint: string }
+  | ({ readonly type: "ask" } & Ask)
+  | ({ readonly type: "told" } & Told)
+  | { readonly type: "grant"; readonly key: string; readonly grant: Envelope }
+  | { readonly type: "decided"; readonly key: string; readonly times: number; readonly refusal: string | null }
+  | { readonly type: "failed"; readonly message: string };
+
+/** What the rounds came to. */
+export type CrashCounts = {
+  rounds: number;
+  /** Killed before the runtime was open. */
+  opening: number;
+  told: number;
+  inDoubt: number;
+  spent: number;
+};
+
+/** A home that was killed in, and everything that was ever acknowledged in it. */
+class KilledHome {
+  readonly shell: Shell;
+  readonly asked = new Map<string, Ask>();
+  readonly told = new Map<string, Told>();
+  readonly checkpoints = new Set<string>();
+  readonly grants = new Map<string, Envelope>();
+  /** Paths the checks took away or put back themselves. */
+  readonly touched = new Set<string>();
+
+  constructor(from: Shell) {
+    this.shell = new Shell(from);
+  }
+
+  get home(): string {
+    return this.shell.path(".exoarmur");
+  }
+
+  /** Lets the crasher act and kills it at an instant of this random source. Returns what it told. */
+  async killOnce(tag: string, random: () => number): Promise<Line[]> {
+    const child = spawn(process.execPath, [CRASHER, DIST, this.home, tag], { stdio: ["ignore", "pipe", "inherit"] });
+    const ended = new Promise<NodeJS.Signals | null>((resolve) => child.once("close", (_code, name) => resolve(name)));
+    let text = "";
+    let lines = 0;
+    let wake: () => void = () => undefined;
+    child.stdout.setEncoding("utf8").on("data", (part: string) => {
+      text += part;
+      lines += part.split("\n").length - 1;
+      wake();
+    });
+    const opening = random() < 0.2;
+    // In lines rather than in time, so that a slow machine kills at the same points as a quick one.
+    const wanted = opening ? 0 : 1 + Math.floor(random() * 40);
+    const pause = random() * (opening ? 900 : 25);
+    while (lines < wanted && child.exitCode === null) {
+      await Promise.race([new Promise<void>((resolve) => (wake = resolve)), ended]);
+    }
+    await sleep(pause);
+    child.kill("SIGKILL");
+    expect(await ended, "the crasher ended by itself").toBe("SIGKILL");
+    return text
+      .split("\n")
+      .slice(0, -1)
+      .map((line) => JSON.parse(line) as Line);
+  }
+
+  remember(lines: readonly Line[]): void {
+    for (const line of lines) {
+      if (line.type === "failed") throw new Error(line.message);
+      if ("checkpoint" in line) this.checkpoints.add(line.checkpoint);
+      if (line.type === "ask") this.asked.set(line.key, line);
+      else if (line.type === "told") this.told.set(line.key, line);
+      else if (line.type === "grant") this.grants.set(line.key, line.grant);
+      else if (line.type === "decided") expect(line, "one grant, decided twice at once").toMatchObject(decidedOnce);
+    }
+  }
+
+  file(key: string): string {
+    return this.shell.path("data", `${key}.txt`);
+  }
+}
+
+const decidedOnce = { times: 1, refusal: "EXO_APPROVAL_SPENT" };
+
+/** Kills and inspects `rounds` times. Everything about the kills but their exact time follows from the seed. */
+export async function playCrashRounds(
+  template: Shell,
+  options: { readonly seed: number; readonly rounds: number; readonly until?: number; readonly note?: (text: string) => void },
+): Promise<CrashCounts> {
+  const random = randomFrom(options.seed);
+  const counts: CrashCounts = { rounds: 0, opening: 0, told: 0, inDoubt: 0, spent: 0 };
+  let killed = new KilledHome(template);
+  try {
+    for (let round = 0; round < options.rounds && Date.now() < (options.until ?? Number.POSITIVE_INFINITY); round++) {
+      if (round > 0 && round % roundsPerHome === 0) {
+        killed.shell.remove();
+        killed = new KilledHome(template);
+      }
+      const lines = await killed.killOnce(`r${round}`, random);
+      killed.remember(lines);
+      const keys = [...new Set(lines.flatMap((line) => ("key" in line ? [line.key] : [])))];
+      const found = await withDeadHome(killed.home, (dead) => checkDead(killed, dead, keys));
+      await checkReopened(killed, keys, found);
+      counts.rounds += 1;
+      counts.opening += lines.length === 0 ? 1 : 0;
+      counts.told += lines.filter((line) => line.type === "told").length;
+      counts.inDoubt += found.started.length;
+      counts.spent += lines.filter((line) => line.type === "decided").length;
+      options.note?.(`round ${round + 1}: ${lines.length} lines, ${found.started.length} in doubt`);
+    }
+    // What the last reopening recorded.
+    await withDeadHome(killed.home, (dead) => checkDead(killed, dead, []));
+  } catch (error) {
+    throw new Error(`seed ${options.seed}, round ${counts.rounds + 1}, home ${killed.home}`, { cause: error });
+  }
+  killed.shell.remove();
+  return counts;
+}
+
+/** What a killed home holds, as far as the next owner will meet it. */
+type Found = { readonly started: readonly string[]; readonly states: ReadonlyMap<string, StoredIntent> };
+
+/** Everything that was acknowledged is there and proven, and nothing happened that was not recorded first. */
+function checkDead(killed: KilledHome, dead: DeadHome, keys: readonly string[]): Found {
+  for (const note of killed.checkpoints) expect(dead.isConsistent(note), note).toBe(true);
+  for (const { key, intentId, digest } of killed.told.values()) {
+    expect(dead.intents.get(key)?.record.intentId, key).toBe(intentId);
+    if (digest !== null) expect(dead.digestOf(intentId, false), key).toBe(digest);
+  }
+  for (const key of keys.slice(-3)) {
+    const told = killed.told.get(key);
+    if (told !== undefined && told.digest !== null) expect(dead.digestOf(told.intentId, true)).toBe(told.digest);
+  }
+  for (const { key, action } of killed.asked.values()) {
+    const effects = dead.intents.get(key)?.record.effects.length ?? 0;
+    expect(effects, key).toBeLessThanOrEqual(1);
+    if (killed.touched.has(key)) continue;
+    const path = killed.file(key);
+    const done = existsSync(path) === (action === "fs.write");
+    if (done) expect(effects, `${key} was performed before it was recorded`).toBe(1);
+    if (killed.told.get(key)?.status === "executed") expect(done, `${key} was told and is not done`).toBe(true);
+    if (existsSync(path)) expect(readFileSync(path, "utf8")).toBe(key);
+  }
+  if (dead.size > 0) expect(auditProblems(dead.audit())).toEqual([]);
+  const started = [...dead.intents.values()].filter(({ record }) => record.state === "started");
+  return { started: started.map(({ record }) => record.intentId).sort(), states: dead.intents };
+}
+
+/** The next owner finds in doubt what had started, runs none of it again, and answers everything else as before. */
+async function checkReopened(killed: KilledHome, keys: readonly string[], { started, states }: Found): Promise<void> {
+  const runtime = await built.createRuntime({ home: killed.home });
+  try {
+    expect([...runtime.inDoubt].sort()).toEqual(started);
+    for (const key of keys) {
+      const ask = killed.asked.get(key);
+      const record = states.get(key)?.record;
+      if (ask === undefined) continue;
+      if (record !== undefined && started.includes(record.intentId)) await checkInDoubt(killed, runtime, ask);
+      else if (record?.state === "pending") expect((await again(runtime, ask)).status).toBe("approval_pending");
+      else if (record !== undefined) expect(digestIn(await again(runtime, ask))).toBe(digestIn(runtime.status(record.intentId)));
+    }
+    // A request that left no record is one that nobody has seen: the same key runs it now.
+    const unseen = [...killed.asked.values()].find(({ key, action }) => action === "fs.write" && !states.has(key));
+    if (unseen !== undefined) expect((await again(runtime, unseen)).status).toBe("executed");
+    for (const key of keys) await checkSpent(killed, runtime, key, states.get(key)?.record.state === "pending");
+  } finally {
+    await runtime.close();
+  }
+}
+
+async function again(runtime: Runtime, { key, action, parameters }: Ask): Promise<ExecutionResult> {
+  return await runtime.execute({ actor: "crasher", action, parameters, idempotencyKey: key });
+}
+
+function digestIn(result: ExecutionResult): string | null {
+  return "bundle" in result ? result.bundle.digest : null;
+}
+
+async function checkInDoubt(killed: KilledHome, runtime: Runtime, ask: Ask): Promise<void> {
+  const path = killed.file(ask.key);
+  const removes = ask.action === "fs.remove";
+  // The world as it was before, so that a second performance would be seen.
+  killed.touched.add(ask.key);
+  if (removes) writeFileSync(path, ask.key);
+  else rmSync(path, { force: true });
+  const first = await again(runtime, ask);
+  expect(first.status).toBe("in_doubt");
+  const events = runtime.pipeline.trace(first.intentId).length;
+  expect((await again(runtime, ask)).status).toBe("in_doubt");
+  expect(runtime.pipeline.trace(first.intentId)).toHaveLength(events);
+  expect(existsSync(path), `${ask.key} was performed again`).toBe(removes);
+}
+
+/** A grant that was signed before the crash counts once: now if it was not spent, and never again. */
+async function checkSpent(killed: KilledHome, runtime: Runtime, key: string, pending: boolean): Promise<void> {
+  const grant = killed.grants.get(key);
+  if (grant === undefined) return;
+  if (pending) expect((await runtime.decide(grant)).status).toBe("executed");
+  await expect(runtime.decide(grant)).rejects.toMatchObject({ code: "EXO_APPROVAL_SPENT" });
+}

@@ -1,0 +1,63 @@
+// Acts in a home until somebody kills it: `node crasher.mjs DIST HOME TAG`. One JSON line for everything it asks and is
+// told, written before it goes on, so that what was acknowledged is known to whoever reads.
+import { readFileSync, writeFileSync, writeSync } from "node:fs";
+import { dirname, join } from "node:path";
+
+const [, , dist, home, tag] = process.argv;
+const { createRuntime } = await import(`${dist}/index.js`);
+const { signGrant } = await import(`${dist}/exports/approval.js`);
+const writers = 4;
+
+function tell(line) {
+  const bytes = Buffer.from(`${JSON.stringify(line)}\n`);
+  for (let at = 0; at < bytes.length; ) {
+    try {
+      at += writeSync(1, bytes, at);
+    } catch (error) {
+      if (error.code !== "EAGAIN") throw error;
+    }
+  }
+}
+
+const runtime = await createRuntime({ home });
+tell({ type: "ready", inDoubt: runtime.inDoubt, checkpoint: runtime.checkpoint() });
+
+function told(key, result) {
+  const digest = "bundle" in result ? result.bundle.digest : null;
+  const { status, intentId } = result;
+  tell({ type: "told", key, status, intentId, digest, checkpoint: runtime.checkpoint() });
+}
+
+async function write(writer, number) {
+  const key = `write-${tag}-${writer}-${number}`;
+  const parameters = { path: `data/${key}.txt`, text: key };
+  tell({ type: "ask", key, action: "fs.write", parameters });
+  told(key, await runtime.execute({ actor: "crasher", action: "fs.write", parameters, idempotencyKey: key }));
+}
+
+const approver = JSON.parse(readFileSync(join(home, "keys", "approver.key"), "utf8"));
+
+async function remove(number) {
+  const key = `remove-${tag}-${number}`;
+  const parameters = { path: `data/${key}.txt` };
+  writeFileSync(join(dirname(home), parameters.path), key);
+  tell({ type: "ask", key, action: "fs.remove", parameters });
+  const asked = await runtime.execute({ actor: "crasher", action: "fs.remove", parameters, idempotencyKey: key });
+  told(key, asked);
+  if (asked.status !== "approval_pending") return;
+  const grant = await signGrant(asked.approval, { key: approver, decision: "approve" });
+  tell({ type: "grant", key, grant });
+  // Two carriers of one grant at once: one of them is told, the other is refused.
+  const both = await Promise.allSettled([runtime.decide(grant), runtime.decide(grant)]);
+  const done = both.filter(({ status }) => status === "fulfilled");
+  tell({ type: "decided", key, times: done.length, refusal: both.find((one) => "reason" in one)?.reason.code ?? null });
+  for (const { value } of done) told(key, value);
+}
+
+async function forever(act) {
+  for (let number = 0; ; number++) await act(number);
+}
+
+const failed = (error) => tell({ type: "failed", message: String(error?.stack ?? error) });
+for (let writer = 0; writer < writers; writer++) void forever((number) => write(writer, number)).catch(failed);
+void forever(remove).catch(failed);
