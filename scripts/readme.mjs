@@ -6,7 +6,16 @@
  * block `text` after it is what the program prints while somebody approves in another process.
  */
 import { spawn, spawnSync } from "node:child_process";
-import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -112,7 +121,10 @@ async function main() {
   const before = readFileSync(file, "utf8");
   const env = environment();
   mkdirSync(join(scratch, "work"));
-  let after = before.replace(/```console\n([\s\S]*?)```/g, (_, block) => `\`\`\`console\n${runConsole(block, env)}\n\`\`\``);
+  let after = before.replace(
+    /```console\n([\s\S]*?)```/g,
+    (_, block) => `\`\`\`console\n${runConsole(block, env)}\n\`\`\``,
+  );
   const program = readFileSync(join(root, "examples", "quickstart.mjs"), "utf8");
   const output = await runProgram(env);
   after = after.replace(

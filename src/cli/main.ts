@@ -25,10 +25,13 @@ async function readStdin(maxBytes: number): Promise<Uint8Array | undefined> {
   return new Uint8Array(Buffer.concat(chunks));
 }
 
-async function ask(question: string, signal: AbortSignal): Promise<string> {
+async function ask(question: string, signal: AbortSignal, interrupt: () => void): Promise<string> {
   const lines = createInterface({ input: process.stdin, output: process.stderr });
+  // On a terminal Ctrl-C comes as a key, not as a signal, and Ctrl-D ends the input without an answer.
+  lines.once("SIGINT", interrupt);
+  const ended = new Promise<string>((resolve) => lines.once("close", () => resolve("")));
   try {
-    return await lines.question(question, { signal });
+    return await Promise.race([lines.question(question, { signal }), ended]);
   } catch (error) {
     signal.throwIfAborted();
     throw error;
@@ -50,7 +53,7 @@ function createContext(): CliContext {
     stdout: (text) => void process.stdout.write(text),
     stderr: (text) => void process.stderr.write(text),
     readStdin,
-    ask: (question) => ask(question, signal),
+    ask: (question) => ask(question, signal, interrupt),
     cwd: process.cwd(),
     env: process.env,
     // The property is absent, not false, on anything but a terminal.

@@ -57,20 +57,16 @@ async function waitForAnswer(
     if (owner === undefined) {
       const outcome = await carryOut(context, paths, id);
       if (outcome !== undefined) return outcome;
-      await sleep(20, undefined, { signal: context.signal });
+      await sleep(20);
+      context.signal.throwIfAborted();
       continue;
     }
-    const waited = context.elapsed() - start;
-    if (timeoutMs !== undefined && waited >= timeoutMs) {
-      const message = `the owner of the home (process ${owner.pid}) did not answer within ${timeoutMs / 1000} s`;
+    const left = timeoutMs === undefined ? sliceMs : timeoutMs - (context.elapsed() - start);
+    if (left <= 0) {
+      const message = `the owner of the home (process ${owner.pid}) did not answer within ${(timeoutMs ?? 0) / 1000} s`;
       throw new ExoArmurError("EXO_ORDER_TIMEOUT", message, { file: paths.ownerLock });
     }
-    const outcome = await answerWithin(
-      context,
-      paths,
-      id,
-      Math.min(sliceMs, (timeoutMs ?? sliceMs) - (timeoutMs === undefined ? 0 : waited)),
-    );
+    const outcome = await answerWithin(context, paths, id, Math.min(sliceMs, left));
     if (outcome !== undefined) return outcome;
   }
 }

@@ -1,14 +1,13 @@
 import type { Digest } from "../canonical/digest.js";
 import { formatTime } from "../canonical/time.js";
-import { capabilityEffects } from "../contracts/imports.js";
-import type { Grants, ManifestFunction } from "../contracts/manifest.js";
+import type { Grants } from "../contracts/manifest.js";
 import type { Material } from "../contracts/material.js";
 import type { PolicyDecision, PolicyInput } from "../contracts/policy.js";
 import type { FinalVerdict, SafetySnapshot, SafetyVerdict } from "../contracts/safety.js";
 import type { LedgerTx } from "../log/ledger-types.js";
 import type { CompiledPolicy } from "../policy/compile.js";
 import { evaluatePolicy, evaluatorName, policyRevision } from "../policy/evaluate.js";
-import { narrowGrants } from "../policy/narrow.js";
+import { narrowGrants, withinEffects } from "../policy/narrow.js";
 import { type BudgetEntry, budgetUse } from "../safety/budget.js";
 import { evaluateSafety } from "../safety/gate.js";
 import { resolveVerdict } from "../safety/resolve.js";
@@ -37,8 +36,6 @@ export type Judgement = {
   readonly killSwitchEpoch: number;
 };
 
-const effectRank = { none: 0, read: 1, write: 2 } as const;
-
 /** Grants of one run: manifest, deployment and policy narrowed, and nothing beyond the function's declared effects. */
 export function grantsOf(
   { executor, fn }: Resolved,
@@ -61,14 +58,6 @@ export function grantsOf(
     capabilities: capabilities.filter((grant) => withinEffects(grant.name, fn.effects)),
     limits: manifest.limits,
   };
-}
-
-/** True when using a capability stays within a function's declared effects. */
-export function withinEffects(
-  capability: keyof typeof capabilityEffects,
-  effects: ManifestFunction["effects"],
-): boolean {
-  return effectRank[capabilityEffects[capability]] <= effectRank[effects];
 }
 
 /**

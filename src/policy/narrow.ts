@@ -1,7 +1,7 @@
 import { canonicalText } from "../canonical/jcs.js";
 import { parseAliasPath, startsWithSegments } from "../contracts/alias-path.js";
-import { alwaysGranted } from "../contracts/imports.js";
-import type { CapabilityGrant, Constraints, ExecutorManifest } from "../contracts/manifest.js";
+import { alwaysGranted, type CapabilityName, capabilityEffects } from "../contracts/imports.js";
+import type { CapabilityGrant, Constraints, ExecutorManifest, ManifestFunction } from "../contracts/manifest.js";
 import type { Obligations } from "../contracts/policy.js";
 
 /** The three sources of a run's capabilities. `target` is the intent's, null when it has none. */
@@ -104,4 +104,11 @@ function unique(texts: readonly string[]): string[] {
 
 function byCodeUnit(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
+}
+
+const effectRank = { none: 0, read: 1, write: 2 } as const;
+
+/** True when using a capability stays within a function's declared effects: one that only reads may not write. */
+export function withinEffects(capability: CapabilityName, effects: ManifestFunction["effects"]): boolean {
+  return effectRank[capabilityEffects[capability]] <= effectRank[effects];
 }

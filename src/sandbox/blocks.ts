@@ -1,7 +1,7 @@
 import { boundsStop, memoryStop } from "./stop.js";
 
 /** Least a live block counts against the byte cap, however small it is (spec/abi.md). */
-export const blockFloor = 64;
+const blockFloor = 64;
 
 /** Most blocks that can be live at once (spec/abi.md). */
 export const maxBlocks = 0xffff;

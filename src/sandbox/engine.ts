@@ -6,7 +6,7 @@ declare const compiled: unique symbol;
 export type WasmInstance = { readonly exports: Readonly<Record<string, unknown>> };
 
 /** A row of an import list; in an export list `module` is absent. */
-export type WasmItem = { readonly module: string; readonly name: string; readonly kind: string };
+type WasmItem = { readonly module: string; readonly name: string; readonly kind: string };
 
 /** A global variable of an instance; reading an i64 gives a bigint. */
 export type WasmGlobal = { value: number | bigint };

@@ -26,7 +26,7 @@ const lineBytes = 4096;
 const variableBytes = 1024;
 
 /** What stands for a guest's error message that is not UTF-8. */
-export const notUtf8 = "(the message is not UTF-8)";
+const notUtf8 = "(the message is not UTF-8)";
 
 const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const lenient = new TextDecoder("utf-8", { ignoreBOM: true });

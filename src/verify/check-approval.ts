@@ -85,7 +85,7 @@ function checkDecisions(evidence: Evidence, keys: KeySource): void {
   ];
   for (const recorded of decided) {
     const opened = openGrant(evidence.document(recorded.envelopeDigest, "approval_grant", envelopeSchema), approvers);
-    if (!opened.ok) return fail(opened.error.code, opened.error.message);
+    if (!opened.ok) fail(opened.error.code, opened.error.message);
     const { grant, signerKeyId } = opened.value;
     const reason = "reason" in recorded ? recorded.reason : grant.reason;
     const request = evidence.document(recorded.requestDigest, "approval_request", approvalRequestSchema);

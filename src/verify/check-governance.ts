@@ -1,7 +1,6 @@
 import type { Digest } from "../canonical/digest.js";
 import { canonicalText } from "../canonical/jcs.js";
 import { envelopeSchema, openEnvelope, payloadTypes } from "../contracts/dsse.js";
-import { capabilityEffects } from "../contracts/imports.js";
 import { grantsSchema } from "../contracts/manifest.js";
 import { type PolicyDecision, policyInputSchema, policySchema } from "../contracts/policy.js";
 import {
@@ -13,7 +12,7 @@ import {
 import { equalBytes } from "../crypto/encoding.js";
 import { compilePolicy } from "../policy/compile.js";
 import { evaluatePolicy, evaluatorName, policyRevision } from "../policy/evaluate.js";
-import { isWithin } from "../policy/narrow.js";
+import { isWithin, withinEffects } from "../policy/narrow.js";
 import { evaluateSafety } from "../safety/gate.js";
 import { resolveVerdict } from "../safety/resolve.js";
 import type { Evidence } from "./evidence.js";
@@ -173,8 +172,6 @@ export function checkVerdict(evidence: Evidence): string {
   return verdicts.final;
 }
 
-const effectRank = { none: 0, read: 1, write: 2 } as const;
-
 /** The grants of the run lie inside what the manifest asks for, its function's effects, and what the policy narrows. */
 export function checkGrants(evidence: Evidence): string {
   const { payload, index } = evidence.started();
@@ -188,7 +185,7 @@ export function checkGrants(evidence: Evidence): string {
   );
   for (const { name } of grants.capabilities) {
     expect(
-      effectRank[capabilityEffects[name]] <= effectRank[fn.effects],
+      withinEffects(name, fn.effects),
       "EXO_CHECK_FAILED",
       `${name} was granted to a function whose effects are ${fn.effects}`,
     );

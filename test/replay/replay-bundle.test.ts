@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { digestOf } from "../../src/canonical/digest.js";
 import { canonicalize } from "../../src/canonical/jcs.js";
+import type { PolicyRule } from "../../src/contracts/policy.js";
 import { decodeBase64Url, encodeBase64Url, encodeUtf8 } from "../../src/crypto/encoding.js";
 import type { SandboxHost } from "../../src/ports.js";
 import { ReplayEngine } from "../../src/replay/replay-engine.js";
@@ -14,13 +15,13 @@ import { grant } from "../support/sign.js";
 import { keys } from "../support/world.js";
 import { replay } from "./support.js";
 
-const anything = { id: "any", match: { action: ["demo.*", "test.*"] }, verdict: "allow" } as const;
-const remove = { id: "remove", match: { action: "fs.remove" }, verdict: "require_approval" } as const;
-const files = {
+const anything: PolicyRule = { id: "any", match: { action: ["demo.*", "test.*"] }, verdict: "allow" };
+const remove: PolicyRule = { id: "remove", match: { action: "fs.remove" }, verdict: "require_approval" };
+const files: PolicyRule = {
   id: "files",
   match: { action: ["fs.read", "fs.write"], target: { under: "data" } },
   verdict: "allow",
-} as const;
+};
 
 const small = (path: string): Plugin => pluginAt(path, (manifest) => ({ ...manifest, limits: { fuel: 1_000_000 } }));
 

@@ -30,6 +30,25 @@ const at = (list: readonly CanonicalEvent[], place: number): CanonicalEvent => {
 };
 
 describe("events alone", () => {
+  const changes: readonly [string, (event: CanonicalEvent) => unknown, readonly string[]][] = [
+    [
+      "a blank digest",
+      (e) => (e.payloadDigest = `sha256:${"0".repeat(64)}`),
+      ["chain_mismatch", "payload_hash_mismatch"],
+    ],
+    ["another salt", (e) => (e.salt = "A".repeat(43)), ["payload_hash_mismatch"]],
+    ["another actor", (e) => (e.actor = { id: "mallory", type: "agent" }), ["chain_mismatch"]],
+    ["another tenant's", (e) => (e.cellId = "elsewhere"), ["chain_mismatch", "chain_mismatch"]],
+    ["a time before", (e) => (e.recordedAt = "2020-01-01T00:00:00.000Z"), ["chain_mismatch", "chain_mismatch"]],
+    ["a time that is none", (e) => (e.recordedAt = "2026-02-31T00:00:00.000Z"), ["chain_mismatch", "chain_mismatch"]],
+    ["another event's id", (e) => (e.eventId = at(events, 0).eventId), ["chain_mismatch", "chain_mismatch"]],
+    [
+      "another type",
+      (e) => (e.eventType = "intent_denied"),
+      ["chain_mismatch", "schema_version_mismatch", "lifecycle_mismatch"],
+    ],
+  ];
+
   it("a whole chain replays", async () => {
     const report = await replayEvents(id, events);
     expect(report).toMatchObject({
@@ -111,36 +130,7 @@ describe("events alone", () => {
     expect(report.divergence).toMatchObject({ kind: "chain_mismatch", step: "event 2" });
   });
 
-  it.each([
-    [
-      "a blank digest",
-      (e: CanonicalEvent) => (e.payloadDigest = `sha256:${"0".repeat(64)}`),
-      ["chain_mismatch", "payload_hash_mismatch"],
-    ],
-    ["another salt", (e: CanonicalEvent) => (e.salt = "A".repeat(43)), ["payload_hash_mismatch"]],
-    ["another actor", (e: CanonicalEvent) => (e.actor = { id: "mallory", type: "agent" }), ["chain_mismatch"]],
-    ["another tenant's", (e: CanonicalEvent) => (e.cellId = "elsewhere"), ["chain_mismatch", "chain_mismatch"]],
-    [
-      "a time before",
-      (e: CanonicalEvent) => (e.recordedAt = "2020-01-01T00:00:00.000Z"),
-      ["chain_mismatch", "chain_mismatch"],
-    ],
-    [
-      "a time that is none",
-      (e: CanonicalEvent) => (e.recordedAt = "2026-02-31T00:00:00.000Z"),
-      ["chain_mismatch", "chain_mismatch"],
-    ],
-    [
-      "another event's id",
-      (e: CanonicalEvent) => (e.eventId = at(events, 0).eventId),
-      ["chain_mismatch", "chain_mismatch"],
-    ],
-    [
-      "another type",
-      (e: CanonicalEvent) => (e.eventType = "intent_denied"),
-      ["chain_mismatch", "schema_version_mismatch", "lifecycle_mismatch"],
-    ],
-  ] as const)("%s is a failure", async (_name, change, expected) => {
+  it.each(changes)("%s is a failure", async (_name, change, expected) => {
     const list = copy();
     change(at(list, 5));
     const report = await replayEvents(id, list);

@@ -1,5 +1,5 @@
 /**
- * The Extism kernel (module `extism:host/env`): blocks of host memory that guest and host pass by handle (spec/host-abi.md).
+ * The Extism kernel (module `extism:host/env`): blocks of host memory that guest and host pass by handle (spec/abi.md).
  * A handle is the address of a block's first byte in the kernel's own memory; 0 is no block.
  * Only the functions a plugin reaches end up in its import section.
  */

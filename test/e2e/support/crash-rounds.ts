@@ -73,8 +73,8 @@ class KilledHome {
     });
     const opening = random() < 0.2;
     // In lines rather than in time, so that a slow machine kills at the same points as a quick one.
-    const wanted = opening ? 0 : 1 + Math.floor(random() * 40);
-    const pause = random() * (opening ? 900 : 25);
+    const wanted = opening ? 0 : 1 + Math.floor(random() * 45);
+    const pause = opening ? random() * 900 : random() ** 2 * 100;
     while (lines < wanted && child.exitCode === null) {
       await Promise.race([new Promise<void>((resolve) => (wake = resolve)), ended]);
     }
@@ -105,11 +105,16 @@ class KilledHome {
 
 const decidedOnce = { times: 1, refusal: "EXO_APPROVAL_SPENT" };
 
+/** How often to kill, with what seed, and when to stop before that (milliseconds since the epoch). */
+export type CrashOptions = {
+  readonly seed: number;
+  readonly rounds: number;
+  readonly until?: number;
+  readonly note?: (text: string) => void;
+};
+
 /** Kills and inspects `rounds` times. Everything about the kills but their exact time follows from the seed. */
-export async function playCrashRounds(
-  template: Shell,
-  options: { readonly seed: number; readonly rounds: number; readonly until?: number; readonly note?: (text: string) => void },
-): Promise<CrashCounts> {
+export async function playCrashRounds(template: Shell, options: CrashOptions): Promise<CrashCounts> {
   const random = randomFrom(options.seed);
   const counts: CrashCounts = { rounds: 0, opening: 0, told: 0, inDoubt: 0, spent: 0 };
   let killed = new KilledHome(template);
@@ -220,4 +225,18 @@ async function checkSpent(killed: KilledHome, runtime: Runtime, key: string, pen
   if (grant === undefined) return;
   if (pending) expect((await runtime.decide(grant)).status).toBe("executed");
   await expect(runtime.decide(grant)).rejects.toMatchObject({ code: "EXO_APPROVAL_SPENT" });
+}
+
+/** The long form for the suites that are only run by name: another seed every time, told with every tenth round. */
+export async function playLongCrashRounds(template: Shell, rounds: number, budgetMs: number): Promise<CrashCounts> {
+  const seed = Number(process.env["EXOARMUR_SEED"] ?? Date.now() % 2 ** 31);
+  console.log(`crash rounds: seed ${seed}; EXOARMUR_SEED=${seed} kills at the same points again`);
+  let number = 0;
+  const note = (text: string): void => {
+    number += 1;
+    if (number % 10 === 0) console.log(text);
+  };
+  const counts = await playCrashRounds(template, { seed, rounds, until: Date.now() + budgetMs, note });
+  console.log(`crash rounds: ${JSON.stringify(counts)}`);
+  return counts;
 }
