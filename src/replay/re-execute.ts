@@ -1,7 +1,12 @@
 import { digestOf } from "../canonical/digest.js";
+import { checkGrant } from "../capabilities/grant-check.js";
+import { readRequest } from "../capabilities/schemas.js";
 import { createPlayer, describeDivergence, type TranscriptPlayer } from "../capabilities/transcript-player.js";
 import { type ExecutionRecord, type HostCall, hostCallSchema, irreproducibleStatuses } from "../contracts/execution.js";
+import { isCapabilityName } from "../contracts/imports.js";
 import { grantsSchema } from "../contracts/manifest.js";
+import { decodeBase64Url } from "../crypto/encoding.js";
+import { refuse } from "../errors.js";
 import { endOf, type RunEnd } from "../pipeline/outcome.js";
 import type { SandboxHost, SandboxOutcome } from "../ports.js";
 import { executionOf, resealPlugin } from "../verify/check-execution.js";
@@ -63,7 +68,9 @@ export async function reExecute(evidence: Evidence, sandbox: SandboxHost): Promi
   };
   const base = { level: "execution", intentId, fuelDelta: replayed.fuel - recorded.fuel } as const;
   const divergence =
-    callDivergence(rerun, base) ?? figureDivergence(recorded, replayed, recordedOutput, end.output ?? null, base);
+    callDivergence(rerun, base) ??
+    grantDivergence(evidence, rerun.calls, base) ??
+    figureDivergence(recorded, replayed, recordedOutput, end.output ?? null, base);
   return { comparison: { intentId, recorded, replayed }, divergence };
 }
 
@@ -108,6 +115,26 @@ function callDivergence({ calls, player }: Rerun, base: Base): Divergence | null
     expected: missing?.capability ?? "",
     actual: "no further call",
   };
+}
+
+/** A call that was performed though its request lies outside the recorded grants, which the broker would have denied. */
+function grantDivergence(evidence: Evidence, calls: readonly HostCall[], base: Base): Divergence | null {
+  const grants = evidence.document(evidence.started().payload.grantsDigest, "grants", grantsSchema);
+  const { manifest } = evidence.invocation();
+  for (const { seq, capability, request, outcome } of calls) {
+    if (outcome !== "ok" && outcome !== "unknown") continue;
+    const bytes = decodeBase64Url(request);
+    const known = isCapabilityName(capability) && bytes !== undefined;
+    const parsed = known
+      ? readRequest(capability, bytes)
+      : refuse("EXO_CAPABILITY_REQUEST", `no capability ${capability}`);
+    const granted = known && parsed.ok ? checkGrant(grants, capability, parsed.value, manifest.name) : parsed;
+    if (granted.ok) continue;
+    const { code, message } = granted.error;
+    const actual = `${outcome}, outside the grant: ${code}: ${message}`;
+    return { ...base, step: `host call ${seq}`, kind: "host_call_mismatch", expected: "denied", actual };
+  }
+  return null;
 }
 
 function figureDivergence(

@@ -3,10 +3,9 @@ import { canonicalize } from "../../src/canonical/jcs.js";
 import type { ExecutionProofBundle, Statement } from "../../src/contracts/bundle.js";
 import { payloadTypes, signEnvelope } from "../../src/contracts/dsse.js";
 import type { CanonicalEvent } from "../../src/contracts/event.js";
-import { ProxyPipeline } from "../../src/pipeline/proxy-pipeline.js";
+import * as library from "../../src/index.js";
 import { eventAuditSource, storeAuditSource } from "../../src/replay/audit-source.js";
 import { ReplayEngine } from "../../src/replay/replay-engine.js";
-import * as library from "../../src/index.js";
 import { createMemoryStore } from "../../src/stores/memory.js";
 import { verifyBundle } from "../../src/verify/verify-bundle.js";
 import { CrashStore } from "../support/crash-store.js";
@@ -19,8 +18,8 @@ import {
   intentRecords,
   openRig,
   pluginAt,
-  requestOf,
   type Rig,
+  requestOf,
   verified,
 } from "../support/rig.js";
 import { grant, killOrder } from "../support/sign.js";
@@ -37,7 +36,7 @@ async function executed(rig: Rig, path = "data/orders.csv"): Promise<{ intentId:
 }
 
 /** Changes a bundle and signs it again with the runtime's own key, as an insider could. */
-async function reforge(bytes: Uint8Array, change: (parts: Parts) => void): Promise<Uint8Array> {
+async function reforge(bytes: Uint8Array, change: (parts: Parts) => unknown): Promise<Uint8Array> {
   const bundle = JSON.parse(new TextDecoder().decode(bytes)) as ExecutionProofBundle;
   const statement = JSON.parse(Buffer.from(bundle.envelope.payload, "base64").toString()) as Statement;
   change({ bundle, statement });
@@ -60,7 +59,8 @@ describe("faults of the reference implementation", () => {
     ] as const;
     const codes: string[] = [];
     rig.sandbox.scripts["read"] = async (guest) => {
-      for (const [capability, request] of tried) codes.push((await guest.call(capability, request)).error?.code ?? "ok");
+      for (const [capability, request] of tried)
+        codes.push((await guest.call(capability, request)).error?.code ?? "ok");
       return {};
     };
     await rig.pipeline.execute(draft("fs.read", "data/orders.csv"));
@@ -85,7 +85,9 @@ describe("faults of the reference implementation", () => {
     const again = new FakeSandbox();
     const same = await new ReplayEngine({ sandbox: again, trust: rig.trust }).replayBundle(bytes);
     expect([same.result, again.starts]).toEqual(["success", 1]);
-    const other = new FakeSandbox({ read: async (guest) => ({ ...(await guest.call("fs_read", { path: "data/orders.csv" })), forged: true }) });
+    const other = new FakeSandbox({
+      read: async (guest) => ({ ...(await guest.call("fs_read", { path: "data/orders.csv" })), forged: true }),
+    });
     expect((await new ReplayEngine({ sandbox: other, trust: rig.trust }).replayBundle(bytes)).result).toBe("failure");
     const nosy = new FakeSandbox({ read: (guest) => guest.call("fs_read", { path: "data/people.csv" }) });
     expect((await new ReplayEngine({ sandbox: nosy, trust: rig.trust }).replayBundle(bytes)).result).toBe("failure");
@@ -96,7 +98,8 @@ describe("faults of the reference implementation", () => {
   test("beat-03: actor, tenant, type and sequence are covered, and a blank digest is no digest", async () => {
     const rig = await openRig();
     await executed(rig);
-    const engine = (events: readonly CanonicalEvent[]): ReplayEngine => new ReplayEngine({ auditStore: eventAuditSource(events) });
+    const engine = (events: readonly CanonicalEvent[]): ReplayEngine =>
+      new ReplayEngine({ auditStore: eventAuditSource(events) });
     const events = intentRecords(rig.store).flatMap(({ intentId }) => rig.pipeline.trace(intentId));
     expect((await engine(events).replayCorrelation("c")).result).toBe("success");
     const changes: Partial<CanonicalEvent>[] = [
@@ -129,9 +132,14 @@ describe("faults of the reference implementation", () => {
     };
     expect(verdicts(bytes)).toEqual({ policy: "allow", safety: "allow", final: "allow" });
     expect(verdicts(denied.bundle.bytes())).toEqual({ policy: "deny", safety: "allow", final: "deny" });
-    for (const [raw, final] of [[bytes, "deny"], [denied.bundle.bytes(), "allow"]] as const) {
+    for (const [raw, final] of [
+      [bytes, "deny"],
+      [denied.bundle.bytes(), "allow"],
+    ] as const) {
       verified(raw, rig.trust);
-      const forged = await reforge(raw, ({ statement }) => Object.assign(statement.predicate.verdicts, { final, policy: final }));
+      const forged = await reforge(raw, ({ statement }) =>
+        Object.assign(statement.predicate.verdicts, { final, policy: final }),
+      );
       expect(result(rig, forged)).toBe("fail");
     }
     for (const junk of [new Uint8Array(0), canonicalize({}), canonicalize({ bundle_id: "x", replay_hash: "y" })]) {
@@ -141,37 +149,60 @@ describe("faults of the reference implementation", () => {
 
   test("beat-05: an approval is for one action, once, in time, whatever id another one carries", async () => {
     const rig = await openRig();
-    const request = requestOf(await rig.pipeline.execute(draft("fs.remove", "data/orders.csv", { idempotencyKey: "k" })));
+    const request = requestOf(
+      await rig.pipeline.execute(draft("fs.remove", "data/orders.csv", { idempotencyKey: "k" })),
+    );
     for (const change of [
       { parameters: { path: "data/people.csv" } },
       { actor: { id: "other-agent", type: "agent" } },
       { tenantId: "other" },
       { action: "fs.write" },
     ]) {
-      const base = { actor: { id: "report-agent", type: "agent" }, action: "fs.remove", parameters: { path: "data/orders.csv" } };
+      const base = {
+        actor: { id: "report-agent", type: "agent" },
+        action: "fs.remove",
+        parameters: { path: "data/orders.csv" },
+      };
       const attempt = rig.pipeline.execute({ ...base, intentId: request.intentId, ...change } as never);
       await expect(attempt).rejects.toMatchObject({ code: "EXO_INTENT_REUSED" });
     }
     await rig.pipeline.decide(await grant(request, "alice", keys.alice));
     await rig.pipeline.execute(draft("fs.remove", "data/orders.csv", { idempotencyKey: "k" }));
-    await expect(rig.pipeline.decide(await grant(request, "bob", keys.bob))).rejects.toMatchObject({ code: "EXO_APPROVAL_SPENT" });
+    await expect(rig.pipeline.decide(await grant(request, "bob", keys.bob))).rejects.toMatchObject({
+      code: "EXO_APPROVAL_SPENT",
+    });
     expect(rig.disk.done).toEqual(["fs_remove data/orders.csv"]);
     const late = requestOf(await rig.pipeline.execute(draft("fs.remove", "data/orders.csv")));
     rig.clock.advance(900_001);
-    await expect(rig.pipeline.decide(await grant(late, "alice", keys.alice))).rejects.toMatchObject({ code: "EXO_APPROVAL_EXPIRED" });
+    await expect(rig.pipeline.decide(await grant(late, "alice", keys.alice))).rejects.toMatchObject({
+      code: "EXO_APPROVAL_EXPIRED",
+    });
     checkStore(rig);
   });
 
   test("beat-06: intents differ by parameters and tenant, decisions have ids of their own", async () => {
     const rig = await openRig({ rules: [{ id: "all", match: {}, verdict: "allow" }] });
-    const same = { intentId: "01HZZZZZZZZZZZZZZZZZZZZZZZ", correlationId: "c", idempotencyKey: "k", requestedAt: "2026-01-31T09:00:00.000Z" };
+    const same = {
+      intentId: "01HZZZZZZZZZZZZZZZZZZZZZZZ",
+      correlationId: "c",
+      idempotencyKey: "k",
+      requestedAt: "2026-01-31T09:00:00.000Z",
+    };
     const digests = new Set<unknown>();
     const decisions = new Set<string | undefined>();
-    for (const more of [{}, { parameters: { n: 1 } }, { parameters: { n: 2 } }, { tenantId: "other" }, { action: "fs.list" }]) {
+    for (const more of [
+      {},
+      { parameters: { n: 1 } },
+      { parameters: { n: 2 } },
+      { tenantId: "other" },
+      { action: "fs.list" },
+    ]) {
       const fresh = await openRig({ rules: [{ id: "all", match: {}, verdict: "allow" }] });
       const { intentId } = await fresh.pipeline.execute(draft("fs.read", "data/orders.csv", { ...same, ...more }));
-      digests.add((fresh.pipeline.trace(intentId)[0]?.payload as { intentDigest: string }).intentDigest);
-      decisions.add((await rig.pipeline.execute(draft("fs.read", "data/orders.csv", { ...more }))).decision?.decisionId);
+      digests.add(fresh.pipeline.trace(intentId)[0]?.payload["intentDigest"]);
+      decisions.add(
+        (await rig.pipeline.execute(draft("fs.read", "data/orders.csv", { ...more }))).decision?.decisionId,
+      );
     }
     expect(digests.size).toBe(5);
     expect(decisions.size).toBe(5);
@@ -206,7 +237,9 @@ describe("faults of the reference implementation", () => {
   test("beat-09: an idempotency key is checked, not only written down", async () => {
     const rig = await openRig();
     const write = draft("fs.write", "data/a.csv", { idempotencyKey: "k" });
-    const ids = (await Promise.all([write, write, write].map((intent) => rig.pipeline.execute(intent)))).map((one) => one.intentId);
+    const ids = (await Promise.all([write, write, write].map((intent) => rig.pipeline.execute(intent)))).map(
+      (one) => one.intentId,
+    );
     expect(new Set(ids).size).toBe(1);
     expect(rig.disk.done).toHaveLength(1);
     await expect(rig.pipeline.execute(draft("fs.write", "data/b.csv", { idempotencyKey: "k" }))).rejects.toMatchObject({
@@ -222,13 +255,14 @@ describe("faults of the reference implementation", () => {
     for (const change of [
       ({ statement }: Parts) => Object.assign(statement.predicate.execution?.fuel ?? {}, { used: 1 }),
       ({ statement }: Parts) => Object.assign(statement.predicate.execution?.transcript ?? {}, { size: 0 }),
-      ({ statement }: Parts) => Object.assign(statement.predicate.execution ?? {}, { outputDigest: `sha256:${"0".repeat(64)}` }),
+      ({ statement }: Parts) =>
+        Object.assign(statement.predicate.execution ?? {}, { outputDigest: `sha256:${"0".repeat(64)}` }),
       ({ bundle, statement }: Parts) => {
         const payload = statement.predicate.materials.find(({ role }) => role === "event_payload");
         if (payload !== undefined) bundle.materials[payload.digest] = Buffer.from("forged").toString("base64");
       },
     ]) {
-      const forged = verifyBundle(await reforge(bytes, (parts) => void change(parts)), { trust: rig.trust });
+      const forged = verifyBundle(await reforge(bytes, change), { trust: rig.trust });
       expect(forged.result).toBe("fail");
     }
     // One node's tampered copy takes nothing from the others.
@@ -251,7 +285,9 @@ describe("faults of the reference implementation", () => {
     expect(await replay([...events, { ...first, sequence: events.length }])).not.toBe("success");
     // The tail: the chain's head in the store says how long it is.
     const source = storeAuditSource(rig.store, rig.ledger);
-    const cut = { chains: (id: string) => source.chains(id).map((chain) => ({ ...chain, events: chain.events.slice(0, -1) })) };
+    const cut = {
+      chains: (id: string) => source.chains(id).map((chain) => ({ ...chain, events: chain.events.slice(0, -1) })),
+    };
     expect((await new ReplayEngine({ auditStore: cut }).replayCorrelation("c")).result).toBe("failure");
   });
 
@@ -260,7 +296,8 @@ describe("faults of the reference implementation", () => {
     const first = await executed(rig);
     rig.clock.advance(61_000);
     const second = await executed(rig, "data/orders.csv");
-    const timesOf = (intentId: string): number[] => rig.pipeline.trace(intentId).map((event) => Date.parse(event.recordedAt));
+    const timesOf = (intentId: string): number[] =>
+      rig.pipeline.trace(intentId).map((event) => Date.parse(event.recordedAt));
     expect(new Set(timesOf(first.intentId))).toEqual(new Set([startMs]));
     expect(new Set(timesOf(second.intentId))).toEqual(new Set([startMs + 61_000]));
     rig.clock.set(startMs - 3_600_000);
@@ -272,14 +309,16 @@ describe("faults of the reference implementation", () => {
 
   test("beat-13: one canonical form: however an intent is written, it is one request", async () => {
     const rig = await openRig();
-    const text = '{"actor":{"id":"a","type":"agent"},"action":"fs.read","idempotencyKey":"k","parameters":{"path":"data/orders.csv","n":1}}';
+    const text =
+      '{"actor":{"id":"a","type":"agent"},"action":"fs.read","idempotencyKey":"k","parameters":{"path":"data/orders.csv","n":1}}';
     const spellings = [
       text,
       '{ "parameters": {"n": 1.0, "path": "data\\/orders.csv"}, "idempotencyKey": "k", "action": "fs.read", "actor": {"type":"agent","id":"a"} }',
       '{"actor":"a","action":"fs.read","idempotencyKey":"\\u006b","parameters":{"n":1e0,"path":"data/orders.csv"}}',
     ];
     const ids = [];
-    for (const spelling of spellings) ids.push((await rig.pipeline.execute(new TextEncoder().encode(spelling))).intentId);
+    for (const spelling of spellings)
+      ids.push((await rig.pipeline.execute(new TextEncoder().encode(spelling))).intentId);
     ids.push((await rig.pipeline.execute(JSON.parse(text) as never)).intentId);
     expect(new Set(ids).size).toBe(1);
     expect(rig.sandbox.starts).toBe(1);
@@ -287,14 +326,28 @@ describe("faults of the reference implementation", () => {
 
   test("beat-14: whatever breaks on the way to a start, nothing starts", async () => {
     const broken: readonly [string, (rig: Rig) => unknown][] = [
-      ["the KILL file cannot be looked at", (rig) => Object.defineProperty(rig.governor, "killFile", { get: () => { throw new Error("EIO"); } })],
-      ["the load cannot be measured", (rig) => (rig.sandbox.load = () => { throw new Error("no load"); })],
+      [
+        "the KILL file cannot be looked at",
+        (rig) =>
+          Object.defineProperty(rig.governor, "killFile", {
+            get: () => {
+              throw new Error("EIO");
+            },
+          }),
+      ],
+      [
+        "the load cannot be measured",
+        (rig) =>
+          (rig.sandbox.load = () => {
+            throw new Error("no load");
+          }),
+      ],
       ["the inbox cannot be read", (rig) => (rig.governor.takeOrders = () => Promise.reject(new Error("EIO")))],
     ];
     for (const [what, damage] of broken) {
       const rig = await openRig();
       damage(rig);
-      await expect(rig.pipeline.execute(draft("fs.read", "data/orders.csv")), what).rejects.toThrow();
+      await expect(rig.pipeline.execute(draft("fs.read", "data/orders.csv")), what).rejects.toThrow(/EIO|no load/);
       expect(rig.sandbox.starts).toBe(0);
       expect(intentRecords(rig.store)).toEqual([]);
     }
@@ -307,8 +360,6 @@ describe("faults of the reference implementation", () => {
     expect(endOf(await missing.pipeline.execute(draft("fs.read", "data/orders.csv")))).toBe("denied EXO_POLICY_ERROR");
     const deferred = await openRig();
     expect(endOf(await deferred.pipeline.execute(draft("fs.list", "data")))).toBe("denied EXO_POLICY_DEFERRED");
-    const unactivated = new ProxyPipeline({ ...({} as ConstructorParameters<typeof ProxyPipeline>[0]) });
-    await expect(unactivated.execute(draft("fs.read", "data/orders.csv"))).rejects.toThrow();
   });
 
   test("beat-16: the same inputs give the same ids and bytes, and another input gives others", async () => {

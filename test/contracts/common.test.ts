@@ -25,7 +25,21 @@ const bad = (schema: z.ZodType, values: readonly unknown[]): void => {
 describe("building blocks", () => {
   test("names", () => {
     good(nameSchema, ["a", "x".repeat(200), "Ünïcode", "a b", "a/b", "日本", "__proto__"]);
-    bad(nameSchema, ["", " a", "a ", "a\nb", "a\u0000", "\t", "\u007f", "x\u0085y", "x".repeat(201), 1, null, undefined, ["a"]]);
+    bad(nameSchema, [
+      "",
+      " a",
+      "a ",
+      "a\nb",
+      "a\u0000",
+      "\t",
+      "\u007f",
+      "x\u0085y",
+      "x".repeat(201),
+      1,
+      null,
+      undefined,
+      ["a"],
+    ]);
   });
 
   test("digests", () => {
@@ -43,7 +57,15 @@ describe("building blocks", () => {
 
   test("ULIDs", () => {
     good(ulidSchema, ["01HZZZZZZZZZZZZZZZZZZZZZZZ", "7ZZZZZZZZZZZZZZZZZZZZZZZZZ", "0".repeat(26)]);
-    bad(ulidSchema, ["8ZZZZZZZZZZZZZZZZZZZZZZZZZ", "01hzzzzzzzzzzzzzzzzzzzzzzz", "01HZZZZZZZZZZZZZZZZZZZZZZI", "", "0".repeat(25), "0".repeat(27), `${"0".repeat(26)}\n`]);
+    bad(ulidSchema, [
+      "8ZZZZZZZZZZZZZZZZZZZZZZZZZ",
+      "01hzzzzzzzzzzzzzzzzzzzzzzz",
+      "01HZZZZZZZZZZZZZZZZZZZZZZI",
+      "",
+      "0".repeat(25),
+      "0".repeat(27),
+      `${"0".repeat(26)}\n`,
+    ]);
   });
 
   test("times", () => {
@@ -109,11 +131,17 @@ describe("parseContract", () => {
 
   test("a schema that would change the document is refused", () => {
     const trimming = z.strictObject({ name: z.string().trim() });
-    expect(() => parseContract(trimming, { name: " a" }, "thing")).toThrow(expect.objectContaining({ code: "EXO_SCHEMA" }));
+    expect(() => parseContract(trimming, { name: " a" }, "thing")).toThrow(
+      expect.objectContaining({ code: "EXO_SCHEMA" }),
+    );
     const dropping = z.object({ name: z.string() });
-    expect(() => parseContract(dropping, { name: "a", extra: 1 }, "thing")).toThrow(expect.objectContaining({ code: "EXO_SCHEMA" }));
+    expect(() => parseContract(dropping, { name: "a", extra: 1 }, "thing")).toThrow(
+      expect.objectContaining({ code: "EXO_SCHEMA" }),
+    );
     const defaulting = z.object({ name: z.string(), on: z.boolean().default(true) });
-    expect(() => parseContract(defaulting, { name: "a" }, "thing")).toThrow(expect.objectContaining({ code: "EXO_SCHEMA" }));
+    expect(() => parseContract(defaulting, { name: "a" }, "thing")).toThrow(
+      expect.objectContaining({ code: "EXO_SCHEMA" }),
+    );
   });
 
   test("__proto__ cannot be smuggled past a record", () => {

@@ -1,9 +1,23 @@
 import { describe, expect, test } from "vitest";
 import type { ActionIntent } from "../../src/contracts/intent.js";
-import { effectKeyOf, guestInput, previewOf, readPointer, requestDigestOf, targetOf } from "../../src/contracts/invocation.js";
+import {
+  effectKeyOf,
+  guestInput,
+  previewOf,
+  readPointer,
+  requestDigestOf,
+  targetOf,
+} from "../../src/contracts/invocation.js";
 import type { ManifestFunction } from "../../src/contracts/manifest.js";
 
-const fn: ManifestFunction = { name: "remove", action: "fs.remove", input: "parameters", output: "json", effects: "write", target: "/path" };
+const fn: ManifestFunction = {
+  name: "remove",
+  action: "fs.remove",
+  input: "parameters",
+  output: "json",
+  effects: "write",
+  target: "/path",
+};
 const intent: ActionIntent = {
   schema: "exoarmur.intent/v1",
   intentId: "01HZZZZZZZZZZZZZZZZZZZZZZZ",
@@ -49,12 +63,18 @@ describe("targetOf", () => {
     expect(targetOf(fn, { path: "x".repeat(4096) }).ok).toBe(true);
   });
 
-  test.each([[{}], [{ path: "" }], [{ path: 1 }], [{ path: null }], [{ path: ["x"] }], [{ path: "x".repeat(4097) }], [[]], [null]])(
-    "%# is EXO_PARAMETERS",
-    (parameters) => {
-      expect(targetOf(fn, parameters as never)).toMatchObject({ ok: false, error: { code: "EXO_PARAMETERS" } });
-    },
-  );
+  test.each([
+    [{}],
+    [{ path: "" }],
+    [{ path: 1 }],
+    [{ path: null }],
+    [{ path: ["x"] }],
+    [{ path: "x".repeat(4097) }],
+    [[]],
+    [null],
+  ])("%# is EXO_PARAMETERS", (parameters) => {
+    expect(targetOf(fn, parameters as never)).toMatchObject({ ok: false, error: { code: "EXO_PARAMETERS" } });
+  });
 });
 
 describe("guestInput", () => {
@@ -143,7 +163,13 @@ describe("effectKeyOf", () => {
       keyOf(keyed("/path"), { parameters: { path: ["data/x"] } }),
     ];
     expect(new Set([base, ...others]).size).toBe(7);
-    expect(keyOf(keyed("/path"), { parameters: { path: "data/x", n: 99 }, idempotencyKey: "z", actor: { id: "b", type: "x" } })).toBe(base);
+    expect(
+      keyOf(keyed("/path"), {
+        parameters: { path: "data/x", n: 99 },
+        idempotencyKey: "z",
+        actor: { id: "b", type: "x" },
+      }),
+    ).toBe(base);
   });
 
   test("a missing value is EXO_PARAMETERS, null is a value", () => {

@@ -87,13 +87,19 @@ describe("the life of an intent", () => {
 
   test("ends rest, and so do the states a crash may find", () => {
     for (const state of endStates) expect(restingStates.has(state)).toBe(true);
-    expect([...restingStates].filter((state) => !endStates.has(state)).sort()).toEqual(["in_doubt", "pending", "started"]);
+    expect([...restingStates].filter((state) => !endStates.has(state)).sort()).toEqual([
+      "in_doubt",
+      "pending",
+      "started",
+    ]);
   });
 
   test("the table on the page is the table in the code", () => {
     const page = readFileSync(new URL("../../spec/contracts.md", import.meta.url), "utf8");
     const section = page.slice(page.indexOf("## Life of an intent"));
-    const rows = [...section.matchAll(/^\| `(\w+)` \| `(\w+)` \| `(\w+)` \|$/gm)].map(([, from, event, to]) => [from, event, to].join(" "));
+    const rows = [...section.matchAll(/^\| `(\w+)` \| `(\w+)` \| `(\w+)` \|$/gm)].map(([, from, event, to]) =>
+      [from, event, to].join(" "),
+    );
     expect(rows).toEqual(steps.map((step) => step.join(" ")));
   });
 });

@@ -29,7 +29,11 @@ describe("malformed intents are refused and leave no record", () => {
     ["two documents", whole + whole, "EXO_JSON_SYNTAX"],
     ["a comment", `${whole} // ok`, "EXO_JSON_SYNTAX"],
     ["a duplicate key", whole.replace('"actor":"me"', '"actor":"me","actor":"you"'), "EXO_JSON_DUPLICATE_KEY"],
-    ["an escaped duplicate key", whole.replace('"actor":"me"', '"actor":"me","\\u0061ctor":"you"'), "EXO_JSON_DUPLICATE_KEY"],
+    [
+      "an escaped duplicate key",
+      whole.replace('"actor":"me"', '"actor":"me","\\u0061ctor":"you"'),
+      "EXO_JSON_DUPLICATE_KEY",
+    ],
     ["__proto__", whole.replace('"path"', '"__proto__":{"x":1},"path"'), "EXO_JSON_FORBIDDEN_KEY"],
     ["an escaped __proto__", whole.replace('"path"', '"__pr\\u006fto__":1,"path"'), "EXO_JSON_FORBIDDEN_KEY"],
     ["129 levels", whole.replace('"data/orders.csv"', `${"[".repeat(129)}${"]".repeat(129)}`), "EXO_JSON_DEPTH"],
@@ -55,14 +59,23 @@ describe("malformed intents are refused and leave no record", () => {
   });
 
   it("names file, line and pointer, in text and in JSON", async () => {
-    shell.write("wrong.json", '{\n  "actor": "me",\n  "action": "fs.remove",\n  "parameters": { "path": "a" },\n  "urgent": true\n}\n');
+    shell.write(
+      "wrong.json",
+      '{\n  "actor": "me",\n  "action": "fs.remove",\n  "parameters": { "path": "a" },\n  "urgent": true\n}\n',
+    );
     const text = await shell.exo(["run", "wrong.json"]);
-    expect(text.stderr).toMatch(/^error EXO_SCHEMA: wrong\.json(?:, line \d)?: \/urgent: .*\n {2}at wrong\.json(?::\d)? \/urgent\n$/);
+    expect(text.stderr).toMatch(
+      /^error EXO_SCHEMA: wrong\.json(?:, line \d)?: \/urgent: .*\n {2}at wrong\.json(?::\d)? \/urgent\n$/,
+    );
     const json = await shell.exo(["run", "wrong.json", "--json"]);
     expect(json.stderr).toBe("");
-    expect(jsonOf(json)).toMatchObject({ error: { code: "EXO_SCHEMA", place: { file: "wrong.json", pointer: "/urgent" } } });
+    expect(jsonOf(json)).toMatchObject({
+      error: { code: "EXO_SCHEMA", place: { file: "wrong.json", pointer: "/urgent" } },
+    });
     shell.write("wrong.json", '{\n"actor": "me",\n"actor": "you"}');
-    expect((await shell.exo(["run", "wrong.json"])).stderr).toMatch(/^error EXO_JSON_DUPLICATE_KEY: wrong\.json, line 3: /);
+    expect((await shell.exo(["run", "wrong.json"])).stderr).toMatch(
+      /^error EXO_JSON_DUPLICATE_KEY: wrong\.json, line 3: /,
+    );
   });
 
   it("a file over the bound is refused by its size, unread", async () => {
@@ -92,12 +105,15 @@ describe("well-formed intents that cannot run", () => {
     expect(ended.code).toBe(3);
   };
 
-  it("an expired one is denied and recorded", () => denied({ expiresAt: "2020-01-01T00:00:00.000Z" }, "EXO_INTENT_EXPIRED"));
+  it("an expired one is denied and recorded", () =>
+    denied({ expiresAt: "2020-01-01T00:00:00.000Z" }, "EXO_INTENT_EXPIRED"));
   it("an unknown executor is denied and recorded", () => denied({ executor: "nobody" }, "EXO_EXECUTOR_UNKNOWN"));
   it("an action nobody claims is denied and recorded", () => denied({ action: "mail.send" }, "EXO_EXECUTOR_UNKNOWN"));
-  it("another target than the parameters' is denied", () => denied({ target: "data/other.csv" }, "EXO_TARGET_MISMATCH"));
+  it("another target than the parameters' is denied", () =>
+    denied({ target: "data/other.csv" }, "EXO_TARGET_MISMATCH"));
   it("another tenant is denied", () => denied({ tenantId: "elsewhere" }, "EXO_TENANT_UNKNOWN"));
-  it("a path out of the root is denied", () => denied({ parameters: { path: "data/../secrets.csv" } }, "EXO_POLICY_DENIED"));
+  it("a path out of the root is denied", () =>
+    denied({ parameters: { path: "data/../secrets.csv" } }, "EXO_POLICY_DENIED"));
 
   it("an idempotency key used again gives the recorded outcome, and conflicts with another body", async () => {
     const first = jsonOf(await shell.run({ ...statsIntent, idempotencyKey: "k-1" }, ["--json"]));
@@ -211,7 +227,8 @@ describe("modules", () => {
           functions: [{ name: "run", action: `${name}.run`, effects: "none" }],
           capabilities: [],
         });
-      for (const name of ["empty", "text", "huge", "orphan"]) home.write(`.exoarmur/plugins/${name}.json`, manifest(name));
+      for (const name of ["empty", "text", "huge", "orphan"])
+        home.write(`.exoarmur/plugins/${name}.json`, manifest(name));
       home.write(".exoarmur/plugins/empty.wasm", "");
       home.write(".exoarmur/plugins/text.wasm", "not wasm");
       home.write(".exoarmur/plugins/huge.wasm", "");
@@ -236,7 +253,9 @@ describe("modules", () => {
 
 describe("canonicalize", () => {
   it("prints the canonical bytes and nothing else", async () => {
-    const { code, stdout, stderr } = await shell.exo(["canonicalize"], { input: '{ "b": [1.0, 1e2], "a": "\\u00e9" }\n' });
+    const { code, stdout, stderr } = await shell.exo(["canonicalize"], {
+      input: '{ "b": [1.0, 1e2], "a": "\\u00e9" }\n',
+    });
     expect([code, stdout, stderr]).toEqual([0, '{"a":"é","b":[1,100]}', ""]);
     const json = jsonOf(await shell.exo(["canonicalize", "-", "--json"], { input: "{}" }));
     expect(json).toMatchObject({

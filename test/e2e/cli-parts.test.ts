@@ -4,7 +4,16 @@ import type { CliContext } from "../../src/cli/context.js";
 import { exitCodeOf } from "../../src/cli/exit-codes.js";
 import { checkFlags, readFlags } from "../../src/cli/flags.js";
 import { deliverOrder } from "../../src/cli/order-delivery.js";
-import { countOf, formatCount, formatRows, formatSpan, reportError, shellWord, shownPath, visible } from "../../src/cli/output.js";
+import {
+  countOf,
+  formatCount,
+  formatRows,
+  formatSpan,
+  reportError,
+  shellWord,
+  shownPath,
+  visible,
+} from "../../src/cli/output.js";
 import { runCli } from "../../src/cli/program.js";
 import { withProgress } from "../../src/cli/progress.js";
 import { systemEntropy } from "../../src/crypto/random.js";
@@ -174,7 +183,9 @@ describe("errors", () => {
       error: { code: "EXO_SCHEMA", message: "a\u001b[31mb", place: { file: "/work/in.json", line: 3, pointer: "/a" } },
     });
     expect(json.err).toBe("");
-    expect([exitCodeOf(new ExoArmurError("EXO_USAGE", "")), exitCodeOf(new ExoArmurError("EXO_INTERNAL", ""))]).toEqual([2, 70]);
+    expect([exitCodeOf(new ExoArmurError("EXO_USAGE", "")), exitCodeOf(new ExoArmurError("EXO_INTERNAL", ""))]).toEqual(
+      [2, 70],
+    );
   });
 });
 
@@ -185,8 +196,10 @@ describe("flags", () => {
 
   it("are off by default and on by four words", () => {
     expect(readFlags({}).map(({ on, source }) => [on, source])).toEqual(new Array(3).fill([false, "default"]));
-    for (const word of ["true", "1", "yes", "on", "TRUE", " On "]) expect(readFlags({ [federation]: word })[0]?.on).toBe(true);
-    for (const word of ["", "0", "false", "off", "2", "enabled"]) expect(readFlags({ [federation]: word })[0]?.on).toBe(false);
+    for (const word of ["true", "1", "yes", "on", "TRUE", " On "])
+      expect(readFlags({ [federation]: word })[0]?.on).toBe(true);
+    for (const word of ["", "0", "false", "off", "2", "enabled"])
+      expect(readFlags({ [federation]: word })[0]?.on).toBe(false);
   });
 
   it("take config.json where the environment says nothing", () => {
@@ -197,7 +210,10 @@ describe("flags", () => {
 
   it("refuse a flag whose dependency is off, and name it", () => {
     const alone = checkFlags(readFlags({ [approval]: "1", [federation]: "1" }));
-    expect(alone).toEqual({ ok: false, error: { code: "EXO_FLAG", message: `${approval} is on and needs ${control}, which is off` } });
+    expect(alone).toEqual({
+      ok: false,
+      error: { code: "EXO_FLAG", message: `${approval} is on and needs ${control}, which is off` },
+    });
     const all = checkFlags(readFlags({ [approval]: "1", [federation]: "1", [control]: "1" }));
     expect(all).toEqual({ ok: true, value: new Set([federation, control, approval]) });
   });
@@ -207,13 +223,27 @@ describe("text", () => {
   it("counts, spans, words and paths", () => {
     expect([0, 999, 1000, 1204331].map(formatCount)).toEqual(["0", "999", "1,000", "1,204,331"]);
     expect([countOf(1, "host call"), countOf(12, "host call")]).toEqual(["1 host call", "12 host calls"]);
-    expect([-5, 1, 60_000, 900_000, 10_000_000, 864_000_000].map(formatSpan)).toEqual(["0 s", "1 s", "60 s", "15 min", "3 h", "10 d"]);
+    expect([-5, 1, 60_000, 900_000, 10_000_000, 864_000_000].map(formatSpan)).toEqual([
+      "0 s",
+      "1 s",
+      "60 s",
+      "15 min",
+      "3 h",
+      "10 d",
+    ]);
     expect([shellWord("a/b.json"), shellWord("it's")]).toEqual(["a/b.json", "'it'\\''s'"]);
     const context = fake("/work/here");
-    expect(["/work/here/a/b", "/work/here/keys/", "/work/here", "/work/heretic", "/etc"].map((path) => shownPath(context, path))).toEqual(
-      ["a/b", "keys/", ".", "/work/heretic", "/etc"],
-    );
+    expect(
+      ["/work/here/a/b", "/work/here/keys/", "/work/here", "/work/heretic", "/etc"].map((path) =>
+        shownPath(context, path),
+      ),
+    ).toEqual(["a/b", "keys/", ".", "/work/heretic", "/etc"]);
     expect(visible("a\tb\r\nc\u0085\u200b\u2028é漢")).toBe("a\\u0009b\\u000d\\u000ac\\u0085\\u200b\\u2028é漢");
-    expect(formatRows([["a", "1", "", "2"], ["longer name", "3"]])).toBe("a             1   2\nlonger name   3\n");
+    expect(
+      formatRows([
+        ["a", "1", "", "2"],
+        ["longer name", "3"],
+      ]),
+    ).toBe("a             1   2\nlonger name   3\n");
   });
 });

@@ -84,7 +84,9 @@ describe("which home", () => {
       ["replay", "some correlation"],
     ]) {
       const { code, stderr } = await shell.exo(args);
-      expect(stderr).toBe(`error EXO_HOME_MISSING: ${shell.path(".exoarmur")} does not exist; make it with: exoarmur init\n`);
+      expect(stderr).toBe(
+        `error EXO_HOME_MISSING: ${shell.path(".exoarmur")} does not exist; make it with: exoarmur init\n`,
+      );
       expect(code).toBe(1);
     }
     const run = await shell.run(statsIntent, ["--json"]);
@@ -132,7 +134,9 @@ describe("keys and orders", () => {
 
   it("killswitch on without a usable key still leaves the KILL file, and says so", async () => {
     const { code, stderr } = await shell.exo(["killswitch", "on", "--home", "two", "--key", "one/keys/operator.key"]);
-    expect(stderr).toMatch(/^error EXO_TRUST: .*; the order is not recorded yet, but two\/KILL is in place and denies every start\n/);
+    expect(stderr).toMatch(
+      /^error EXO_TRUST: .*; the order is not recorded yet, but two\/KILL is in place and denies every start\n/,
+    );
     expect(code).toBe(1);
     expect((await shell.run(statsIntent, ["--home", "two"])).code).toBe(3);
     expect((await shell.exo(["killswitch", "off", "--home", "two"])).code).toBe(0);
@@ -169,7 +173,9 @@ describe("a home that is not in order", () => {
       expect(doctor.stdout).toMatch(/\nfail {3}keys +EXO_KEY_MODE: .*chmod 600 /);
       expect(doctor.stdout).toMatch(/\nfail {3}policy +EXO_POLICY_VERSION: /);
       expect(doctor.stdout).toMatch(/\nwarn {3}kill switch +EXO_KILL_SWITCH: /);
-      expect(doctor.stdout).toMatch(/\nfail {3}flag v2_control_plane_enabled +EXO_FLAG: .* needs EXOARMUR_FLAG_V2_FEDERATION_ENABLED, which is off\n/);
+      expect(doctor.stdout).toMatch(
+        /\nfail {3}flag v2_control_plane_enabled +EXO_FLAG: .* needs EXOARMUR_FLAG_V2_FEDERATION_ENABLED, which is off\n/,
+      );
       expect(doctor.code).toBe(1);
       home.write(".exoarmur/config.json", '{"schema":"exoarmur.config/v1",\n"tenant":"x"}');
       const list = await home.exo(["approvals", "list"]);

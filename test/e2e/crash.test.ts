@@ -47,8 +47,9 @@ describe("a process that is killed between start and outcome", () => {
     while (intentId === undefined) {
       await sleep(20);
       expect(child.exitCode, "ended before it was killed").toBe(null);
-      intentId = await withDeadHome(shell.path(".exoarmur"), ({ intents }) =>
-        [...intents.values()].find(({ record }) => record.state === "started")?.record.intentId,
+      intentId = await withDeadHome(
+        shell.path(".exoarmur"),
+        ({ intents }) => [...intents.values()].find(({ record }) => record.state === "started")?.record.intentId,
       ).catch(() => undefined);
     }
     child.kill("SIGKILL");
@@ -97,7 +98,10 @@ describe("a process that is killed between start and outcome", () => {
       expect(errorOf(again)).toBe("EXO_APPROVAL_SPENT");
       expect(again.code).toBe(1);
       const result = orders[0]?.replace(".order.", ".result.") ?? "";
-      expect(JSON.parse(shell.read(`.exoarmur/inbox/${result}`))).toMatchObject({ ok: false, code: "EXO_APPROVAL_SPENT" });
+      expect(JSON.parse(shell.read(`.exoarmur/inbox/${result}`))).toMatchObject({
+        ok: false,
+        code: "EXO_APPROVAL_SPENT",
+      });
       await withDeadHome(shell.path(".exoarmur"), (dead) => {
         expect(auditProblems(dead.audit())).toEqual([]);
         const { record } = dead.intents.get("once") ?? expect.fail("the intent is gone");

@@ -325,7 +325,7 @@ describe("time", () => {
 });
 
 describe("who may decide", () => {
-  const refusals: readonly [string, (rig: Rig) => Promise<Envelope>, string][] = [];
+  const refusals: [string, (rig: Rig) => Promise<Envelope>, string][] = [];
   const refused = (
     name: string,
     code: string,
@@ -462,7 +462,7 @@ describe("what changes while an approval waits", () => {
       "the tenant's kill switch",
       (rig: Rig) => killOrder(true, { tenantId: "default" }).then((order) => rig.pipeline.switchKill(order)),
     ],
-    ["the KILL file", (rig: Rig) => Promise.resolve((rig.governor.killFile = true))],
+    ["the KILL file", (rig: Rig) => Promise.resolve(Object.assign(rig.governor, { killFile: true }))],
   ])("%s denies", async (_name, kill) => {
     const rig = await openRig();
     const request = requestOf(await remove(rig));

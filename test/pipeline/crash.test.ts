@@ -8,7 +8,7 @@ import type { ExecutionResult } from "../../src/pipeline/types.js";
 import { createMemoryStore } from "../../src/stores/memory.js";
 import { CrashStore, type DeathMode } from "../support/crash-store.js";
 import { FakeDisk } from "../support/fake-sandbox.js";
-import { checkStore, draft, endOf, fsPlugin, openRig, requestOf, type Rig } from "../support/rig.js";
+import { checkStore, draft, endOf, fsPlugin, openRig, type Rig, requestOf } from "../support/rig.js";
 import { grant, killOrder, resolution } from "../support/sign.js";
 import { keys, testClock } from "../support/world.js";
 
@@ -99,7 +99,18 @@ const scenarios: readonly Scenario[] = [
 ];
 
 /** Runs a scenario in a process that dies at a commit; false when it ran to its end alive. */
-async function dies(scenario: Scenario, at: number, mode: DeathMode): Promise<{ crashed: boolean; told: Told; rig: Rig; inner: ReturnType<typeof createMemoryStore>; disk: FakeDisk; starts: number }> {
+async function dies(
+  scenario: Scenario,
+  at: number,
+  mode: DeathMode,
+): Promise<{
+  crashed: boolean;
+  told: Told;
+  rig: Rig;
+  inner: ReturnType<typeof createMemoryStore>;
+  disk: FakeDisk;
+  starts: number;
+}> {
   const inner = createMemoryStore();
   const disk = new FakeDisk();
   const store = new CrashStore(inner);
@@ -129,49 +140,60 @@ async function dies(scenario: Scenario, at: number, mode: DeathMode): Promise<{ 
 
 const modes: readonly DeathMode[] = ["before", "after"];
 
-describe.each(scenarios.map((scenario) => [scenario.name, scenario] as const))("death during: %s", (_name, scenario) => {
-  test.each(modes)("%s every commit", async (mode) => {
-    let commits = 0;
-    for (let at = 1; ; at++) {
-      const { crashed, told, rig, disk, starts } = await dies(scenario, at, mode);
-      if (!crashed) break;
-      commits += 1;
-      const context = `commit ${at}`;
-      const records = checkStore(rig);
-      // Nothing acknowledged is missing, and it is what was acknowledged.
-      for (const [index, result] of told.results.entries()) {
-        const present = rig.pipeline.status(result.intentId);
-        const superseded = told.results.slice(index + 1).some((later) => later.intentId === result.intentId);
-        if (superseded || result.status === "approval_pending") continue;
-        // An unacknowledged resolution or start may have reached the disk, never an acknowledged one have left it.
-        expect(present.status, context).toBe(result.status);
-        if ("bundle" in result && "bundle" in present) expect(present.bundle.digest).toBe(result.bundle.digest);
-      }
-      for (const checkpoint of told.checkpoints) expect(compareCheckpoint(rig.store, checkpoint), context).toBe("consistent");
-      // Whoever was told that the switch is on finds it on.
-      if (told.kill === true) expect(readState<KillSwitchState>(rig.store, stateKeys.killSwitch)?.global).toBe(true);
-      // A start without an outcome is in doubt, and nothing was run again by itself.
-      for (const record of records) {
-        expect(record.state, context).not.toBe("started");
-        const types = record.events.map((event) => event.eventType);
-        if (types.includes("execution_started") && record.state !== "completed" && record.state !== "failed") {
-          expect(["in_doubt", "resolved"]).toContain(record.state);
+describe.each(scenarios.map((scenario) => [scenario.name, scenario] as const))(
+  "death during: %s",
+  (_name, scenario) => {
+    test.each(modes)("%s every commit", async (mode) => {
+      let commits = 0;
+      for (let at = 1; ; at++) {
+        const { crashed, told, rig, disk, starts } = await dies(scenario, at, mode);
+        if (!crashed) break;
+        commits += 1;
+        const context = `commit ${at}`;
+        const records = checkStore(rig);
+        // Nothing acknowledged is missing, and it is what was acknowledged.
+        for (const [index, result] of told.results.entries()) {
+          const present = rig.pipeline.status(result.intentId);
+          const superseded = told.results.slice(index + 1).some((later) => later.intentId === result.intentId);
+          if (superseded || result.status === "approval_pending") continue;
+          // An unacknowledged resolution or start may have reached the disk, never an acknowledged one have left it.
+          expect(present.status, context).toBe(result.status);
+          if ("bundle" in result && "bundle" in present) expect(present.bundle.digest).toBe(result.bundle.digest);
         }
-        expect(types.filter((type) => type === "execution_started").length).toBeLessThanOrEqual(1);
+        for (const checkpoint of told.checkpoints)
+          expect(compareCheckpoint(rig.store, checkpoint), context).toBe("consistent");
+        // Whoever was told that the switch is on finds it on.
+        if (told.kill === true) expect(readState<KillSwitchState>(rig.store, stateKeys.killSwitch)?.global).toBe(true);
+        // A start without an outcome is in doubt, and nothing was run again by itself.
+        for (const record of records) {
+          expect(record.state, context).not.toBe("started");
+          const types = record.events.map((event) => event.eventType);
+          if (types.includes("execution_started") && record.state !== "completed" && record.state !== "failed") {
+            expect(["in_doubt", "resolved"]).toContain(record.state);
+          }
+          expect(types.filter((type) => type === "execution_started").length).toBeLessThanOrEqual(1);
+        }
+        expect(rig.sandbox.starts, context).toBe(0);
+        // The journal was durable before the effect: whatever was done is listed.
+        const journaled = records.flatMap((record) => record.effects).length;
+        expect(disk.done.length, context).toBeLessThanOrEqual(journaled);
+        await expectRetry(scenario, rig, records.length, starts, disk, context);
+        checkStore(rig);
       }
-      expect(rig.sandbox.starts, context).toBe(0);
-      // The journal was durable before the effect: whatever was done is listed.
-      const journaled = records.flatMap((record) => record.effects).length;
-      expect(disk.done.length, context).toBeLessThanOrEqual(journaled);
-      await expectRetry(scenario, rig, records.length, starts, disk, context);
-      checkStore(rig);
-    }
-    expect(commits).toBeGreaterThanOrEqual(1);
-  });
-});
+      expect(commits).toBeGreaterThanOrEqual(1);
+    });
+  },
+);
 
 /** The same request again: the present state if it was recorded, else a first run; the effect at most once. */
-async function expectRetry(scenario: Scenario, rig: Rig, recorded: number, starts: number, disk: FakeDisk, context: string): Promise<void> {
+async function expectRetry(
+  scenario: Scenario,
+  rig: Rig,
+  recorded: number,
+  starts: number,
+  disk: FakeDisk,
+  context: string,
+): Promise<void> {
   const retried = await rig.pipeline.execute(scenario.retry);
   if (recorded > 0) {
     expect(rig.sandbox.starts, context).toBe(0);
@@ -230,7 +252,9 @@ describe("a store that fails under a living process", () => {
     store.arm(2, "before");
     await expect(rig.pipeline.execute(write)).rejects.toMatchObject({ code: "EXO_STORE" });
     expect(rig.disk.done).toEqual([]);
-    await expect(rig.pipeline.execute(draft("fs.read", "data/orders.csv"))).rejects.toMatchObject({ code: "EXO_STORE" });
+    await expect(rig.pipeline.execute(draft("fs.read", "data/orders.csv"))).rejects.toMatchObject({
+      code: "EXO_STORE",
+    });
     await rig.pipeline.idle();
     const after = await openRig({ store: inner, seed: "after" });
     expect(after.inDoubt).toHaveLength(1);

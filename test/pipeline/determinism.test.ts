@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { SandboxHost } from "../../src/ports.js";
-import { draft, endOf, openRig, pluginAt, requestOf, usualRules } from "../support/rig.js";
 import { realPool } from "../support/real.js";
+import { draft, endOf, openRig, pluginAt, requestOf, usualRules } from "../support/rig.js";
 import { grant, resolution } from "../support/sign.js";
 import { keys } from "../support/world.js";
 
@@ -9,7 +9,9 @@ const pool = realPool({ size: 1 });
 const nonce = (letter: string) => ({ nonce: letter.repeat(42) + "A" });
 
 /** The whole content of a store, and every bundle, after one scenario. */
-async function run(options: { seed?: string; text?: string; sandbox?: SandboxHost } = {}): Promise<{ store: Map<string, string>; bundles: string[]; checkpoint: string }> {
+async function run(
+  options: { seed?: string; text?: string; sandbox?: SandboxHost } = {},
+): Promise<{ store: Map<string, string>; bundles: string[]; checkpoint: string }> {
   const { seed = "seed", text = "hello", sandbox } = options;
   const rig = await openRig({ seed, ...(sandbox === undefined ? {} : { sandbox, plugins: [pluginAt("plugins/fs")] }) });
   const results = [
@@ -24,9 +26,18 @@ async function run(options: { seed?: string; text?: string; sandbox?: SandboxHos
   rig.disk.onWrite = () => Promise.resolve("unknown");
   const doubt = await rig.pipeline.execute(draft("fs.write", "data/b.csv", { parameters: { text } }));
   results.push(await rig.pipeline.resolve(await resolution(doubt.intentId, "unknown", nonce("C"))));
-  expect(results.map((result) => result.status)).toEqual(["executed", "executed", "denied", "failed", "executed", "in_doubt"]);
+  expect(results.map((result) => result.status)).toEqual([
+    "executed",
+    "executed",
+    "denied",
+    "failed",
+    "executed",
+    "in_doubt",
+  ]);
   const bundles = results.map(({ intentId }) => Buffer.from(rig.pipeline.bundle(intentId)?.bytes() ?? []).toString());
-  const store = new Map([...rig.store.range({ gte: " ", lt: "~" })].map(([key, value]) => [key, Buffer.from(value).toString("base64")]));
+  const store = new Map(
+    [...rig.store.range({ gte: " ", lt: "~" })].map(([key, value]) => [key, Buffer.from(value).toString("base64")]),
+  );
   return { store, bundles, checkpoint: rig.ledger.checkpoint() };
 }
 

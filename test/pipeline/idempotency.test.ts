@@ -90,20 +90,16 @@ describe("idempotency", () => {
     expect(rig.sandbox.starts).toBe(1);
   });
 
-  test.each([
-    ["other parameters", { parameters: { text: "x" } }, {}],
-    ["another action", { action: "fs.read" }, {}],
-    ["another actor", { actor: { id: "somebody", type: "agent" } }, {}],
-    ["another actor type", { actor: { id: "report-agent", type: "person" } }, {}],
+  test.each<[string, { readonly [name: string]: unknown }]>([
+    ["other parameters", { parameters: { path: "data/a.csv", text: "x" } }],
+    ["another action", { action: "fs.read" }],
+    ["another actor", { actor: { id: "somebody", type: "agent" } }],
+    ["another actor type", { actor: { id: "report-agent", type: "person" } }],
   ])("the same key with %s is thrown and leaves nothing", async (_name, more) => {
     const rig = await openRig();
     const first = await rig.pipeline.execute(draft("fs.write", "data/a.csv", key));
     const { size } = rig.ledger;
-    const attempt = rig.pipeline.execute({
-      ...(draft("fs.write", "data/a.csv", { ...key, ...more }) as object),
-      ...more,
-      parameters: { path: "data/a.csv", ...("parameters" in more ? more.parameters : {}) },
-    } as never);
+    const attempt = rig.pipeline.execute({ ...(draft("fs.write", "data/a.csv", key) as object), ...more } as never);
     await expect(attempt).rejects.toMatchObject({ code: "EXO_IDEMPOTENCY_CONFLICT" });
     expect(rig.ledger.size).toBe(size);
     expect(intentRecords(rig.store).map((record) => record.intentId)).toEqual([first.intentId]);

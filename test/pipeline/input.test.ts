@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
-import { canonicalize } from "../../src/canonical/jcs.js";
 import { deepFreeze } from "../../src/canonical/freeze.js";
+import { canonicalize } from "../../src/canonical/jcs.js";
 import { maxIntentBytes } from "../../src/pipeline/resolve-intent.js";
 import { createMemoryStore } from "../../src/stores/memory.js";
-import { checkStore, draft, endOf, fsPlugin, openRig, requestOf, type Rig, usualRules } from "../support/rig.js";
+import { checkStore, draft, endOf, fsPlugin, openRig, type Rig, requestOf, usualRules } from "../support/rig.js";
 import { grant } from "../support/sign.js";
 import { keys } from "../support/world.js";
 
@@ -21,7 +21,11 @@ describe("the executed value is the hashed value", () => {
   test("what the caller does to its object after the call changes nothing", async () => {
     const rig = await openRig();
     const parameters = { path: "data/a.csv", text: "good" };
-    const running = rig.pipeline.execute({ actor: { id: "report-agent", type: "agent" }, action: "fs.write", parameters });
+    const running = rig.pipeline.execute({
+      actor: { id: "report-agent", type: "agent" },
+      action: "fs.write",
+      parameters,
+    });
     parameters.path = "data/b.csv";
     parameters.text = "evil";
     expect(endOf(await running)).toBe("executed");
@@ -115,7 +119,9 @@ describe("the executed value is the hashed value", () => {
     if (read !== undefined) Object.assign(read, { target: undefined, effects: "none" });
     resolved.value.limits.fuel = 1;
     wasm.fill(0, 8);
-    expect(endOf(await rig.pipeline.execute(draft("fs.read", "data/orders.csv", { target: "data/orders.csv" })))).toBe("executed");
+    expect(endOf(await rig.pipeline.execute(draft("fs.read", "data/orders.csv", { target: "data/orders.csv" })))).toBe(
+      "executed",
+    );
     expect(rig.sandbox.jobs[0]?.limits.fuel).toBe(1_000_000_000);
     checkStore(rig);
   });
@@ -131,9 +137,33 @@ describe("refused before anything is recorded", () => {
   }
 
   test.each<[string, unknown, string]>([
-    ["a getter", { ...base, get target() { return "data/orders.csv"; } }, "EXO_JSON_TYPE"],
-    ["a getter in the parameters", { ...base, parameters: { get path() { return "data/orders.csv"; } } }, "EXO_JSON_TYPE"],
-    ["toJSON", { ...base, parameters: { path: "data/x", toJSON: () => ({ path: "data/orders.csv" }) } }, "EXO_JSON_TYPE"],
+    [
+      "a getter",
+      {
+        ...base,
+        get target() {
+          return "data/orders.csv";
+        },
+      },
+      "EXO_JSON_TYPE",
+    ],
+    [
+      "a getter in the parameters",
+      {
+        ...base,
+        parameters: {
+          get path() {
+            return "data/orders.csv";
+          },
+        },
+      },
+      "EXO_JSON_TYPE",
+    ],
+    [
+      "toJSON",
+      { ...base, parameters: { path: "data/x", toJSON: () => ({ path: "data/orders.csv" }) } },
+      "EXO_JSON_TYPE",
+    ],
     ["a class instance", new Draft(), "EXO_JSON_TYPE"],
     ["a Map", { ...base, parameters: new Map([["path", "data/orders.csv"]]) }, "EXO_JSON_TYPE"],
     ["a Date", { ...base, context: { at: new Date(0) } }, "EXO_JSON_TYPE"],
@@ -146,8 +176,16 @@ describe("refused before anything is recorded", () => {
     ["an unsafe integer", { ...base, parameters: { n: 2 ** 53 } }, "EXO_JSON_NUMBER"],
     ["a bigint", { ...base, parameters: { n: 1n } }, "EXO_JSON_TYPE"],
     ["a lone surrogate", { ...base, parameters: { path: "data/\ud800" } }, "EXO_JSON_SURROGATE"],
-    ["__proto__ in the parameters", { ...base, parameters: JSON.parse('{"__proto__":{"path":"x"}}') }, "EXO_JSON_FORBIDDEN_KEY"],
-    ["__proto__ at the top", JSON.parse('{"actor":"a","action":"fs.read","parameters":{},"__proto__":{}}'), "EXO_JSON_FORBIDDEN_KEY"],
+    [
+      "__proto__ in the parameters",
+      { ...base, parameters: JSON.parse('{"__proto__":{"path":"x"}}') },
+      "EXO_JSON_FORBIDDEN_KEY",
+    ],
+    [
+      "__proto__ at the top",
+      JSON.parse('{"actor":"a","action":"fs.read","parameters":{},"__proto__":{}}'),
+      "EXO_JSON_FORBIDDEN_KEY",
+    ],
     ["nesting of 129", { ...base, parameters: { x: deep(127) } }, "EXO_JSON_DEPTH"],
     ["more than a mebibyte", { ...base, parameters: { x: "x".repeat(maxIntentBytes) } }, "EXO_JSON_SIZE"],
     ["an unknown member", { ...base, force: true }, "EXO_SCHEMA"],
@@ -170,8 +208,16 @@ describe("refused before anything is recorded", () => {
   });
 
   test.each<[string, Uint8Array, string]>([
-    ["a duplicate key", bytes('{"actor":"a","action":"fs.read","action":"fs.remove","parameters":{"path":"data/x"}}'), "EXO_JSON_DUPLICATE_KEY"],
-    ["an escaped duplicate key", bytes('{"actor":"a","action":"fs.read","parameters":{"path":"data/x","p\\u0061th":"secret"}}'), "EXO_JSON_DUPLICATE_KEY"],
+    [
+      "a duplicate key",
+      bytes('{"actor":"a","action":"fs.read","action":"fs.remove","parameters":{"path":"data/x"}}'),
+      "EXO_JSON_DUPLICATE_KEY",
+    ],
+    [
+      "an escaped duplicate key",
+      bytes('{"actor":"a","action":"fs.read","parameters":{"path":"data/x","p\\u0061th":"secret"}}'),
+      "EXO_JSON_DUPLICATE_KEY",
+    ],
     ["__proto__", bytes('{"actor":"a","action":"fs.read","parameters":{"__proto__":1}}'), "EXO_JSON_FORBIDDEN_KEY"],
     ["bytes that are not UTF-8", Uint8Array.of(0x22, 0xff, 0x22), "EXO_JSON_UTF8"],
     ["a byte order mark", bytes('\ufeff{"actor":"a"}'), "EXO_JSON_SYNTAX"],
@@ -184,16 +230,23 @@ describe("refused before anything is recorded", () => {
 
   test("JSON that is not canonical is taken, and hashed in canonical form", async () => {
     const rig = await openRig();
-    const loose = bytes('{ "parameters" : {"path":"data\\/orders.csv"},\n "action":"fs.read","actor":"a", "idempotencyKey":"k" }');
+    const loose = bytes(
+      '{ "parameters" : {"path":"data\\/orders.csv"},\n "action":"fs.read","actor":"a", "idempotencyKey":"k" }',
+    );
     const first = await rig.pipeline.execute(loose);
-    const same = { actor: { id: "a", type: "agent" }, action: "fs.read", parameters: { path: "data/orders.csv" }, idempotencyKey: "k" };
+    const same = {
+      actor: { id: "a", type: "agent" },
+      action: "fs.read",
+      parameters: { path: "data/orders.csv" },
+      idempotencyKey: "k",
+    };
     expect((await rig.pipeline.execute(canonicalize(same))).intentId).toBe(first.intentId);
     expect(inputOf(rig)).toEqual({ path: "data/orders.csv" });
   });
 });
 
 describe("well-formed intents that cannot run are denied and recorded", () => {
-  test.each<[string, object, string]>([
+  test.each<[string, { readonly [name: string]: unknown }, string]>([
     ["an unknown tenant", { tenantId: "nobody" }, "EXO_TENANT_UNKNOWN"],
     ["expired", { expiresAt: "2026-01-31T09:00:00.000Z" }, "EXO_INTENT_EXPIRED"],
     ["an unknown executor", { executor: "nothing" }, "EXO_EXECUTOR_UNKNOWN"],
@@ -221,14 +274,17 @@ describe("well-formed intents that cannot run are denied and recorded", () => {
   test("an action that two executors claim needs a name", async () => {
     const other = fsPlugin();
     const rig = await openRig({ plugins: [fsPlugin(), { ...other, manifest: { ...other.manifest, name: "fs-two" } }] });
-    expect(endOf(await rig.pipeline.execute(draft("fs.read", "data/orders.csv")))).toBe("denied EXO_EXECUTOR_AMBIGUOUS");
+    expect(endOf(await rig.pipeline.execute(draft("fs.read", "data/orders.csv")))).toBe(
+      "denied EXO_EXECUTOR_AMBIGUOUS",
+    );
     expect(endOf(await rig.pipeline.execute(draft("fs.read", "data/orders.csv", { executor: "fs" })))).toBe("executed");
     checkStore(rig);
   });
 
   test("a long list of refused plugins still makes a record that verifies", async () => {
     const rig = await openRig();
-    for (let index = 0; index < 300; index++) rig.pipeline.refuseExecutor(`plugin-${index}`, { code: "EXO_WASM_INVALID", message: "x" });
+    for (let index = 0; index < 300; index++)
+      rig.pipeline.refuseExecutor(`plugin-${index}`, { code: "EXO_WASM_INVALID", message: "x" });
     const denied = await rig.pipeline.execute(draft("no.such", "x"));
     expect(endOf(denied)).toBe("denied EXO_EXECUTOR_UNKNOWN");
     if (denied.status === "denied") expect(denied.reason.message).toHaveLength(4000);

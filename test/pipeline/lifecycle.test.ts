@@ -3,7 +3,6 @@ import { type EventType, eventPayloads } from "../../src/contracts/event.js";
 import { endStates, type IntentState, lifecycle, restingStates } from "../../src/contracts/lifecycle.js";
 import { IntentWork } from "../../src/pipeline/intent-work.js";
 import { chainLength } from "../../src/pipeline/recorder.js";
-import { Ends } from "../support/fake-sandbox.js";
 import { checkStore, draft, endOf, eventTypes, openRig, type Rig, requestOf } from "../support/rig.js";
 import { grant, killOrder, resolution } from "../support/sign.js";
 import { keys } from "../support/world.js";

@@ -5,8 +5,8 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createClockPerformer, createLogPerformer } from "../../src/capabilities/performers.js";
 import { createFsPerformers } from "../../src/capabilities/performers-fs.js";
 import type { ManifestDraft } from "../../src/contracts/manifest.js";
-import { checkStore, draft, endOf, openRig, pluginAt, requestOf, type Rig } from "../support/rig.js";
 import { realPool } from "../support/real.js";
+import { checkStore, draft, endOf, openRig, pluginAt, type Rig, requestOf } from "../support/rig.js";
 import { grant } from "../support/sign.js";
 import { keys, testClock } from "../support/world.js";
 
@@ -14,7 +14,9 @@ const pool = realPool();
 const base = realpathSync(mkdtempSync(join(tmpdir(), "exo-statuses-")));
 afterAll(() => rmSync(base, { recursive: true, force: true }));
 
-const limited = (limits: ManifestDraft["limits"]) => (manifest: ManifestDraft): ManifestDraft => ({ ...manifest, limits });
+const limited =
+  (limits: ManifestDraft["limits"]) =>
+  (manifest: ManifestDraft): ManifestDraft => ({ ...manifest, limits });
 const fuel = 5_000_000;
 
 const plugins = [
@@ -41,7 +43,12 @@ beforeAll(async () => {
     clock: testClock(),
     plugins,
     rules: [
-      { id: "ask", match: { action: "fs.remove" }, verdict: "require_approval", obligations: { narrow: { fs_remove: { paths: ["{target}"] } } } },
+      {
+        id: "ask",
+        match: { action: "fs.remove" },
+        verdict: "require_approval",
+        obligations: { narrow: { fs_remove: { paths: ["{target}"] } } },
+      },
       { id: "all", match: {}, verdict: "allow" },
     ],
     grants: { fs: { fs_write: { roots: ["data"] }, fs_remove: { roots: ["data"] } }, clock: { clock_now: {} } },
@@ -68,23 +75,30 @@ const rows: readonly [action: string, parameters: object, status: string, code: 
 ];
 
 describe("real guests that go wrong", () => {
-  test.each(rows)("%s %j: %s, twice with the same fuel, and the host lives on", async (action, parameters, status, code) => {
-    const runs = [];
-    for (let turn = 0; turn < 2; turn++) {
-      const failed = await rig.pipeline.execute({ actor: "a", action, parameters } as never);
-      expect(endOf(failed)).toBe(`failed ${code}`);
-      if (failed.status !== "failed") throw new Error("unreachable");
-      expect(failed.execution.status).toBe(status);
-      expect(failed.execution.error?.code).toBe(code);
-      expect(failed.execution.outputDigest).toBeUndefined();
-      expect(failed.reason.retrySafe).toBe(true);
-      runs.push({ fuel: failed.execution.fuel, pages: failed.execution.memoryPeakPages, calls: failed.execution.transcript.size });
-    }
-    expect(runs[0]).toEqual(runs[1]);
-    expect(runs[0]?.fuel.used).toBeLessThanOrEqual(runs[0]?.fuel.limit ?? 0);
-    const echo = await rig.pipeline.execute({ actor: "a", action: "test.echo", parameters: { after: status } });
-    expect(echo.status === "executed" && echo.output).toEqual({ after: status });
-  });
+  test.each(rows)(
+    "%s %j: %s, twice with the same fuel, and the host lives on",
+    async (action, parameters, status, code) => {
+      const runs = [];
+      for (let turn = 0; turn < 2; turn++) {
+        const failed = await rig.pipeline.execute({ actor: "a", action, parameters } as never);
+        expect(endOf(failed)).toBe(`failed ${code}`);
+        if (failed.status !== "failed") throw new Error("unreachable");
+        expect(failed.execution.status).toBe(status);
+        expect(failed.execution.error?.code).toBe(code);
+        expect(failed.execution.outputDigest).toBeUndefined();
+        expect(failed.reason.retrySafe).toBe(true);
+        runs.push({
+          fuel: failed.execution.fuel,
+          pages: failed.execution.memoryPeakPages,
+          calls: failed.execution.transcript.size,
+        });
+      }
+      expect(runs[0]).toEqual(runs[1]);
+      expect(runs[0]?.fuel.used).toBeLessThanOrEqual(runs[0]?.fuel.limit ?? 0);
+      const echo = await rig.pipeline.execute({ actor: "a", action: "test.echo", parameters: { after: status } });
+      expect(echo.status === "executed" && echo.output).toEqual({ after: status });
+    },
+  );
 
   test("the wall-clock guard ends what fuel does not, and the host lives on", async () => {
     await rig.add(pluginAt("test/fixtures/loop", limited({ fuel: Number.MAX_SAFE_INTEGER, timeoutMs: 150 })));
@@ -107,7 +121,11 @@ describe("real guests that go wrong", () => {
       "failed EXO_OUT_OF_MEMORY",
       "executed",
     ]);
-    expect(ends.flatMap((end) => (end.status === "executed" ? [end.output] : []))).toEqual([{ turn: 1 }, { turn: 3 }, { turn: 5 }]);
+    expect(ends.flatMap((end) => (end.status === "executed" ? [end.output] : []))).toEqual([
+      { turn: 1 },
+      { turn: 3 },
+      { turn: 5 },
+    ]);
   });
 
   test("every record verifies", () => {
@@ -128,8 +146,16 @@ describe("a module that asks for more than its manifest", () => {
   });
 
   test.each([
-    ["a function it does not export", (manifest: ManifestDraft) => ({ ...manifest, functions: [{ name: "other", action: "test.other" }] }), "EXO_WASM_EXPORT"],
-    ["another module's digest", (manifest: ManifestDraft) => ({ ...manifest, wasm: { digest: `sha256:${"0".repeat(64)}` as const } }), "EXO_PLUGIN_DIGEST"],
+    [
+      "a function it does not export",
+      (manifest: ManifestDraft) => ({ ...manifest, functions: [{ name: "other", action: "test.other" }] }),
+      "EXO_WASM_EXPORT",
+    ],
+    [
+      "another module's digest",
+      (manifest: ManifestDraft) => ({ ...manifest, wasm: { digest: `sha256:${"0".repeat(64)}` as const } }),
+      "EXO_PLUGIN_DIGEST",
+    ],
   ])("a manifest with %s is refused: %s", async (_name, change, code) => {
     const { admitExecutor } = await import("../../src/pipeline/registry.js");
     const { resolveManifest } = await import("../../src/contracts/manifest-draft.js");
@@ -138,7 +164,10 @@ describe("a module that asks for more than its manifest", () => {
     if (!resolved.ok) throw new Error(resolved.error.message);
     const manifest = { ...resolved.value, ...change(good.manifest) };
     const functions = manifest.functions.map((fn) => ({ ...resolved.value.functions[0], ...fn }));
-    const admitted = admitExecutor({ ...manifest, functions, limits: resolved.value.limits, capabilities: [] } as never, good.wasm);
+    const admitted = admitExecutor(
+      { ...manifest, functions, limits: resolved.value.limits, capabilities: [] } as never,
+      good.wasm,
+    );
     expect(admitted).toMatchObject({ ok: false, error: { code } });
   });
 });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { PolicyRule } from "../../src/contracts/policy.js";
 import { createMemoryStore } from "../../src/stores/memory.js";
-import { checkStore, draft, endOf, fsPlugin, openRig, requestOf, type Rig } from "../support/rig.js";
+import { checkStore, draft, endOf, fsPlugin, openRig, type Rig, requestOf } from "../support/rig.js";
 import { grant } from "../support/sign.js";
 import { keys } from "../support/world.js";
 
@@ -29,7 +29,9 @@ describe("target", () => {
   test("a mismatch of long targets makes a record that verifies", async () => {
     const rig = await openRig();
     const path = `data/${"x".repeat(4000)}`;
-    expect(endOf(await rig.pipeline.execute(draft("fs.read", path, { target: `${path}y` })))).toBe("denied EXO_TARGET_MISMATCH");
+    expect(endOf(await rig.pipeline.execute(draft("fs.read", path, { target: `${path}y` })))).toBe(
+      "denied EXO_TARGET_MISMATCH",
+    );
     checkStore(rig);
   });
 
@@ -38,7 +40,11 @@ describe("target", () => {
     const rig = await openRig({ store });
     for (const length of [4091, 4092]) await rig.pipeline.execute(draft("fs.remove", `data/${"x".repeat(length)}`));
     const again = await openRig({ store, seed: "second" });
-    expect(checkStore(again).map((record) => record.state).sort()).toEqual(["denied", "pending"]);
+    expect(
+      checkStore(again)
+        .map((record) => record.state)
+        .sort(),
+    ).toEqual(["denied", "pending"]);
   });
 
   test("a function without a target refuses a stated one", async () => {
@@ -47,28 +53,40 @@ describe("target", () => {
     const rig = await openRig({ plugins: [{ ...base, manifest: { ...base.manifest, functions } }], rules: anything });
     rig.sandbox.scripts["read"] = () => Promise.resolve({});
     expect(endOf(await rig.pipeline.execute(draft("calc.run", "x")))).toBe("executed");
-    expect(endOf(await rig.pipeline.execute(draft("calc.run", "x", { target: "x" })))).toBe("denied EXO_TARGET_MISMATCH");
+    expect(endOf(await rig.pipeline.execute(draft("calc.run", "x", { target: "x" })))).toBe(
+      "denied EXO_TARGET_MISMATCH",
+    );
     checkStore(rig);
   });
 
-  test.each(["data/../secret/x", "/data/x", "data\\x", "data//x", "./data/x", "DATA/x", "data", "data\u0000/x", "secret/data/x"])(
-    "policy judges what the executor gets: %j is not under data",
-    async (path) => {
-      const rig = await openRig();
-      const result = await rig.pipeline.execute(draft("fs.read", path));
-      expect(["data"].includes(path) ? ["denied", "failed"] : ["denied"]).toContain(result.status);
-      expect(rig.disk.done).toEqual([]);
-      checkStore(rig);
-    },
-  );
+  test.each([
+    "data/../secret/x",
+    "/data/x",
+    "data\\x",
+    "data//x",
+    "./data/x",
+    "DATA/x",
+    "data",
+    "data\u0000/x",
+    "secret/data/x",
+  ])("policy judges what the executor gets: %j is not under data", async (path) => {
+    const rig = await openRig();
+    const result = await rig.pipeline.execute(draft("fs.read", path));
+    expect(["data"].includes(path) ? ["denied", "failed"] : ["denied"]).toContain(result.status);
+    expect(rig.disk.done).toEqual([]);
+    checkStore(rig);
+  });
 });
 
 describe("grants of a run", () => {
-  const removing = async (script: (path: string) => readonly string[]): Promise<{ rig: Rig; end: string; answers: unknown[] }> => {
+  const removing = async (
+    script: (path: string) => readonly string[],
+  ): Promise<{ rig: Rig; end: string; answers: unknown[] }> => {
     const rig = await openRig();
     const answers: unknown[] = [];
     rig.sandbox.scripts["remove"] = async (guest) => {
-      for (const path of script(guest.parameters["path"] ?? "")) answers.push((await guest.call("fs_remove", { path })).error?.code ?? "ok");
+      for (const path of script(guest.parameters["path"] ?? ""))
+        answers.push((await guest.call("fs_remove", { path })).error?.code ?? "ok");
       return {};
     };
     const request = requestOf(await rig.pipeline.execute(draft("fs.remove", "data/orders.csv")));
@@ -78,8 +96,20 @@ describe("grants of a run", () => {
   };
 
   test("an approval of one file reaches that file and no other in the same root", async () => {
-    const { rig, answers } = await removing((path) => ["data/people.csv", "data/orders.csv.bak", "data", "data/../data/people.csv", path]);
-    expect(answers).toEqual(["EXO_CAPABILITY_DENIED", "EXO_CAPABILITY_DENIED", "EXO_CAPABILITY_DENIED", "EXO_FS_PATH", "ok"]);
+    const { rig, answers } = await removing((path) => [
+      "data/people.csv",
+      "data/orders.csv.bak",
+      "data",
+      "data/../data/people.csv",
+      path,
+    ]);
+    expect(answers).toEqual([
+      "EXO_CAPABILITY_DENIED",
+      "EXO_CAPABILITY_DENIED",
+      "EXO_CAPABILITY_DENIED",
+      "EXO_FS_PATH",
+      "ok",
+    ]);
     expect(rig.disk.done).toEqual(["fs_remove data/orders.csv"]);
   });
 
@@ -118,7 +148,11 @@ describe("grants of a run", () => {
       functions: [{ name: "read", action: "calc.run", effects: "none" as const }],
       capabilities: [{ name: "fs_read" as const }, { name: "clock_now" as const }],
     };
-    const rig = await openRig({ plugins: [{ ...base, manifest }], rules: anything, performers: { log: { perform: () => ({ outcome: "ok", value: {} }) } } });
+    const rig = await openRig({
+      plugins: [{ ...base, manifest }],
+      rules: anything,
+      performers: { log: { perform: () => ({ outcome: "ok", value: {} }) } },
+    });
     const codes: unknown[] = [];
     rig.sandbox.scripts["read"] = async (guest) => {
       for (const [name, request] of [

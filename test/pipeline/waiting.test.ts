@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { CrashStore } from "../support/crash-store.js";
 import { createMemoryStore } from "../../src/stores/memory.js";
-import { checkStore, draft, endOf, eventTypes, openRig, requestOf, type Rig } from "../support/rig.js";
+import { CrashStore } from "../support/crash-store.js";
+import { checkStore, draft, endOf, eventTypes, openRig, type Rig, requestOf } from "../support/rig.js";
 import { grant, resolution } from "../support/sign.js";
 import { keys } from "../support/world.js";
 
@@ -50,17 +50,21 @@ describe("withdrawing", () => {
   test("aborted after the start: the wait ends with the reason, the run goes on to its record", async () => {
     const { rig, release, started } = await slow();
     const controller = new AbortController();
-    const running = rig.pipeline.execute(draft("fs.write", "data/a.csv", { idempotencyKey: "k" }), { signal: controller.signal });
-    const settled = expect(running).rejects.toBe(reason);
+    const running = rig.pipeline.execute(draft("fs.write", "data/a.csv", { idempotencyKey: "k" }), {
+      signal: controller.signal,
+    });
+    const settled = running.catch((error: unknown) => error);
     await started();
     controller.abort(reason);
-    await settled;
+    expect(await settled).toBe(reason);
     release();
     await rig.pipeline.idle();
     expect(rig.disk.done).toEqual(["fs_write data/a.csv"]);
     const [record] = checkStore(rig);
     expect(record?.state).toBe("completed");
-    expect(endOf(await rig.pipeline.execute(draft("fs.write", "data/a.csv", { idempotencyKey: "k" })))).toBe("executed");
+    expect(endOf(await rig.pipeline.execute(draft("fs.write", "data/a.csv", { idempotencyKey: "k" })))).toBe(
+      "executed",
+    );
     expect(rig.sandbox.starts).toBe(1);
   });
 
@@ -70,10 +74,10 @@ describe("withdrawing", () => {
     const intent = draft("fs.write", "data/a.csv", { idempotencyKey: "k" });
     const first = rig.pipeline.execute(intent);
     const second = rig.pipeline.execute(intent, { signal: controller.signal });
-    const settled = expect(second).rejects.toBe(reason);
+    const settled = second.catch((error: unknown) => error);
     await started();
     controller.abort(reason);
-    await settled;
+    expect(await settled).toBe(reason);
     release();
     expect(endOf(await first)).toBe("executed");
   });
@@ -106,11 +110,31 @@ describe("wait", () => {
     expect(endOf(await waiting)).toBe("executed");
   });
 
-  test.each([
-    ["a denial", async (rig: Rig, request: ReturnType<typeof requestOf>) => void (await rig.pipeline.decide(await grant(request, "alice", keys.alice, { decision: "deny", reason: "no" }))), "denied EXO_APPROVAL_DENIED"],
-    ["the expiry", async (rig: Rig) => { rig.clock.advance(901_000); await rig.pipeline.expireApprovals(); }, "denied EXO_APPROVAL_EXPIRED"],
-    ["a late grant", async (rig: Rig, request: ReturnType<typeof requestOf>) => { rig.clock.advance(901_000); await rig.pipeline.decide(await grant(request, "alice", keys.alice)).catch(() => undefined); }, "denied EXO_APPROVAL_EXPIRED"],
-  ] as const)("ends with %s", async (_name, happen, end) => {
+  test.each<[string, (rig: Rig, request: ReturnType<typeof requestOf>) => Promise<void>, string]>([
+    [
+      "a denial",
+      async (rig, request) => {
+        await rig.pipeline.decide(await grant(request, "alice", keys.alice, { decision: "deny", reason: "no" }));
+      },
+      "denied EXO_APPROVAL_DENIED",
+    ],
+    [
+      "the expiry",
+      async (rig) => {
+        rig.clock.advance(901_000);
+        await rig.pipeline.expireApprovals();
+      },
+      "denied EXO_APPROVAL_EXPIRED",
+    ],
+    [
+      "a late grant",
+      async (rig, request) => {
+        rig.clock.advance(901_000);
+        await rig.pipeline.decide(await grant(request, "alice", keys.alice)).catch(() => undefined);
+      },
+      "denied EXO_APPROVAL_EXPIRED",
+    ],
+  ])("ends with %s", async (_name, happen, end) => {
     const rig = await openRig();
     const request = requestOf(await rig.pipeline.execute(draft("fs.remove", "data/orders.csv")));
     const waiting = rig.pipeline.wait(request.intentId);
@@ -151,13 +175,16 @@ describe("wait", () => {
     expect(endOf(await kept)).toBe("executed");
   });
 
-  test.each(["01HZZZZZZZZZZZZZZZZZZZZZZZ", "", "../../etc", "x".repeat(10_000)])("an unknown id %# is refused", async (id) => {
-    const rig = await openRig();
-    await expect(rig.pipeline.wait(id)).rejects.toMatchObject({ code: "EXO_INTENT_UNKNOWN" });
-    expect(() => rig.pipeline.status(id)).toThrow(expect.objectContaining({ code: "EXO_INTENT_UNKNOWN" }));
-    expect(() => rig.pipeline.bundle(id)).toThrow(expect.objectContaining({ code: "EXO_INTENT_UNKNOWN" }));
-    expect(() => rig.pipeline.trace(id)).toThrow(expect.objectContaining({ code: "EXO_INTENT_UNKNOWN" }));
-  });
+  test.each(["01HZZZZZZZZZZZZZZZZZZZZZZZ", "", "../../etc", "x".repeat(10_000)])(
+    "an unknown id %# is refused",
+    async (id) => {
+      const rig = await openRig();
+      await expect(rig.pipeline.wait(id)).rejects.toMatchObject({ code: "EXO_INTENT_UNKNOWN" });
+      expect(() => rig.pipeline.status(id)).toThrow(expect.objectContaining({ code: "EXO_INTENT_UNKNOWN" }));
+      expect(() => rig.pipeline.bundle(id)).toThrow(expect.objectContaining({ code: "EXO_INTENT_UNKNOWN" }));
+      expect(() => rig.pipeline.trace(id)).toThrow(expect.objectContaining({ code: "EXO_INTENT_UNKNOWN" }));
+    },
+  );
 
   test("a run whose outcome could not be recorded rejects its waiters", async () => {
     const inner = createMemoryStore();
@@ -174,6 +201,8 @@ describe("wait", () => {
     release();
     const ends = await Promise.allSettled([running, waiting]);
     expect(ends.map((end) => end.status)).toEqual(["rejected", "rejected"]);
-    await expect(rig.pipeline.wait(intentId, { signal: AbortSignal.timeout(200) })).rejects.toMatchObject({ code: "EXO_STORE" });
+    await expect(rig.pipeline.wait(intentId, { signal: AbortSignal.timeout(200) })).rejects.toMatchObject({
+      code: "EXO_STORE",
+    });
   });
 });

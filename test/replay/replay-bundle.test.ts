@@ -230,6 +230,20 @@ describe("a bundle whose signer recorded something else than happened", () => {
       },
     ],
     [
+      "narrower grants than a performed call needed",
+      "executed",
+      "host_call_mismatch",
+      {
+        step: "host call 0",
+        expected: "denied",
+        actual: expect.stringContaining("ok, outside the grant: EXO_CAPABILITY_DENIED"),
+      },
+      (f) =>
+        f.edit("grants", (grants) => {
+          for (const { constraints } of grants.capabilities) constraints.roots = ["other"];
+        }),
+    ],
+    [
       "another end",
       "guestError",
       "execution_status_mismatch",

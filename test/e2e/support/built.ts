@@ -1,14 +1,18 @@
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { ROOT } from "../cli.js";
 
 /** Folder of the package as it was built. */
-export const DIST = `${ROOT}dist`.replace(/\/\//g, "/");
+export const DIST = join(ROOT, "dist");
+
+const urlOf = (file: string): string => pathToFileURL(join(DIST, file)).href;
 
 /** The package as it was built: workers are only there, and tests of real processes run what is shipped. */
-export const built = (await import(`file://${DIST}/index.js`)) as typeof import("../../../src/index.js");
+export const built = (await import(urlOf("index.js"))) as typeof import("../../../src/index.js");
 
 /** exoarmur/approval as it was built. */
 export const builtApproval = (await import(
-  `file://${DIST}/exports/approval.js`
+  urlOf("exports/approval.js")
 )) as typeof import("../../../src/exports/approval.js");
 
 /** A random source that a seed repeats: numbers from 0 up to 1. */

@@ -23,7 +23,8 @@ type Told = {
   readonly digest: string | null;
   readonly checkpoint: string;
 };
-type Line =
+/** What the crasher prints. */
+export type Line =
   | { readonly type: "ready"; readonly inDoubt: readonly string[]; readonly checkpoint: string }
   | ({ readonly type: "ask" } & Ask)
   | ({ readonly type: "told" } & Told)
@@ -42,7 +43,7 @@ export type CrashCounts = {
 };
 
 /** A home that was killed in, and everything that was ever acknowledged in it. */
-class KilledHome {
+export class KilledHome {
   readonly shell: Shell;
   readonly asked = new Map<string, Ask>();
   readonly told = new Map<string, Told>();
@@ -51,8 +52,8 @@ class KilledHome {
   /** Paths the checks took away or put back themselves. */
   readonly touched = new Set<string>();
 
-  constructor(from: Shell) {
-    this.shell = new Shell(from);
+  constructor(shell: Shell) {
+    this.shell = shell;
   }
 
   get home(): string {
@@ -117,18 +118,17 @@ export type CrashOptions = {
 export async function playCrashRounds(template: Shell, options: CrashOptions): Promise<CrashCounts> {
   const random = randomFrom(options.seed);
   const counts: CrashCounts = { rounds: 0, opening: 0, told: 0, inDoubt: 0, spent: 0 };
-  let killed = new KilledHome(template);
+  let killed = new KilledHome(new Shell(template));
   try {
     for (let round = 0; round < options.rounds && Date.now() < (options.until ?? Number.POSITIVE_INFINITY); round++) {
       if (round > 0 && round % roundsPerHome === 0) {
         killed.shell.remove();
-        killed = new KilledHome(template);
+        killed = new KilledHome(new Shell(template));
       }
       const lines = await killed.killOnce(`r${round}`, random);
       killed.remember(lines);
       const keys = [...new Set(lines.flatMap((line) => ("key" in line ? [line.key] : [])))];
-      const found = await withDeadHome(killed.home, (dead) => checkDead(killed, dead, keys));
-      await checkReopened(killed, keys, found);
+      const found = await checkKilled(killed, keys);
       counts.rounds += 1;
       counts.opening += lines.length === 0 ? 1 : 0;
       counts.told += lines.filter((line) => line.type === "told").length;
@@ -146,7 +146,14 @@ export async function playCrashRounds(template: Shell, options: CrashOptions): P
 }
 
 /** What a killed home holds, as far as the next owner will meet it. */
-type Found = { readonly started: readonly string[]; readonly states: ReadonlyMap<string, StoredIntent> };
+export type Found = { readonly started: readonly string[]; readonly states: ReadonlyMap<string, StoredIntent> };
+
+/** Looks at a home as its owner left it and then lets the next owner open it. */
+export async function checkKilled(killed: KilledHome, keys: readonly string[]): Promise<Found> {
+  const found = await withDeadHome(killed.home, (dead) => checkDead(killed, dead, keys));
+  await checkReopened(killed, keys, found);
+  return found;
+}
 
 /** Everything that was acknowledged is there and proven, and nothing happened that was not recorded first. */
 function checkDead(killed: KilledHome, dead: DeadHome, keys: readonly string[]): Found {
@@ -185,7 +192,8 @@ async function checkReopened(killed: KilledHome, keys: readonly string[], { star
       if (ask === undefined) continue;
       if (record !== undefined && started.includes(record.intentId)) await checkInDoubt(killed, runtime, ask);
       else if (record?.state === "pending") expect((await again(runtime, ask)).status).toBe("approval_pending");
-      else if (record !== undefined) expect(digestIn(await again(runtime, ask))).toBe(digestIn(runtime.status(record.intentId)));
+      else if (record !== undefined)
+        expect(digestIn(await again(runtime, ask))).toBe(digestIn(runtime.status(record.intentId)));
     }
     // A request that left no record is one that nobody has seen: the same key runs it now.
     const unseen = [...killed.asked.values()].find(({ key, action }) => action === "fs.write" && !states.has(key));
