@@ -1,8 +1,7 @@
 import { z } from "zod";
 import type { Digest } from "../canonical/digest.js";
 import type { JsonValue } from "../canonical/jcs.js";
-import { canonicalize } from "../canonical/jcs.js";
-import { equalBytes } from "../crypto/encoding.js";
+import { canonicalText } from "../canonical/jcs.js";
 import { type ErrorPlace, ExoArmurError } from "../errors.js";
 
 /**
@@ -83,20 +82,20 @@ export function pointerOf(path: readonly PropertyKey[]): string {
 }
 
 /**
- * Validates `value` against a contract. The parsed value must canonicalize to the same bytes as the raw one: a schema
+ * Validates `value` against a contract. The parsed value must canonicalize to the same text as the raw one: a schema
  * may refuse, never change.
  *
  * @throws ExoArmurError EXO_SCHEMA with the JSON pointer of the first problem and all problems in the message.
  */
 export function parseContract<T>(schema: z.ZodType<T>, value: unknown, what: string, place: ErrorPlace = {}): T {
-  const raw = canonicalize(value);
+  const raw = canonicalText(value);
   const parsed = schema.safeParse(value);
   if (!parsed.success) {
     const lines = parsed.error.issues.slice(0, 8).map((issue) => `${pointerOf(issue.path) || "/"}: ${issue.message}`);
     const pointer = pointerOf(parsed.error.issues[0]?.path ?? []);
     throw new ExoArmurError("EXO_SCHEMA", `${what}: ${lines.join("; ")}`, { ...place, pointer });
   }
-  if (!equalBytes(raw, canonicalize(parsed.data))) {
+  if (raw !== canonicalText(parsed.data)) {
     throw new ExoArmurError("EXO_SCHEMA", `${what}: validation would change the document`, place);
   }
   return parsed.data;

@@ -1,7 +1,8 @@
 import { type Digest, digestOf, digestOfJson } from "../canonical/digest.js";
 import { canonicalize, type JsonValue } from "../canonical/jcs.js";
-import { decodeBase64, encodeUtf8 } from "../crypto/encoding.js";
-import { ok, type Result, refuse } from "../errors.js";
+import { readJson } from "../canonical/read.js";
+import { decodeBase64, decodeUtf8, encodeUtf8 } from "../crypto/encoding.js";
+import { isExoArmurError, ok, type Result, refuse } from "../errors.js";
 import type { Preview } from "./approval.js";
 import { type ActionIntent, maxTargetLength } from "./intent.js";
 import type { ExecutorManifest, Grants, ManifestFunction } from "./manifest.js";
@@ -102,4 +103,16 @@ export function previewOf(
     parameters: intent.parameters,
     grants,
   };
+}
+
+/** A guest's output as its declared type, or undefined when it is not of that type. */
+export function readOutput(type: ManifestFunction["output"], bytes: Uint8Array): JsonValue | Uint8Array | undefined {
+  if (type === "bytes") return bytes;
+  if (type === "text") return decodeUtf8(bytes);
+  try {
+    return readJson(bytes);
+  } catch (error) {
+    if (isExoArmurError(error)) return undefined;
+    throw error;
+  }
 }

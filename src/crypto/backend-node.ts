@@ -19,19 +19,21 @@ const spkiHeader = Buffer.from("302a300506032b6570032100", "hex");
 /** Below this many bytes joining the parts and hashing once is faster than an incremental hash. */
 const joinLimit = 16_384;
 
+const encoder = new TextEncoder();
+
 /** Parsed public keys by their bytes: parsing costs more than verifying. Cleared when full, so it stays bounded. */
 const publicKeys = new Map<string, KeyObject>();
 const publicKeyLimit = 1_024;
 
 export function sha256(parts: readonly Uint8Array[]): Uint8Array {
   const first = parts[0];
-  if (parts.length === 1 && first !== undefined) return plain(hash("sha256", first, "buffer"));
+  if (parts.length === 1 && first !== undefined) return fromLatin1(hash("sha256", first, "binary"));
   let total = 0;
   for (const part of parts) total += part.length;
-  if (total <= joinLimit) return plain(hash("sha256", Buffer.concat(parts, total), "buffer"));
+  if (total <= joinLimit) return fromLatin1(hash("sha256", Buffer.concat(parts, total), "binary"));
   const hasher = createHash("sha256");
   for (const part of parts) hasher.update(part);
-  return plain(hasher.digest());
+  return fromLatin1(hasher.digest("binary"));
 }
 
 export function sha256Hex(bytes: Uint8Array): string {
@@ -41,7 +43,7 @@ export function sha256Hex(bytes: Uint8Array): string {
 export function hmacSha256(key: Uint8Array, parts: readonly Uint8Array[]): Uint8Array {
   const mac = createHmac("sha256", key);
   for (const part of parts) mac.update(part);
-  return plain(mac.digest());
+  return fromLatin1(mac.digest("binary"));
 }
 
 export function publicKeyFromSeed(seed: Uint8Array): Uint8Array {
@@ -87,9 +89,7 @@ export function decodeBase64Url(text: string): Uint8Array | undefined {
 }
 
 export function encodeUtf8(text: string): Uint8Array {
-  const bytes = new Uint8Array(Buffer.byteLength(text, "utf8"));
-  view(bytes).write(text, "utf8");
-  return bytes;
+  return encoder.encode(text);
 }
 
 export function decodeUtf8(bytes: Uint8Array): string | undefined {
@@ -105,6 +105,16 @@ function decode(text: string, length: number, encoding: "hex" | "base64" | "base
 
 function view(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+/**
+ * The bytes of a digest, one character each. An array this small lives on the engine's own heap: made this way a digest
+ * takes a quarter of the time that asking for a Buffer takes.
+ */
+function fromLatin1(text: string): Uint8Array {
+  const bytes = new Uint8Array(text.length);
+  for (let at = 0; at < text.length; at++) bytes[at] = text.charCodeAt(at);
+  return bytes;
 }
 
 /** A Uint8Array that owns its memory: a Buffer may be a window on a pool shared with secrets. */

@@ -5,7 +5,6 @@ import type { MaterialRole } from "../contracts/bundle.js";
 import { parseContract } from "../contracts/common.js";
 import type { EventPayload, EventType } from "../contracts/event.js";
 import { type ActionIntent, intentSchema, type Requester } from "../contracts/intent.js";
-import { requestDigestOf } from "../contracts/invocation.js";
 import { advance, endStates } from "../contracts/lifecycle.js";
 import type { Material } from "../contracts/material.js";
 import { saltedJson } from "../contracts/material.js";
@@ -22,6 +21,15 @@ import type { PipelinePorts } from "./types.js";
 
 /** Materials that many intents share and that the pipeline stores once, when it first meets them. */
 const sharedRoles: ReadonlySet<MaterialRole> = new Set(["plugin", "manifest", "policy", "policy_envelope"]);
+
+/** Shared materials known to be durable, by the ports of the pipeline that stored them. Blobs are never deleted. */
+const durableShared = new WeakMap<PipelinePorts, Set<Digest>>();
+
+function durableOf(ports: PipelinePorts): Set<Digest> {
+  const known = durableShared.get(ports) ?? new Set();
+  durableShared.set(ports, known);
+  return known;
+}
 
 /** Recording on behalf of the runtime itself. */
 export const runtimeActor = { id: "runtime", type: "runtime" } as const;
@@ -47,13 +55,19 @@ export class IntentWork {
   }
 
   /** Starts the life of a new intent. Nothing is written until an event is appended and `save` is called. */
-  static begin(intent: ActionIntent, material: Material, requester: Requester, ports: PipelinePorts): IntentWork {
+  static begin(
+    intent: ActionIntent,
+    material: Material,
+    requester: Requester,
+    requestDigest: Digest,
+    ports: PipelinePorts,
+  ): IntentWork {
     const record: IntentRecord = {
       intentId: intent.intentId,
       correlationId: intent.correlationId,
       tenantId: intent.tenantId,
       requester,
-      requestDigest: requestDigestOf(intent),
+      requestDigest,
       state: "received",
       events: [],
       materials: [],
@@ -102,9 +116,18 @@ export class IntentWork {
   /** Names a material under a role and stores its bytes. */
   attach(tx: LedgerTx, role: MaterialRole, material: Material): Digest {
     this.#remember(role, material);
-    const key = blobKey(material.digest);
-    if (!sharedRoles.has(role) || tx.get(key) === undefined) tx.put(key, material.bytes);
+    if (sharedRoles.has(role)) this.#storeShared(tx, material);
+    else tx.put(blobKey(material.digest), material.bytes);
     return material.digest;
+  }
+
+  /** Stores bytes that are not there yet; they may be large, so what is known to be durable is not read again. */
+  #storeShared(tx: LedgerTx, { digest, bytes }: Material): void {
+    const durable = durableOf(this.ports);
+    if (durable.has(digest)) return;
+    const key = blobKey(digest);
+    if (tx.get(key) === undefined) tx.put(key, bytes);
+    tx.onSealed(() => durable.add(digest));
   }
 
   /** Attaches a JSON document as a salted material. */

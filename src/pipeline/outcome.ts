@@ -1,9 +1,8 @@
 import type { JsonValue } from "../canonical/jcs.js";
-import { readJson } from "../canonical/read.js";
 import type { ExecutionRecord, HostCall } from "../contracts/execution.js";
+import { readOutput } from "../contracts/invocation.js";
 import type { ManifestFunction } from "../contracts/manifest.js";
-import { decodeUtf8 } from "../crypto/encoding.js";
-import { type ErrorCode, isExoArmurError } from "../errors.js";
+import type { ErrorCode } from "../errors.js";
 import type { ExecutionStatus, SandboxOutcome } from "../ports.js";
 
 /** The stable code of every end that is not `completed`. */
@@ -50,16 +49,4 @@ export function endOf(outcome: SandboxOutcome, output: ManifestFunction["output"
   }
   const { code = statusCodes[outcome.status], message } = outcome.error ?? {};
   return { status: outcome.status, error: { code, ...(message === undefined ? {} : { message }) } };
-}
-
-/** A guest's output as its declared type, or undefined when it is not of that type. */
-export function readOutput(type: ManifestFunction["output"], bytes: Uint8Array): JsonValue | Uint8Array | undefined {
-  if (type === "bytes") return bytes;
-  if (type === "text") return decodeUtf8(bytes);
-  try {
-    return readJson(bytes);
-  } catch (error) {
-    if (isExoArmurError(error)) return undefined;
-    throw error;
-  }
 }

@@ -4,6 +4,7 @@ import { type ApprovalRequest, approvalRequestSchema, type Preview, previewSchem
 import type { MaterialRole } from "../contracts/bundle.js";
 import { parseContract } from "../contracts/common.js";
 import { type ActionIntent, intentSchema } from "../contracts/intent.js";
+import { readOutput } from "../contracts/invocation.js";
 import { endStates } from "../contracts/lifecycle.js";
 import { manifestSchema } from "../contracts/manifest.js";
 import { unsalt } from "../contracts/material.js";
@@ -14,7 +15,6 @@ import { readRequest } from "./decide.js";
 import { type ApprovalRecord, type IntentRecord, readState } from "./documents.js";
 import { type LogProver, storedBundle } from "./finish.js";
 import { judgedBefore } from "./judged.js";
-import { readOutput } from "./outcome.js";
 import { approvalKeys, blobKey, intentKeys } from "./store-keys.js";
 import type { ExecutionResult } from "./types.js";
 

@@ -30,6 +30,14 @@ export type RecordedEvent = { readonly header: EventHeader; readonly event: Mate
 
 type ChainHead = { tenantId: string; correlationId: string; next: number; previous: Digest | null; recordedAt: string };
 
+/** The head a transaction wrote last. A transaction that appends one event usually appends the next one to it. */
+const writtenHeads = new WeakMap<StoreReader, { readonly key: string; readonly head: ChainHead }>();
+
+function readHead(reader: StoreReader, key: string): ChainHead | undefined {
+  const written = writtenHeads.get(reader);
+  return written?.key === key ? written.head : readState<ChainHead>(reader, key);
+}
+
 /** What recording needs from the runtime. */
 export type RecorderPorts = { readonly ids: IdSource; readonly saltKey: Uint8Array; readonly cellId: string };
 
@@ -48,7 +56,7 @@ export function appendEvent<T extends EventType>(
   now: number,
 ): RecordedEvent {
   const headKey = eventKeys.head(subject.tenantId, subject.correlationId);
-  const head = readState<ChainHead>(tx, headKey);
+  const head = readHead(tx, headKey);
   const eventId = ports.ids.next();
   const content = saltedMaterial(ports.saltKey, "event_payload", eventId, canonicalize(payload));
   const header: EventHeader = {
@@ -78,6 +86,7 @@ export function appendEvent<T extends EventType>(
     recordedAt: header.recordedAt,
   };
   writeState(tx, headKey, next);
+  writtenHeads.set(tx, { key: headKey, head: next });
   return { header, event: { digest, bytes }, payload: content };
 }
 
@@ -87,7 +96,7 @@ export function chainTime(
   subject: Pick<EventSubject, "tenantId" | "correlationId">,
   now: number,
 ): number {
-  const head = readState<ChainHead>(reader, eventKeys.head(subject.tenantId, subject.correlationId));
+  const head = readHead(reader, eventKeys.head(subject.tenantId, subject.correlationId));
   return head === undefined ? now : Math.max(now, parseTime(head.recordedAt));
 }
 

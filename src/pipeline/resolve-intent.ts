@@ -1,6 +1,6 @@
 import { deepFreeze } from "../canonical/freeze.js";
 import { canonicalize } from "../canonical/jcs.js";
-import { readJson } from "../canonical/read.js";
+import { parseCanonical, readJson } from "../canonical/read.js";
 import { formatTime } from "../canonical/time.js";
 import { parseContract } from "../contracts/common.js";
 import { type ActionIntent, type IntentDraft, intentDraftSchema, intentSchema } from "../contracts/intent.js";
@@ -34,7 +34,8 @@ export function readDraft(bytes: Uint8Array): IntentDraft {
  */
 export function resolveIntent(draft: unknown, ports: PipelinePorts, registry: ExecutorRegistry): ResolvedIntent {
   const bytes = canonicalize(draft, { maxBytes: maxIntentBytes });
-  const read = readDraft(bytes);
+  // Canonical bytes of our own making: the quick reader reads them as the strict one would.
+  const read = parseContract(intentDraftSchema, parseCanonical(bytes), "intent");
   const { $schema: _hint, actor, executor, ...given } = read;
   const found = registry.resolve(read.action, executor);
   const fn = found.ok ? found.value.fn : undefined;

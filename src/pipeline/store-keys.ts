@@ -1,13 +1,24 @@
-import { encodeHex, encodeUtf8 } from "../crypto/encoding.js";
-import { sha256 } from "../crypto/sha256.js";
+import { encodeUtf8 } from "../crypto/encoding.js";
+import { sha256Hex } from "../crypto/sha256.js";
 
 /**
  * Keys of the pipeline's state in the store (spec/home.md). Names chosen by callers are hashed: keys stay short ASCII,
  * and nothing a caller writes can reach another family.
  */
 function hashOf(...names: readonly string[]): string {
-  return encodeHex(sha256(encodeUtf8(names.map((name) => `${name.length}:${name}`).join("")))).slice(0, 40);
+  const text = names.map((name) => `${name.length}:${name}`).join("");
+  let hash = hashes.get(text);
+  if (hash === undefined) {
+    hash = sha256Hex(encodeUtf8(text)).slice(0, 40);
+    if (hashes.size >= maxHashes) hashes.clear();
+    hashes.set(text, hash);
+  }
+  return hash;
 }
+
+/** Hashes made lately: an action asks for those of its chain and its tenant a dozen times. */
+const hashes = new Map<string, string>();
+const maxHashes = 1024;
 
 /** Decimal of fixed width, so that byte order is numeric order. */
 function fixed(value: number): string {

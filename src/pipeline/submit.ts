@@ -1,3 +1,4 @@
+import type { Digest } from "../canonical/digest.js";
 import { parseTime } from "../canonical/time.js";
 import type { Reason } from "../contracts/event.js";
 import type { Requester } from "../contracts/intent.js";
@@ -43,9 +44,10 @@ type IdempotencyEntry = { readonly requestDigest: string; readonly intentId: str
  */
 export async function admit(tx: LedgerTx, submission: Submission, ports: PipelinePorts): Promise<Admission> {
   const { intent, material } = submission.intent;
-  const known = knownIntent(tx, submission);
+  const requestDigest = requestDigestOf(intent);
+  const known = knownIntent(tx, submission, requestDigest);
   if (known !== null) return { kind: "known", intentId: known };
-  const work = IntentWork.begin(intent, material, submission.requester, ports);
+  const work = IntentWork.begin(intent, material, submission.requester, requestDigest, ports);
   const now = chainTime(tx, intent, ports.clock.now());
   work.append(
     tx,
@@ -59,7 +61,7 @@ export async function admit(tx: LedgerTx, submission: Submission, ports: Pipelin
     requestDigest: work.record.requestDigest,
     intentId: intent.intentId,
   } satisfies IdempotencyEntry);
-  work.save(tx);
+  // Not saved yet: every way on from here ends in a save, inside this same transaction.
   const refusal = refusalBeforeJudging(submission, ports, now);
   const { resolved } = submission.intent;
   if (refusal !== null || !resolved.ok || submission.policy === null) {
@@ -73,8 +75,11 @@ export async function admit(tx: LedgerTx, submission: Submission, ports: Pipelin
 }
 
 /** The intent this request was handed in as before, or null. */
-function knownIntent(tx: LedgerTx, { intent: { intent }, requester }: Submission): string | null {
-  const requestDigest = requestDigestOf(intent);
+function knownIntent(
+  tx: LedgerTx,
+  { intent: { intent }, requester }: Submission,
+  requestDigest: Digest,
+): string | null {
   const entry = readState<IdempotencyEntry>(
     tx,
     idempotencyKeyOf(intent.tenantId, requester.principal, intent.idempotencyKey),

@@ -1,14 +1,12 @@
 import type { Digest } from "../canonical/digest.js";
 import { digestOf } from "../canonical/digest.js";
 import { canonicalText } from "../canonical/jcs.js";
-import { readJson } from "../canonical/read.js";
 import { type ExecutionRecord, type HostCall, hostCallSchema, runConfigSchema } from "../contracts/execution.js";
 import { type CapabilityName, capabilityEffects } from "../contracts/imports.js";
-import { guestInput } from "../contracts/invocation.js";
+import { guestInput, readOutput } from "../contracts/invocation.js";
 import { grantsSchema } from "../contracts/manifest.js";
 import { safetySnapshotSchema } from "../contracts/safety.js";
-import { decodeBase64Url, decodeUtf8, equalBytes } from "../crypto/encoding.js";
-import { isExoArmurError } from "../errors.js";
+import { decodeBase64Url, equalBytes } from "../crypto/encoding.js";
 import { transcriptRoot } from "../log/transcript.js";
 import { type SealedModule, sealModule } from "../wasm/seal.js";
 import type { Evidence } from "./evidence.js";
@@ -159,25 +157,12 @@ export function checkExecution(evidence: Evidence): string {
     const content = evidence.content(output, "output");
     expect(content.length <= execution.limits.outputBytes, "EXO_CHECK_FAILED", "the output is over its limit");
     expect(
-      isOutputOf(evidence.invocation().fn.output, content),
+      readOutput(evidence.invocation().fn.output, content) !== undefined,
       "EXO_CHECK_FAILED",
       "the output is not of its declared type",
     );
   }
   return `${execution.status}, ${execution.fuel.used} fuel`;
-}
-
-/** True when a guest's output has the form its manifest declares. */
-export function isOutputOf(type: "json" | "text" | "bytes", content: Uint8Array): boolean {
-  if (type === "bytes") return true;
-  if (type === "text") return decodeUtf8(content) !== undefined;
-  try {
-    readJson(content);
-    return true;
-  } catch (error) {
-    if (isExoArmurError(error)) return false;
-    throw error;
-  }
 }
 
 /** Every host call is whole, in order, inside the granted capabilities, and under the recorded root. */

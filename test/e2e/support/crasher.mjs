@@ -58,6 +58,6 @@ async function forever(act) {
   for (let number = 0; ; number++) await act(number);
 }
 
-const failed = (error) => tell({ type: "failed", message: String(error?.stack ?? error) });
+const failed = (error) => tell({ type: "failed", code: String(error?.code), message: String(error?.stack ?? error) });
 for (let writer = 0; writer < writers; writer++) void forever((number) => write(writer, number)).catch(failed);
 void forever(remove).catch(failed);

@@ -2,9 +2,9 @@ import { openHomeView } from "../../../src/cli/home-view.js";
 import type { Trust } from "../../../src/contracts/trust.js";
 import { openCheckpoint } from "../../../src/log/checkpoint.js";
 import { verifyConsistency } from "../../../src/log/tree.js";
-import { type ApprovalRecord, type IntentRecord, readState } from "../../../src/pipeline/documents.js";
+import { type IntentRecord, readState } from "../../../src/pipeline/documents.js";
 import { presentBundle, readIntent } from "../../../src/pipeline/present.js";
-import { approvalKeys, intentKeys } from "../../../src/pipeline/store-keys.js";
+import { admittedKey, intentKeys } from "../../../src/pipeline/store-keys.js";
 import { auditStore, type LogAudit } from "../../../src/replay/audit-log.js";
 import { verifyBundle } from "../../../src/verify/verify-bundle.js";
 
@@ -18,7 +18,8 @@ export type DeadHome = {
   readonly size: number;
   /** By idempotency key. */
   readonly intents: ReadonlyMap<string, StoredIntent>;
-  readonly approvals: readonly ApprovalRecord[];
+  /** How many versions of plugins were ever admitted. */
+  readonly admissions: number;
   /** Digest of an ended intent's bundle; the bundle is verified with the home's trust where `verify` is set. */
   digestOf(intentId: string, verify: boolean): string | undefined;
   /** Whether a checkpoint that was told earlier is signed by the log and of a beginning of the log as it is now. */
@@ -40,14 +41,11 @@ export async function withDeadHome<T>(home: string, work: (dead: DeadHome) => T)
       const key = readIntent(store, record).idempotencyKey;
       intents.set(key, { key, record });
     }
-    const approvals = [...store.range(approvalKeys.all)].flatMap(
-      ([key]) => readState<ApprovalRecord>(store, key) ?? [],
-    );
     return work({
       trust,
       size: present?.size ?? 0,
       intents,
-      approvals,
+      admissions: [...store.range({ gte: admittedKey(""), lt: "a0" })].length,
       digestOf: (intentId, verify) => {
         const bundle = presentBundle(store, view.prover, intentId);
         if (bundle === undefined || !verify) return bundle?.digest;

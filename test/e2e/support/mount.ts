@@ -1,31 +1,31 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { cpSync } from "node:fs";
+import { Shell } from "../cli.js";
 
-/** A small file system of its own in memory, which can be full and can be read-only. */
-export type Mount = {
-  readonly path: string;
+/** A folder on a small file system of its own in memory, which can be full and can be read-only. */
+export type MountedShell = {
+  readonly shell: Shell;
   readOnly(on: boolean): void;
   remove(): void;
 };
 
-/** Mounts a tmpfs of this size, or undefined where that is not permitted: it takes root on Linux. */
-export function mountMemory(bytes: number): Mount | undefined {
+/** A copy of a shell's folder on a tmpfs of `bytes`, or undefined where mounting is not permitted: it takes root on Linux. */
+export function mountShell(from: Shell, bytes: number): MountedShell | undefined {
   if (process.platform !== "linux" || process.getuid?.() !== 0) return undefined;
-  const path = mkdtempSync(join(tmpdir(), "exo-mount-"));
-  if (!mount(["-t", "tmpfs", "-o", `size=${bytes}`, "tmpfs", path])) {
-    rmSync(path, { recursive: true });
+  const shell = new Shell();
+  if (!mount(["-t", "tmpfs", "-o", `size=${bytes}`, "tmpfs", shell.cwd])) {
+    shell.remove();
     return undefined;
   }
+  cpSync(from.cwd, shell.cwd, { recursive: true, preserveTimestamps: true });
   return {
-    path,
+    shell,
     readOnly: (on) => {
-      if (!mount(["-o", `remount,${on ? "ro" : "rw"}`, path])) throw new Error(`${path} could not be remounted`);
+      if (!mount(["-o", `remount,${on ? "ro" : "rw"}`, shell.cwd])) throw new Error("could not be mounted again");
     },
     remove: () => {
-      spawnSync("umount", ["-l", path]);
-      rmSync(path, { recursive: true, force: true });
+      spawnSync("umount", ["-l", shell.cwd]);
+      shell.remove();
     },
   };
 }
