@@ -42,7 +42,7 @@ function expectNothingRan(rig: Rig): void {
 }
 
 describe("what an approval is bound to", () => {
-  async function restart(change: RigOptions, old: RigOptions = {}): Promise<{ rig: Rig; end: string }> {
+  async function restart(change: RigOptions, old: RigOptions = {}): Promise<{ rig: Rig; end: string; why: string }> {
     const store = createMemoryStore();
     const clock = testClock();
     const first = await openRig({ ...old, store, clock });
@@ -54,7 +54,7 @@ describe("what an approval is bound to", () => {
     await expect(rig.pipeline.decide(await grant(request, "bob", keys.bob))).rejects.toMatchObject({
       code: expect.stringMatching(/^EXO_APPROVAL_(CLOSED|SPENT)$/),
     });
-    return { rig, end: endOf(result) };
+    return { rig, end: endOf(result), why: "reason" in result ? result.reason.message : "" };
   }
 
   test("the unchanged runs after a restart", async () => {
@@ -64,16 +64,21 @@ describe("what an approval is bound to", () => {
     checkStore(rig);
   });
 
-  test.each<[string, RigOptions]>([
+  test.each<[string, RigOptions, string?]>([
     ["policy", { rules: [...usualRules, quorum(1, { id: "more" })], policyVersion: 2 }],
     ["plugin", { plugins: [fsPlugin({ filler: 1 })] }],
     ["manifest", { plugins: [fsPlugin({ version: "1.0.1" })] }],
     ["grants", { grants: { fs: { fs_remove: { roots: ["data"], maxBytes: 10 } } } as Deployment["grants"] }],
-    ["grants, widened", { grants: { fs: { fs_remove: { roots: ["data", "more"] }, fs_write: { roots: ["data"] } } } }],
-    ["executor's registration", { plugins: [] }],
-  ])("another %s: denied, nothing runs", async (_what, change) => {
-    const { rig, end } = await restart(change);
+    [
+      "grants, widened",
+      { grants: { fs: { fs_remove: { roots: ["data", "more"] }, fs_write: { roots: ["data"] } } } },
+      "grants",
+    ],
+    ["executor's registration", { plugins: [] }, "no executor"],
+  ])("another %s: denied, nothing runs", async (what, change, words = what) => {
+    const { rig, end, why } = await restart(change);
     expect(end).toBe(stale);
+    expect(why).toContain(words);
     expectNothingRan(rig);
   });
 

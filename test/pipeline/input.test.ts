@@ -3,7 +3,17 @@ import { deepFreeze } from "../../src/canonical/freeze.js";
 import { canonicalize } from "../../src/canonical/jcs.js";
 import { maxIntentBytes } from "../../src/pipeline/resolve-intent.js";
 import { createMemoryStore } from "../../src/stores/memory.js";
-import { checkStore, draft, endOf, fsPlugin, openRig, type Rig, requestOf, usualRules } from "../support/rig.js";
+import {
+  checkStore,
+  draft,
+  endOf,
+  fsPlugin,
+  openRig,
+  type Rig,
+  requestOf,
+  usualRules,
+  verified,
+} from "../support/rig.js";
 import { grant } from "../support/sign.js";
 import { keys } from "../support/world.js";
 
@@ -119,10 +129,11 @@ describe("the executed value is the hashed value", () => {
     if (read !== undefined) Object.assign(read, { target: undefined, effects: "none" });
     resolved.value.limits.fuel = 1;
     wasm.fill(0, 8);
-    expect(endOf(await rig.pipeline.execute(draft("fs.read", "data/orders.csv", { target: "data/orders.csv" })))).toBe(
-      "executed",
-    );
+    const result = await rig.pipeline.execute(draft("fs.read", "data/orders.csv", { target: "data/orders.csv" }));
+    expect(endOf(result)).toBe("executed");
     expect(rig.sandbox.jobs[0]?.limits.fuel).toBe(1_000_000_000);
+    // Its own bundle is made from memory, a later one from the store: both must hold what was admitted.
+    if (result.status === "executed") verified(result.bundle.bytes(), rig.trust);
     checkStore(rig);
   });
 });

@@ -15,6 +15,9 @@ export const builtApproval = (await import(
   urlOf("exports/approval.js")
 )) as typeof import("../../../src/exports/approval.js");
 
+/** exoarmur/stores/memory as it was built. */
+export const builtMemory = (await import(urlOf("stores/memory.js"))) as typeof import("../../../src/stores/memory.js");
+
 /** A random source that a seed repeats: numbers from 0 up to 1. */
 export function randomFrom(seed: number): () => number {
   let state = seed >>> 0;
