@@ -36,7 +36,7 @@ export interface Runtime extends AsyncDisposable {
   execute(draft: IntentDraft | Uint8Array, options?: { readonly signal?: AbortSignal }): Promise<ExecutionResult>;
   /** The same with the actor bound: one actor, many calls. A bare string is an agent. */
   as(actor: string | { id: string; type: string }): BoundActor;
-  /** Waits until an intent is neither pending nor running. */
+  /** Waits until an intent is neither pending nor running. EXO_CLOSED when the runtime is closed before that. */
   wait(intentId: string, options?: { readonly signal?: AbortSignal }): Promise<ExecutionResult>;
   /** The present state of an intent. EXO_INTENT_UNKNOWN. */
   status(intentId: string): ExecutionResult;
@@ -83,6 +83,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   const { core, trust } = "home" in options ? await openHome(options.home, world) : await openParts(options, world);
   const { pipeline, ledger } = core;
   const replay = new ReplayEngine({ auditStore: storeAuditSource(core.store, ledger), sandbox: core.sandbox, trust });
+  const waits = new Set<AbortController>();
   let closing: Promise<void> | undefined;
   const open = (): void => {
     if (closing !== undefined) throw new ExoArmurError("EXO_CLOSED", "the runtime is closed");
@@ -100,10 +101,15 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
       open();
       // The watchers of a home do not keep a process alive, but somebody who waits for a person does.
       const alive = setInterval(() => undefined, keepAliveMs);
+      // A run ends before its runtime does; a request that nobody decides does not.
+      const closed = new AbortController();
+      waits.add(closed);
       try {
-        return await pipeline.wait(intentId, waitOptions);
+        const { signal = closed.signal } = waitOptions;
+        return await pipeline.wait(intentId, { signal: AbortSignal.any([signal, closed.signal]) });
       } finally {
         clearInterval(alive);
+        waits.delete(closed);
       }
     },
     status: (intentId) => {
@@ -128,7 +134,10 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     inDoubt: core.inDoubt,
     pipeline,
     close: async () => {
-      closing ??= core.close();
+      closing ??= core.close().finally(() => {
+        const reason = new ExoArmurError("EXO_CLOSED", "the runtime was closed before the intent ended");
+        for (const wait of waits) wait.abort(reason);
+      });
       await closing;
     },
     [Symbol.asyncDispose]: async () => await runtime.close(),

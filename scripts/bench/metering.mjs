@@ -13,7 +13,8 @@ export async function meteringRows({ quick }) {
   const ratios = rows.map(({ ratio }) => ratio);
   const mean = geometricMean(ratios);
   const worst = Math.max(...ratios);
-  const note = `meter revision ${meterRevision}: one charge a basic block`;
+  const best = geometricMean(rows.map((one) => one.best));
+  const note = `${best.toFixed(2)}x at best; meter revision ${meterRevision}: one charge a basic block`;
   rows.push(row("geometric mean", { ratio: mean, peer: "unmetered", target: "<= 1.15x", reached: mean <= 1.15, note }));
   rows.push(row("worst guest", { ratio: worst, peer: "unmetered", target: "<= 1.6x", reached: worst <= 1.6 }));
   return rows;
@@ -26,19 +27,27 @@ async function measureGuest(name, wasm, rounds) {
   const metered = await WebAssembly.compile(sealed.value.bytes);
   const samples = { original: [], metered: [] };
   let used = 0n;
-  // One after the other in turn, so that both meet the same weather; the first rounds only warm up.
-  for (let round = -8; round < rounds; round++) {
+  // One after the other in turn, so that both meet the same weather.
+  const round = async () => {
     const plain = await timed(original);
     const counted = await timed(metered);
     if (plain.result !== counted.result) throw new Error(`${name}: metering changed the result`);
     used = counted.used;
-    if (round < 0) continue;
-    samples.original.push(plain.ms);
-    samples.metered.push(counted.ms);
+    return [plain.ms, counted.ms];
+  };
+  // Warm: the optimizing compiler works in the background and needs both runs that ask for it and time.
+  for (let warmUp = 0; warmUp < 12; warmUp++) await round();
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  for (let warmUp = 0; warmUp < 4; warmUp++) await round();
+  for (let taken = 0; taken < rounds; taken++) {
+    const [plain, counted] = await round();
+    samples.original.push(plain);
+    samples.metered.push(counted);
   }
   const [before, after] = [median(samples.original), median(samples.metered)];
-  const note = `${Number(used).toLocaleString("en-US")} fuel, ${before.toFixed(2)} ms unmetered`;
-  return row(name, { value: after, unit: "ms", ratio: after / before, peer: "unmetered", note, raw: samples });
+  const best = Math.min(...samples.metered) / Math.min(...samples.original);
+  const note = `${best.toFixed(2)}x at best, ${Number(used).toLocaleString("en-US")} fuel, ${before.toFixed(2)} ms unmetered`;
+  return row(name, { value: after, unit: "ms", ratio: after / before, best, peer: "unmetered", note, raw: samples });
 }
 
 /** Runs a fresh instance once; only the call is timed. */

@@ -40,6 +40,8 @@ const libraryRequester: Requester = { principal: "library", method: "library" };
 export class ProxyPipeline {
   readonly #ports: PipelinePorts;
   readonly #registry = new ExecutorRegistry();
+  /** Calls that may yet start a run. */
+  readonly #calls = new Set<Promise<unknown>>();
   /** Runs of this process, by intent. */
   readonly #running = new Map<string, Promise<ExecutionResult>>();
   /** Runs of this process whose outcome could not be recorded, with the error; the next start-up finds them in doubt. */
@@ -114,11 +116,13 @@ export class ProxyPipeline {
       });
     }
     const requester = snapshot(requesterSchema, options.requester ?? libraryRequester, "requester");
-    await ports.governor.takeOrders();
-    const policy = this.#policy;
-    const cancelled = (): boolean => options.signal?.aborted ?? false;
-    const admission = await ports.ledger.transact((tx) => admit(tx, { intent, requester, policy, cancelled }, ports));
-    return await this.#settle(admission, options.signal);
+    return await this.#call(async () => {
+      await ports.governor.takeOrders();
+      const policy = this.#policy;
+      const cancelled = (): boolean => options.signal?.aborted ?? false;
+      const admission = await ports.ledger.transact((tx) => admit(tx, { intent, requester, policy, cancelled }, ports));
+      return await this.#settle(admission, options.signal);
+    });
   }
 
   /** Like `execute`, with the intent's events in order. */
@@ -150,10 +154,12 @@ export class ProxyPipeline {
     const ports = this.#ports;
     const signed = snapshot(envelopeSchema, envelope, "approval grant");
     const context = { ports, registry: this.#registry, policy: this.#policy };
-    const { admission, refused } = await ports.ledger.transact((tx) => decide(tx, signed, context));
-    const result = await this.#settle(admission, undefined);
-    if (refused !== null) throw new ExoArmurError(refused.code, refused.message);
-    return result;
+    return await this.#call(async () => {
+      const { admission, refused } = await ports.ledger.transact((tx) => decide(tx, signed, context));
+      const result = await this.#settle(admission, undefined);
+      if (refused !== null) throw new ExoArmurError(refused.code, refused.message);
+      return result;
+    });
   }
 
   /** Carries out a signed kill-switch order. EXO_ORDER, EXO_TRUST, EXO_SIGNATURE, EXO_TENANT_UNKNOWN. */
@@ -211,9 +217,22 @@ export class ProxyPipeline {
     }
   }
 
-  /** Resolves when no run of this process is under way. */
+  /** Resolves when no run of this process is under way, and none can come of a call that was made before. */
   async idle(): Promise<void> {
-    while (this.#running.size > 0) await Promise.allSettled(this.#running.values());
+    while (this.#calls.size + this.#running.size > 0) {
+      await Promise.allSettled([...this.#calls, ...this.#running.values()]);
+    }
+  }
+
+  /** Between its transaction and its run an execution has started and is not in `#running` yet. */
+  async #call<T>(work: () => Promise<T>): Promise<T> {
+    const call = work();
+    this.#calls.add(call);
+    try {
+      return await call;
+    } finally {
+      this.#calls.delete(call);
+    }
   }
 
   async #settle(admission: Admission, signal: AbortSignal | undefined): Promise<ExecutionResult> {

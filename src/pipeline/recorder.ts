@@ -1,5 +1,5 @@
 import { type Digest, digestOf } from "../canonical/digest.js";
-import { canonicalize } from "../canonical/jcs.js";
+import { canonicalizeOwn } from "../canonical/jcs.js";
 import { parseCanonical } from "../canonical/read.js";
 import { formatTime, parseTime } from "../canonical/time.js";
 import { parseContract } from "../contracts/common.js";
@@ -58,7 +58,7 @@ export function appendEvent<T extends EventType>(
   const headKey = eventKeys.head(subject.tenantId, subject.correlationId);
   const head = readHead(tx, headKey);
   const eventId = ports.ids.next();
-  const content = saltedMaterial(ports.saltKey, "event_payload", eventId, canonicalize(payload));
+  const content = saltedMaterial(ports.saltKey, "event_payload", eventId, canonicalizeOwn(payload));
   const header: EventHeader = {
     schema: "exoarmur.event/v1",
     eventId,
@@ -73,7 +73,7 @@ export function appendEvent<T extends EventType>(
     payloadDigest: content.digest,
     recordedAt: formatTime(now),
   };
-  const bytes = canonicalize(header);
+  const bytes = canonicalizeOwn(header);
   const digest = digestOf(bytes);
   tx.put(eventKeys.one(subject.tenantId, subject.correlationId, header.sequence), packEvent(bytes, content.bytes));
   tx.appendLeaf("event", digest);

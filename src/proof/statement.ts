@@ -1,6 +1,6 @@
 import type { Digest } from "../canonical/digest.js";
 import { digestOf } from "../canonical/digest.js";
-import { canonicalize, canonicalRevision } from "../canonical/jcs.js";
+import { canonicalizeOwn, canonicalRevision } from "../canonical/jcs.js";
 import {
   type MaterialRole,
   materialRoles,
@@ -64,6 +64,6 @@ export function buildStatement(facts: StatementFacts): Statement {
 
 /** Signs a statement's canonical bytes as DSSE with the runtime's key. */
 export async function signStatement(statement: Statement, signer: Signer): Promise<SignedStatement> {
-  const payload = canonicalize(statement);
+  const payload = canonicalizeOwn(statement);
   return { envelope: await signEnvelope(payloadTypes.statement, payload, signer), digest: digestOf(payload) };
 }

@@ -229,6 +229,17 @@ describe("a runtime over a home", () => {
     await next.close();
   });
 
+  it("ends a wait for a person when it is closed, and the request outlives it", async () => {
+    const asked = await runtime.execute(removeIntent);
+    const waiting = runtime.wait(asked.intentId);
+    const refused = expect(waiting).rejects.toMatchObject({ code: "EXO_CLOSED" });
+    await runtime.close();
+    await refused;
+    const next = await open();
+    expect(next.status(asked.intentId).status).toBe("approval_pending");
+    await next.close();
+  });
+
   it("finishes what has started before it closes", async () => {
     const running = runtime.execute(statsIntent);
     await new Promise((resolve) => setTimeout(resolve, 1));
@@ -286,6 +297,7 @@ describe("a program that uses the package", () => {
           const stats = await agent.call("table.stats", { path: "data/orders.csv" });
           console.log(stats.status);
           await runtime.close();
+          await new Promise(setImmediate);
           const left = process.getActiveResourcesInfo().filter((name) => !/^(?:Pipe|TTY)Wrap$/.test(name));
           console.log(left.join());`),
         [shell.path(".exoarmur")],

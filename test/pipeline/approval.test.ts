@@ -74,7 +74,7 @@ describe("what an approval is bound to", () => {
       { grants: { fs: { fs_remove: { roots: ["data", "more"] }, fs_write: { roots: ["data"] } } } },
       "grants",
     ],
-    ["executor's registration", { plugins: [] }, "no executor"],
+    ["executor's registration", { plugins: [] }, "does not exist"],
   ])("another %s: denied, nothing runs", async (what, change, words = what) => {
     const { rig, end, why } = await restart(change);
     expect(end).toBe(stale);
