@@ -33,7 +33,7 @@ const gates = [
   { name: "tests", vitest: true, args: [bin.vitest, "run"] },
   { name: "readme", args: ["scripts/readme.mjs"] },
   { name: "stability", args: ["scripts/stability.mjs"] },
-  { name: "noble", vitest: true, args: [bin.vitest, "run", ...nobleTests], env: { BACKEND: "noble" } },
+  { name: "noble", long: true, vitest: true, args: [bin.vitest, "run", ...nobleTests], env: { BACKEND: "noble" } },
   { name: "slow", long: true, vitest: true, args: [bin.vitest, "run", "--mode", "slow", "--passWithNoTests"] },
   { name: "soak", long: true, vitest: true, args: [bin.vitest, "run", "--mode", "soak", "--passWithNoTests"] },
 ];

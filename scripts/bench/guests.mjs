@@ -23,13 +23,13 @@ export async function compileGuests() {
 async function compileScript(name, source) {
   let wasm;
   const options = ["--outFile", "out.wasm", "--optimizeLevel", "3", "--runtime", "stub", "--use", "abort="];
-  const { error, stderr } = await asc.main([`${name}.ts`, ...options], {
+  const { error } = await asc.main([`${name}.ts`, ...options], {
     readFile: (path) => (path === `${name}.ts` ? source : null),
     writeFile: (_path, contents) => {
       wasm = contents;
     },
     listFiles: () => [],
   });
-  if (error || wasm === undefined) throw new Error(`${name}: ${error?.message ?? "no output"}\n${stderr}`);
+  if (error || wasm === undefined) throw new Error(`${name}: ${error?.message ?? "no output"}`);
   return wasm;
 }

@@ -13,7 +13,8 @@ export function readTree(folder) {
 
 /** The first difference between two trees below `prefix`, in words, or undefined when there is none. */
 export function differenceOf(one, other, prefix = "") {
-  const paths = [...new Set([...one.keys(), ...other.keys()])].filter((path) => path.startsWith(prefix)).sort();
+  const emitted = [...one.keys(), ...other.keys()].filter((path) => path.startsWith(prefix));
+  const paths = [...new Set(emitted)].sort((a, b) => (a < b ? -1 : 1));
   for (const path of paths) {
     const [a, b] = [one.get(path), other.get(path)];
     if (a === undefined || b === undefined) return `${path} was emitted by one process only`;

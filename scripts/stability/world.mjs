@@ -8,7 +8,7 @@ import { signerFromSeed } from "../../dist/crypto/signer.js";
 const startMs = 1_769_903_990_000;
 
 /** A clock that moves 137 ms at every reading. */
-export function tickingClock() {
+function tickingClock() {
   let now = startMs;
   return {
     now: () => {

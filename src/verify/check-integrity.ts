@@ -71,7 +71,10 @@ export function checkIntent(evidence: Evidence): string {
   const intent = evidence.intent();
   expect(statement.subject[0]?.name === "intent", "EXO_CHECK_FAILED", "subject 0 is not the intent");
   expect(`sha256:${statement.subject[0]?.digest.sha256}` === digest, "EXO_CHECK_FAILED", "subject 0 is another intent");
-  for (const name of ["intentId", "correlationId", "tenantId", "cellId"] as const) {
+  // An intent for another cell is refused here, and its record says so: only then may the cells differ.
+  const judged = predicate.events.some((event) => event.eventType === "policy_evaluated");
+  const shared = ["intentId", "correlationId", "tenantId", ...(judged ? (["cellId"] as const) : [])] as const;
+  for (const name of shared) {
     expect(intent[name] === predicate[name], "EXO_CHECK_FAILED", `the statement's ${name} is not the intent's`);
   }
   expect(evidence.digestsOf("output").length <= 1, "EXO_MATERIAL_SET", "the statement names two outputs");

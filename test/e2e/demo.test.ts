@@ -27,7 +27,16 @@ describe("exoarmur demo", () => {
         "6  verify and replay every bundle: identical. 4 bundles verified, 3 executions run again with the files gone: same output, fuel, host calls",
       ]);
       expect(lines[6]).toMatch(/^7 {2}one byte of a bundle flipped: caught\. byte \d+: /);
-      expect(lines.slice(8, 16).map((line) => line.slice(0, 4).trim())).toEqual(["step", "1", "2", "3", "4", "5", "6", "7"]);
+      expect(lines.slice(8, 16).map((line) => line.slice(0, 4).trim())).toEqual([
+        "step",
+        "1",
+        "2",
+        "3",
+        "4",
+        "5",
+        "6",
+        "7",
+      ]);
       expect(lines.slice(9, 16).every((line) => line.endsWith("   yes"))).toBe(true);
       expect(lines.slice(17, 19)).toEqual(["bundles  story/bundles", "trust    story/trust.json"]);
     }
@@ -47,7 +56,12 @@ describe("exoarmur demo", () => {
       }),
     );
     expect(codes).toEqual(bundles.map(() => [0, 0]));
-    const tampered = await shell.exo(["verify", "story/bundles/tampered.proof.json.broken", "--trust", "story/trust.json"]);
+    const tampered = await shell.exo([
+      "verify",
+      "story/bundles/tampered.proof.json.broken",
+      "--trust",
+      "story/trust.json",
+    ]);
     expect(tampered.code).toBe(1);
     expect((await shell.exo(["log", "check", "--home", "story"])).code).toBe(0);
   });

@@ -1,4 +1,18 @@
-import { chmodSync, closeSync, copyFileSync, cpSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, symlinkSync, truncateSync, writeFileSync, writeSync } from "node:fs";
+import {
+  chmodSync,
+  closeSync,
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { openHome } from "../../src/home/open.js";
@@ -7,7 +21,7 @@ import type { Runtime } from "../../src/runtime.js";
 import { errorOf, jsonOf, removeIntent, Shell, statsIntent } from "./cli.js";
 import { built } from "./support/built.js";
 import { crashTemplate } from "./support/crash-home.js";
-import { checkKilled, Crasher, KilledHome } from "./support/crash-rounds.js";
+import { Crasher, checkKilled, KilledHome } from "./support/crash-rounds.js";
 import { auditProblems, withDeadHome } from "./support/dead-home.js";
 import { flipBits, offsetsOf, rootPageOffset } from "./support/lmdb-bytes.js";
 import { mountShell } from "./support/mount.js";
@@ -22,7 +36,7 @@ beforeAll(async () => {
   made = new Shell();
   await made.exo(["init"]);
   const first = await made.run(statsIntent);
-  expect(first.code, first.stderr).toBe(0);
+  if (first.code !== 0) throw new Error(first.stderr);
 });
 afterAll(() => made.remove());
 beforeEach(() => {
@@ -97,7 +111,10 @@ describe("a store whose file was damaged", () => {
     const whole = readFileSync(dataFile());
     const at = offsetsOf(dataFile(), '"action":"table.stats","actor"');
     expect(at.length).toBeGreaterThan(0);
-    flipBits(dataFile(), at.map((offset) => offset + 12));
+    flipBits(
+      dataFile(),
+      at.map((offset) => offset + 12),
+    );
     const checked = await shell.exo(["log", "check", "--json"]);
     expect(jsonOf(checked)).toMatchObject({ result: "fail" });
     expect(checked.stdout).toContain("EXO_MATERIAL_DIGEST");
@@ -191,7 +208,9 @@ describe.runIf(canMount)("a disk that is full (a small tmpfs)", () => {
       expect(lines.filter((line) => line.type === "failed" && line.code === "EXO_STORE").length).toBeGreaterThan(0);
       killed.remember(lines, ["EXO_STORE", "ENOSPC"]);
       // A home that cannot take its lock says so, and is not damaged by that.
-      await expect(built.createRuntime({ home: killed.home })).rejects.toMatchObject({ code: expect.stringMatching(/^EXO_(?:FILE|STORE)$/) });
+      await expect(built.createRuntime({ home: killed.home })).rejects.toMatchObject({
+        code: expect.stringMatching(/^EXO_(?:FILE|STORE)$/),
+      });
       rmSync(filler);
       await checkKilled(killed, [...killed.asked.keys()]);
       await expectUnharmed(killed.home);
@@ -266,7 +285,8 @@ describe("a home that another runtime owns", () => {
       symlinkSync("/etc/passwd", inbox("f.order.json"));
       writeFileSync(inbox("what is this"), "");
       writeFileSync(inbox(".order.json"), "{}");
-      const answered = (): boolean => ["a", "b", "c", "d", "e", "f"].every((name) => existsSync(inbox(`${name}.result.json`)));
+      const answered = (): boolean =>
+        ["a", "b", "c", "d", "e", "f"].every((name) => existsSync(inbox(`${name}.result.json`)));
       await expect.poll(answered, { timeout: 10_000 }).toBe(true);
       const codeOf = (name: string): unknown =>
         (JSON.parse(readFileSync(inbox(`${name}.result.json`), "utf8")) as { code: string }).code;
@@ -349,9 +369,21 @@ describe("keys", () => {
 describe("configuration", () => {
   it.each<[string, (config: Record<string, unknown>) => unknown, RegExp]>([
     ["an unknown field", (config) => ({ ...config, allowAll: true }), /\/allowAll/],
-    ["a root that holds the home", (config) => ({ ...config, roots: { data: { path: ".", access: "write" } } }), /\/roots\/data\/path/],
-    ["a root in the home", (config) => ({ ...config, roots: { data: { path: ".exoarmur/keys", access: "read" } } }), /\/roots\/data\/path/],
-    ["a grant over a root that is none", (config) => ({ ...config, grants: { fs: { fs_read: { roots: ["etc"] } } } }), /\/grants\/fs\/fs_read\/roots\/0/],
+    [
+      "a root that holds the home",
+      (config) => ({ ...config, roots: { data: { path: ".", access: "write" } } }),
+      /\/roots\/data\/path/,
+    ],
+    [
+      "a root in the home",
+      (config) => ({ ...config, roots: { data: { path: ".exoarmur/keys", access: "read" } } }),
+      /\/roots\/data\/path/,
+    ],
+    [
+      "a grant over a root that is none",
+      (config) => ({ ...config, grants: { fs: { fs_read: { roots: ["etc"] } } } }),
+      /\/grants\/fs\/fs_read\/roots\/0/,
+    ],
     ["a capability that is none", (config) => ({ ...config, grants: { fs: { fs_exec: {} } } }), /\/grants\/fs/],
   ])("%s is EXO_SCHEMA at its place", async (name, change, pointer) => {
     shell.edit(".exoarmur/config.json", change);
@@ -376,7 +408,10 @@ describe("the policy", () => {
     await expectUnharmed();
     shell.edit(".exoarmur/policy.json", raise(2));
     const denied = await shell.run(statsIntent, ["--json"]);
-    expect(jsonOf(denied)).toMatchObject({ status: "denied", reason: { code: "EXO_POLICY_DENIED", ruleIds: ["default"] } });
+    expect(jsonOf(denied)).toMatchObject({
+      status: "denied",
+      reason: { code: "EXO_POLICY_DENIED", ruleIds: ["default"] },
+    });
     expect(denied.code).toBe(3);
     // An older one does not come back.
     shell.write(".exoarmur/policy.json", whole);

@@ -279,6 +279,8 @@ describe("well-formed intents that cannot run are denied and recorded", () => {
     const denied = await rig.pipeline.execute(draft("fs.read", "data/orders.csv", { cellId: "elsewhere" }));
     expect(endOf(denied)).toBe("denied EXO_TENANT_UNKNOWN");
     expect(rig.pipeline.trace(denied.intentId).map((event) => event.cellId)).toEqual(["local", "local"]);
+    if (denied.status !== "denied") throw new Error(denied.status);
+    verified(denied.bundle.bytes(), rig.trust);
     expect(rig.sandbox.starts).toBe(0);
   });
 

@@ -4,7 +4,11 @@ import { encodeUtf8 } from "../../src/crypto/encoding.js";
 import { errorKind, isExoArmurError } from "../../src/errors.js";
 import { checkStore, openRig, type Rig, verified } from "../support/rig.js";
 
-const text = fc.oneof(fc.string(), fc.string({ unit: "binary" }), fc.constantFrom("", "default", "__proto__", "\u0000"));
+const text = fc.oneof(
+  fc.string(),
+  fc.string({ unit: "binary" }),
+  fc.constantFrom("", "default", "__proto__", "\u0000"),
+);
 const path = fc.oneof(
   fc.constantFrom("data/orders.csv", "data/../secret", "/etc/passwd", "data//x", "data/\u202e.csv", "DATA/x", "data"),
   text,
@@ -49,7 +53,9 @@ async function handIn(rig: Rig, made: object, asBytes: boolean): Promise<void> {
 }
 
 describe("any draft", () => {
-  it("is refused as malformed or ends in a record that verifies, and reaches no file outside", { timeout: 60_000 }, async () => {
+  it("is refused as malformed or ends in a record that verifies, and reaches no file outside", {
+    timeout: 60_000,
+  }, async () => {
     const rig = await openRig();
     await fc.assert(
       fc.asyncProperty(draft, fc.boolean(), async (made, asBytes) => await handIn(rig, made, asBytes)),

@@ -20,7 +20,10 @@ type Step =
   | { readonly do: "later"; readonly seconds: number };
 
 /** A step, and the commit of it at which the process dies, if it gets there. */
-type Move = { readonly step: Step; readonly death: null | { readonly commit: number; readonly mode: "before" | "after" } };
+type Move = {
+  readonly step: Step;
+  readonly death: null | { readonly commit: number; readonly mode: "before" | "after" };
+};
 
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 4, arbitrary: fc.record({ do: fc.constantFrom("write", "remove", "outside"), file: fc.nat(4) }) },
@@ -40,6 +43,18 @@ const death = fc.option(
   { freq: 4 },
 );
 const history: fc.Arbitrary<Move[]> = fc.array(fc.record({ step, death }), { minLength: 1, maxLength: 25 });
+
+function same<T>(found: T, expected: T, what: string): void {
+  expect(found, what).toEqual(expected);
+}
+
+function matches(found: string, expected: RegExp): void {
+  expect(found).toMatch(expected);
+}
+
+function atMost(found: number, bound: number, what: string): void {
+  expect(found, what).toBeLessThanOrEqual(bound);
+}
 
 /** A world that outlives its runtimes, and what it was told. */
 class World {
@@ -73,7 +88,7 @@ class World {
     } catch (error) {
       if (!this.#crash.dead) throw error;
     }
-    if (stopped && now.do !== "kill") expect(this.rig.sandbox.starts, "a start under the kill switch").toBe(starts);
+    if (stopped && now.do !== "kill") same(this.rig.sandbox.starts, starts, "starts under the kill switch");
     if (at === null && !this.#crash.dead) return;
     if (this.#crash.dead) this.deaths += 1;
     if (this.#crash.dead && now.do === "kill") this.killed = null;
@@ -105,13 +120,14 @@ class World {
     const key = `${now.do} ${now.file}`;
     this.checkpoints.push(this.rig.ledger.checkpoint());
     if (result.status === "approval_pending") {
-      if (this.requests.every(({ requestId }) => requestId !== result.approval.requestId)) this.requests.push(result.approval);
+      if (this.requests.every(({ requestId }) => requestId !== result.approval.requestId))
+        this.requests.push(result.approval);
       return;
     }
     const heard = "bundle" in result ? `${endOf(result)} ${result.bundle.digest}` : endOf(result);
-    expect(this.told.get(key) ?? heard, `${key} was told something else before`).toBe(heard);
+    same(heard, this.told.get(key) ?? heard, `${key} was told something else before`);
     this.told.set(key, heard);
-    if (now.do === "outside") expect(endOf(result)).toMatch(/^denied EXO_(?:POLICY_DENIED|KILL_SWITCH)$/);
+    if (now.do === "outside") matches(endOf(result), /^denied EXO_(?:POLICY_DENIED|KILL_SWITCH)$/);
   }
 
   async #decide(now: Extract<Step, { do: "approve" | "deny" }>): Promise<void> {
@@ -120,7 +136,7 @@ class World {
     const more = now.do === "deny" ? { decision: "deny" as const, reason: "no" } : {};
     try {
       await this.rig.pipeline.decide(await grant(request, now.by, keys[now.by], more));
-      expect(now.by).toBe("alice");
+      same(now.by, "alice", "who approved");
       if (now.do === "approve") this.approvals += 1;
     } catch (error) {
       if (!isExoArmurError(error) || error.code === "EXO_STORE") {
@@ -128,30 +144,27 @@ class World {
         this.approvals += now.do === "approve" ? 1 : 0;
         throw error;
       }
-      if (now.by === "mallory") expect(error.code).toMatch(/^EXO_(?:TRUST|APPROVAL_)/);
-      else expect(error.code).toMatch(/^EXO_APPROVAL_(?:SPENT|CLOSED|EXPIRED|DENIED)$/);
+      if (now.by === "mallory") matches(error.code, /^EXO_(?:TRUST|APPROVAL_)/);
+      else matches(error.code, /^EXO_APPROVAL_(?:SPENT|CLOSED|EXPIRED|DENIED)$/);
     }
   }
 
   /** What holds of any world at any time. */
   check(): void {
     const records = checkStore(this.rig);
-    for (const note of this.checkpoints) expect(compareCheckpoint(this.store, note)).toBe("consistent");
-    const spent = records.flatMap(({ intentId }) =>
-      this.rig.pipeline
-        .trace(intentId)
-        .flatMap(({ eventType, payload }) =>
-          eventType === "execution_started" && "spent" in payload && payload.spent !== null ? [payload.spent] : [],
-        ),
-    );
-    expect(new Set(spent).size, "an approval was spent twice").toBe(spent.length);
+    for (const note of this.checkpoints) same(compareCheckpoint(this.store, note), "consistent", note);
+    const spent = records
+      .flatMap(({ intentId }) => this.rig.pipeline.trace(intentId))
+      .flatMap(({ eventType, payload }) => (eventType === "execution_started" ? [payload["spent"]] : []))
+      .filter((digest) => typeof digest === "string");
+    same(new Set(spent).size, spent.length, "approvals spent, each once");
     const effects = records.reduce((sum, record) => sum + record.effects.length, 0);
-    expect(this.disk.done.length, "an effect that was not recorded first").toBeLessThanOrEqual(effects);
+    atMost(this.disk.done.length, effects, "effects, each recorded first");
     const removals = this.disk.done.filter((what) => what.startsWith("fs_remove")).length;
-    expect(removals, "a removal without a person").toBeLessThanOrEqual(Math.min(this.approvals, spent.length));
-    for (const record of records) expect(record.effects.length).toBeLessThanOrEqual(1);
+    atMost(removals, Math.min(this.approvals, spent.length), "removals, each approved by a person");
+    for (const { effects: own, intentId } of records) atMost(own.length, 1, intentId);
     // One request, one performance, however often it was asked for and whoever died in between.
-    expect(new Set(this.disk.done).size).toBe(this.disk.done.length);
+    same(new Set(this.disk.done).size, this.disk.done.length, "effects, each once");
   }
 }
 
@@ -176,7 +189,9 @@ function count(world: World): void {
 }
 
 describe("any history of requests, decisions, kill switches and deaths", () => {
-  it("tells one outcome a request, spends an approval once, and performs nothing twice", { timeout: 120_000 }, async () => {
+  it("tells one outcome a request, spends an approval once, and performs nothing twice", {
+    timeout: 120_000,
+  }, async () => {
     await fc.assert(
       fc.asyncProperty(history, async (moves) => {
         const world = new World();

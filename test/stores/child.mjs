@@ -21,9 +21,8 @@ if (mode === "write") {
   await store.close();
 } else if (mode === "own") {
   await commit("first");
-  process.stdin.once("data", async () => {
-    await commit("second");
-    process.stdin.once("data", () => process.exit(0));
+  process.stdin.once("data", () => {
+    void commit("second").then(() => process.stdin.once("data", () => process.exit(0)));
   });
 } else if (mode === "die") {
   await commit("kept");

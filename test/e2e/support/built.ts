@@ -3,7 +3,7 @@ import { pathToFileURL } from "node:url";
 import { ROOT } from "../cli.js";
 
 /** Folder of the package as it was built. */
-export const DIST = "/tmp/mut/dist";
+export const DIST = join(ROOT, "dist");
 
 const urlOf = (file: string): string => pathToFileURL(join(DIST, file)).href;
 

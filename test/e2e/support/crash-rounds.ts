@@ -46,7 +46,7 @@ export type CrashCounts = {
 /** A process that acts in a home until it is killed. */
 export class Crasher {
   readonly #child: ChildProcessByStdio<null, Readable, Readable>;
-  readonly #ended: Promise<NodeJS.Signals | null>;
+  readonly #ended: Promise<string | null>;
   #text = "";
   #stderr = "";
   #wake: () => void = () => undefined;
@@ -71,7 +71,7 @@ export class Crasher {
   /** Kills it and returns what it told. It must not have ended by itself. */
   async kill(): Promise<Line[]> {
     this.#child.kill("SIGKILL");
-    expect(await this.#ended, `the crasher ended by itself: ${this.#stderr}`).toBe("SIGKILL");
+    if ((await this.#ended) !== "SIGKILL") throw new Error(`the crasher ended by itself: ${this.#stderr}`);
     const lines = this.#text.split("\n").slice(0, -1);
     return lines.map((line) => JSON.parse(line) as Line);
   }
