@@ -55,7 +55,13 @@ export type ApprovalRecord = {
 };
 
 /** Kill switches as they stand. `epoch` rises with every change. */
-export type KillSwitchState = { global: boolean; tenants: { [tenantId: string]: boolean }; epoch: number };
+export type KillSwitchState = {
+  global: boolean;
+  tenants: { [tenantId: string]: boolean };
+  epoch: number;
+  /** When the last order of a scope was signed: the empty string for the global switch, else the tenant. */
+  signedAt?: { [scope: string]: string };
+};
 
 /** The activated policy. */
 export type ActivePolicy = { digest: Digest; policyId: string; version: number; envelopeDigest: Digest };

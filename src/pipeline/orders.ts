@@ -111,6 +111,20 @@ export function appendSystemEvent<T extends EventType>(
   appendEvent(tx, { ids, saltKey, cellId: deployment.cellId }, subject, eventType, payload, actor, now);
 }
 
+/**
+ * Refuses an order to switch off that was signed before the order that stands: one that was held back must not undo
+ * what an operator decided since. An order to switch on is always taken.
+ */
+function requireNewer(state: KillSwitchState, { tenantId, on, signedAt }: KillSwitchOrder): void {
+  const scope = tenantId ?? "";
+  const last = state.signedAt !== undefined && Object.hasOwn(state.signedAt, scope) ? state.signedAt[scope] : undefined;
+  if (!on && last !== undefined && signedAt < last) {
+    throw new ExoArmurError("EXO_ORDER", `the order was signed at ${signedAt}, before the one of ${last} that stands`);
+  }
+  const newest = last === undefined || signedAt > last ? signedAt : last;
+  state.signedAt = { ...state.signedAt, [scope]: newest };
+}
+
 /** Switches a kill switch as a signed order says. An order that was carried out before changes nothing. */
 export function applyKillSwitch(tx: LedgerTx, envelope: Envelope, ports: PipelinePorts): KillSwitchState {
   const opened = openOrder<KillSwitchOrder>(tx, envelope, payloadTypes.killSwitch, killSwitchOrderSchema, ports);
@@ -124,6 +138,7 @@ export function applyKillSwitch(tx: LedgerTx, envelope: Envelope, ports: Pipelin
   if (order.tenantId !== null && !ports.deployment.tenants.includes(order.tenantId)) {
     throw new ExoArmurError("EXO_TENANT_UNKNOWN", `no tenant ${order.tenantId} in this cell`);
   }
+  requireNewer(state, order);
   if (order.tenantId === null) state.global = order.on;
   else state.tenants[order.tenantId] = order.on;
   state.epoch += 1;

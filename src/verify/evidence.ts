@@ -143,7 +143,9 @@ export class Evidence {
   invocation(): { manifest: ExecutorManifest; fn: ManifestFunction; intent: ActionIntent } {
     const intent = this.intent();
     const manifest = this.document(this.only("manifest"), "manifest", manifestSchema);
-    const fn = manifest.functions.find((entry) => entry.name === intent.executor?.function && entry.action === intent.action);
+    const fn = manifest.functions.find(
+      (entry) => entry.name === intent.executor?.function && entry.action === intent.action,
+    );
     expect(
       fn !== undefined && manifest.name === intent.executor?.name,
       "EXO_CHECK_FAILED",

@@ -97,6 +97,16 @@ describe("kill switches", () => {
 });
 
 describe("kill-switch orders", () => {
+  test("an order to switch off that was held back does not undo a later order to switch on", async () => {
+    const rig = await openRig();
+    const heldBack = await killOrder(false, { signedAt: "2026-01-01T00:00:00.000Z" });
+    await rig.pipeline.switchKill(await killOrder(true, { signedAt: "2026-01-01T00:00:00.001Z" }));
+    await expect(rig.pipeline.switchKill(heldBack)).rejects.toMatchObject({ code: "EXO_ORDER" });
+    expect(endOf(await read(rig))).toBe("denied EXO_KILL_SWITCH");
+    await rig.pipeline.switchKill(await killOrder(false, { signedAt: "2026-01-01T00:00:00.002Z" }));
+    expect(endOf(await read(rig))).toBe("executed");
+  });
+
   const limited = [...usualKeys, trusted("operator", "ops-other", keys.mallory, { tenants: ["other"] })];
   const byOther = (on: boolean, more: Partial<KillSwitchOrder>) =>
     killOrder(on, { ...more, operator: { id: "ops-other", keyId: keys.mallory.keyId } }, keys.mallory);
