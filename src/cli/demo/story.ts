@@ -9,6 +9,7 @@ import { encodeBase64Url } from "../../crypto/encoding.js";
 import { isExoArmurError } from "../../errors.js";
 import { writeBundle } from "../../home/bundles.js";
 import { keyFileOf, readKeyFile } from "../../home/keys.js";
+import { starterPolicy } from "../../home/starter.js";
 import type { ExecutionResult } from "../../pipeline/types.js";
 import type { Clock, Entropy } from "../../ports.js";
 import type { BundleHandle } from "../../proof/bundle.js";
@@ -17,21 +18,9 @@ import { verifyBundle } from "../../verify/verify-bundle.js";
 import { orderRows, ordersCsv } from "./orders-csv.js";
 import type { Workspace } from "./workspace.js";
 
-/** Policy of the demo: statistics are free, deleting inside the root needs a person, the looping plugin may try. */
+/** Policy of the demo: a new home's own (statistics are free, deleting needs a person), and the looping plugin may try. */
 export const storyRules: readonly PolicyRule[] = [
-  { id: "allow-stats", match: { action: "table.stats", target: { under: "data" } }, verdict: "allow" },
-  {
-    id: "delete-needs-a-person",
-    match: { action: "fs.remove", target: { under: "data" } },
-    verdict: "require_approval",
-    rationale: "deleting cannot be undone",
-    obligations: {
-      approvals: 1,
-      roles: ["approver"],
-      expiresInSeconds: 900,
-      narrow: { fs_remove: { paths: ["{target}"] } },
-    },
-  },
+  ...starterPolicy.rules,
   { id: "allow-spin", match: { action: "demo.spin" }, verdict: "allow" },
 ];
 
