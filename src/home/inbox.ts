@@ -1,4 +1,4 @@
-import { readdirSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { lstat, mkdir, readdir, rename, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -96,6 +96,11 @@ export async function takeOrders(paths: HomePaths): Promise<InboxOrder[]> {
     }
   }
   return orders;
+}
+
+/** True while an order has no answer: its file is removed once the answer is durable. */
+export function isWaiting(paths: HomePaths, name: string): boolean {
+  return existsSync(orderFile(paths, name));
 }
 
 /** Writes an order's outcome to `inbox/<name>.result.json` and then removes the order. EXO_HOME_READ_ONLY, EXO_FILE. */

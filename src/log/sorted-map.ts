@@ -1,17 +1,20 @@
 import type { StoreRange } from "../ports.js";
 
 type Entry<V> = readonly [key: string, value: V];
-type Chunk<V> = readonly Entry<V>[];
+type Chunk<V> = Entry<V>[];
 
 /** Entries of a full chunk; a chunk of twice as many is cut in two. */
 const CHUNK = 256;
 
 /**
- * An ordered map from ASCII strings to values, ordered by byte. Chunks are replaced and never changed, so a range that
- * is being iterated keeps the state it began with while the map goes on changing. Writes cost O(sqrt n), reads O(log n).
+ * An ordered map from ASCII strings to values, ordered by byte. While a range is being iterated chunks are replaced and
+ * never changed, so that it keeps the state it began with. Writes then cost O(sqrt n), else as little as O(log n), and
+ * reads O(log n).
  */
 export class SortedMap<V> {
-  #chunks: readonly Chunk<V>[] = [];
+  #chunks: Chunk<V>[] = [];
+  /** Ranges under way. One that is dropped half-way counts for ever, which costs copies and nothing else. */
+  #readers = 0;
 
   get(key: string): V | undefined {
     const chunk = this.#chunks[this.#chunkOf(key)];
@@ -27,9 +30,11 @@ export class SortedMap<V> {
       return;
     }
     const place = lowerBound(chunk, key);
-    const next = chunk.slice();
-    next.splice(place, chunk[place]?.[0] === key ? 1 : 0, [key, value]);
-    this.#replace(at, next.length < CHUNK * 2 ? [next] : [next.slice(0, CHUNK), next.slice(CHUNK)]);
+    const next = this.#readers === 0 ? chunk : chunk.slice();
+    if (chunk[place]?.[0] === key) next[place] = [key, value];
+    else next.splice(place, 0, [key, value]);
+    if (next.length >= CHUNK * 2) this.#replace(at, [next.slice(0, CHUNK), next.slice(CHUNK)]);
+    else if (next !== chunk) this.#replace(at, [next]);
   }
 
   delete(key: string): void {
@@ -44,17 +49,26 @@ export class SortedMap<V> {
   *range({ gte, lt, limit = Number.POSITIVE_INFINITY, reverse = false }: StoreRange): Generator<Entry<V>> {
     const chunks = this.#chunks;
     let left = limit;
-    for (let step = 0, at = this.#chunkOf(reverse ? lt : gte); left > 0 && at >= 0; step += 1, at += reverse ? -1 : 1) {
-      // The chunk after the last one is only ever the start of a reverse walk.
-      const chunk = chunks[at] ?? [];
-      if (at >= chunks.length && !reverse) return;
-      const from = lowerBound(chunk, gte);
-      const to = lowerBound(chunk, lt);
-      if (step > 0 && from >= to) return;
-      for (let place = reverse ? to - 1 : from; left > 0 && place >= from && place < to; place += reverse ? -1 : 1) {
-        left -= 1;
-        yield chunk[place] as Entry<V>;
+    this.#readers += 1;
+    try {
+      for (
+        let step = 0, at = this.#chunkOf(reverse ? lt : gte);
+        left > 0 && at >= 0;
+        step += 1, at += reverse ? -1 : 1
+      ) {
+        // The chunk after the last one is only ever the start of a reverse walk.
+        const chunk = chunks[at] ?? [];
+        if (at >= chunks.length && !reverse) return;
+        const from = lowerBound(chunk, gte);
+        const to = lowerBound(chunk, lt);
+        if (step > 0 && from >= to) return;
+        for (let place = reverse ? to - 1 : from; left > 0 && place >= from && place < to; place += reverse ? -1 : 1) {
+          left -= 1;
+          yield chunk[place] as Entry<V>;
+        }
       }
+    } finally {
+      this.#readers -= 1;
     }
   }
 
@@ -72,7 +86,7 @@ export class SortedMap<V> {
   }
 
   #replace(at: number, by: readonly Chunk<V>[]): void {
-    const chunks = this.#chunks.slice();
+    const chunks = this.#readers === 0 ? this.#chunks : this.#chunks.slice();
     chunks.splice(at, 1, ...by);
     this.#chunks = chunks;
   }

@@ -4,7 +4,7 @@ import { parseContract } from "../contracts/common.js";
 import { type Envelope, envelopeSchema, payloadTypes } from "../contracts/dsse.js";
 import { ExoArmurError, isExoArmurError } from "../errors.js";
 import { writeBundle } from "../home/bundles.js";
-import { finishOrder, hasOrders, type InboxOrder, type OrderOutcome, takeOrders } from "../home/inbox.js";
+import { finishOrder, hasOrders, type InboxOrder, isWaiting, type OrderOutcome, takeOrders } from "../home/inbox.js";
 import type { HomePaths } from "../home/paths.js";
 import type { ProxyPipeline } from "../pipeline/proxy-pipeline.js";
 import type { ExecutionResult } from "../pipeline/types.js";
@@ -38,6 +38,9 @@ export class OrderDesk {
     if (pipeline === null || !hasOrders(this.#paths)) return;
     const waitFor: Promise<void>[] = [];
     for (const order of await takeOrders(this.#paths)) {
+      // While the files were read the desk may have closed, or another call of this may have answered the order.
+      if (this.#pipeline === null) break;
+      if (!this.#inHand.has(order.name) && !isWaiting(this.#paths, order.name)) continue;
       let work = this.#inHand.get(order.name);
       if (work === undefined) {
         work = this.#carryOut(order, pipeline).finally(() => this.#inHand.delete(order.name));

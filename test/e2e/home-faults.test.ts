@@ -15,11 +15,21 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { canonicalize } from "../../src/canonical/jcs.js";
+import type { ManifestDraft } from "../../src/contracts/manifest.js";
+import type { PolicyDocument } from "../../src/contracts/policy.js";
+import type { KeyFile } from "../../src/contracts/trust.js";
+import { signerFromSeed } from "../../src/crypto/signer.js";
+import { postOrder } from "../../src/home/inbox.js";
 import { openHome } from "../../src/home/open.js";
+import { homePaths } from "../../src/home/paths.js";
 import type { ExecutionResult } from "../../src/pipeline/types.js";
 import type { Runtime } from "../../src/runtime.js";
+import { CrashStore } from "../support/crash-store.js";
+import { killOrder } from "../support/sign.js";
+import { keys } from "../support/world.js";
 import { errorOf, jsonOf, removeIntent, Shell, statsIntent } from "./cli.js";
-import { built } from "./support/built.js";
+import { built, builtMemory } from "./support/built.js";
 import { crashTemplate } from "./support/crash-home.js";
 import { Crasher, checkKilled, KilledHome } from "./support/crash-rounds.js";
 import { auditProblems, withDeadHome } from "./support/dead-home.js";
@@ -190,8 +200,11 @@ describe("a home that cannot be written", () => {
   });
 });
 
-describe.runIf(canMount)("a disk that is full (a small tmpfs)", () => {
-  it("is EXO_STORE; nothing acknowledged is lost, and the home opens again once there is space", async () => {
+describe("a disk that is full", () => {
+  const how = canMount ? "a small tmpfs" : "injected: mounting is not permitted here";
+
+  it(`is EXO_STORE; nothing acknowledged is lost, and there is a way back (${how})`, async () => {
+    if (!canMount) return await playInjectedFull();
     const template = await crashTemplate();
     const mounted = mountShell(template, 6 * 2 ** 20) ?? expect.fail("mounting was permitted before");
     try {
@@ -220,6 +233,33 @@ describe.runIf(canMount)("a disk that is full (a small tmpfs)", () => {
     }
   });
 });
+
+/** The same without a file system to fill: a store whose commits fail from some point on. */
+async function playInjectedFull(): Promise<void> {
+  const store = builtMemory.createMemoryStore();
+  const parts = {
+    policy: JSON.parse(made.read(".exoarmur/policy.json")) as PolicyDocument,
+    plugins: [{ wasm: readFileSync(made.path(".exoarmur/plugins/table-stats.wasm")), manifest: statsManifest() }],
+    roots: { data: { path: made.path("data"), access: "read" as const } },
+    grants: { "table-stats": { fs_read: { roots: ["data"] } } },
+    keys: { runtime: keys.runtime, log: keys.log, policyAuthor: keys.author, saltKey: new Uint8Array(32) },
+  };
+  const full = new CrashStore(store);
+  const runtime = await built.createRuntime({ ...parts, store: full });
+  const told = await stats(runtime);
+  full.arm(1, "before");
+  await expect(stats(runtime)).rejects.toMatchObject({ code: "EXO_STORE" });
+  await expect(stats(runtime)).rejects.toMatchObject({ code: "EXO_STORE" });
+  await runtime.close();
+  const next = await built.createRuntime({ ...parts, store });
+  expect(next.status(told.intentId)).toMatchObject({ status: "executed" });
+  expect((await stats(next)).status).toBe("executed");
+  await next.close();
+}
+
+function statsManifest(): ManifestDraft {
+  return JSON.parse(made.read(".exoarmur/plugins/table-stats.json")) as ManifestDraft;
+}
 
 /** Writes zeros until the file system takes no more. */
 function fillDisk(file: string): number {
@@ -305,6 +345,37 @@ describe("a home that another runtime owns", () => {
   });
 });
 
+describe("orders that arrive while owners come and go", () => {
+  it("are carried out once each, and none is answered by an owner that is closing", async () => {
+    const { id, keyId, seed } = JSON.parse(shell.read(".exoarmur/keys/operator.key")) as KeyFile;
+    const signer = signerFromSeed(new Uint8Array(Buffer.from(seed, "base64")));
+    const names: string[] = [];
+    const post = async (): Promise<void> => {
+      const name = `order-${String(names.length).padStart(3, "0")}`;
+      const signedAt = new Date().toISOString();
+      const order = await killOrder(names.length % 2 === 0, { operator: { id, keyId }, signedAt }, signer);
+      names.push(name);
+      await postOrder(homePaths(home()), canonicalize(order), name);
+    };
+    for (let owner = 0; owner < 8; owner++) {
+      const runtime = await built.createRuntime({ home: home() });
+      await post();
+      // Some of these closings meet the order between its listing and its carrying out.
+      for (let turn = 0; turn < owner; turn++) await new Promise(setImmediate);
+      const posting = post();
+      await runtime.close();
+      await posting;
+    }
+    const resultOf = (name: string): string => inHome("inbox", `${name}.result.json`);
+    await withRuntime(async () => {
+      await expect.poll(() => names.filter((name) => !existsSync(resultOf(name))), { timeout: 10_000 }).toEqual([]);
+    });
+    const results = names.map((name) => JSON.parse(readFileSync(resultOf(name), "utf8")) as object);
+    expect(results.filter((result) => !("ok" in result && result.ok === true))).toEqual([]);
+    expect(shell.list(".exoarmur/inbox").filter((name) => name.endsWith(".order.json"))).toEqual([]);
+  });
+});
+
 const unsignedOrder = {
   payload: Buffer.from('{"schema":"exoarmur.kill-switch/v1","on":true}').toString("base64"),
   payloadType: "application/vnd.exoarmur.kill-switch+json",
@@ -315,7 +386,8 @@ describe("keys", () => {
   it.each(["runtime", "log", "salt"])("%s.key that others may read is EXO_KEY_MODE", async (name) => {
     chmodSync(inHome("keys", `${name}.key`), 0o644);
     await expectThrown("EXO_KEY_MODE");
-    if (name === "runtime") await expectRefused("EXO_KEY_MODE", /chmod 600/);
+    if (name !== "runtime") return;
+    await expectRefused("EXO_KEY_MODE", /chmod 600/);
     chmodSync(inHome("keys", `${name}.key`), 0o600);
     await expectUnharmed();
   });
@@ -325,7 +397,8 @@ describe("keys", () => {
     copyFileSync(file, shell.path("kept.key"));
     rmSync(file);
     await expectThrown("EXO_HOME_DAMAGED");
-    if (name === "salt") await expectRefused("EXO_HOME_DAMAGED", /salt\.key does not exist/);
+    if (name !== "salt") return;
+    await expectRefused("EXO_HOME_DAMAGED", /salt\.key does not exist/);
     copyFileSync(shell.path("kept.key"), file);
     chmodSync(file, 0o600);
     await expectUnharmed();
