@@ -218,7 +218,7 @@ async function checkReopened(killed: KilledHome, keys: readonly string[], { star
     }
     // A request that left no record is one that nobody has seen: the same key runs it now.
     const unseen = [...killed.asked.values()].find(({ key, action }) => action === "fs.write" && !states.has(key));
-    if (unseen !== undefined) expect((await again(runtime, unseen)).status).toBe("executed");
+    if (unseen !== undefined) expect(await again(runtime, unseen)).toMatchObject({ status: "executed" });
     for (const key of keys) await checkSpent(killed, runtime, key, states.get(key)?.record.state === "pending");
   } finally {
     await runtime.close();
