@@ -1,5 +1,5 @@
 /** Bytes one call may read or write when its grant names no `maxBytes`: 16 MiB. */
-export const defaultMaxBytes = 16_777_216;
+const defaultMaxBytes = 16_777_216;
 
 /** Bytes one call may read or write whatever its grant names: 32 MiB, so that a transcript entry stays a document. */
 export const greatestMaxBytes = 33_554_432;

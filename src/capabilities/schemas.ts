@@ -11,7 +11,7 @@ const bytes = z.instanceof(Uint8Array);
 const count = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 
 /** Request of every capability (spec/capabilities.md). Nothing is defaulted, dropped or converted. */
-export const requestSchemas = {
+const requestSchemas = {
   clock_now: z.strictObject({}),
   random_bytes: z.strictObject({ length: z.number().int().min(0).max(65_536) }),
   log: z.strictObject({

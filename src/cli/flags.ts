@@ -1,7 +1,7 @@
 import { ok, type Refusal, type Result, refuse } from "../errors.js";
 
 /** The feature flags and what each needs; all are off by default (spec/cli.md). */
-export const flagTable = [
+const flagTable = [
   { name: "EXOARMUR_FLAG_V2_FEDERATION_ENABLED", needs: null },
   { name: "EXOARMUR_FLAG_V2_CONTROL_PLANE_ENABLED", needs: "EXOARMUR_FLAG_V2_FEDERATION_ENABLED" },
   { name: "EXOARMUR_FLAG_V2_OPERATOR_APPROVAL_REQUIRED", needs: "EXOARMUR_FLAG_V2_CONTROL_PLANE_ENABLED" },

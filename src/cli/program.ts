@@ -31,7 +31,7 @@ export async function runCli(args: readonly string[], context: CliContext): Prom
 }
 
 /** The whole command as a commander program. Nothing runs before it parses. */
-export function createProgram(context: CliContext): Command {
+function createProgram(context: CliContext): Command {
   const program = new Command("exoarmur")
     // A command and its subcommand may take the same option; it belongs to the one it follows.
     .enablePositionalOptions()

@@ -13,7 +13,7 @@ import {
 import { grantsSchema } from "./manifest.js";
 
 /** One person who may decide: every key of theirs, and the roles they hold. */
-export const rosterEntrySchema = z.strictObject({
+const rosterEntrySchema = z.strictObject({
   id: nameSchema,
   keyIds: z.array(keyIdSchema).min(1),
   roles: z.array(nameSchema).min(1),

@@ -45,7 +45,7 @@ export const materialRoles = {
 export type MaterialRole = keyof typeof materialRoles;
 
 /** Revisions of every numbered behaviour a bundle depends on. */
-export const revisionsSchema = z.strictObject({
+const revisionsSchema = z.strictObject({
   bundle: countSchema,
   canonical: countSchema,
   meter: countSchema,

@@ -16,7 +16,7 @@ import { decisionSchema } from "./policy.js";
 import { finalVerdictSchema, safetyVerdictSchema } from "./safety.js";
 
 /** Why something was not done: a stable code, words, the rules, and what the caller may do about it. */
-export const reasonSchema = z.strictObject({
+const reasonSchema = z.strictObject({
   code: nameSchema,
   message: z.string().max(4000),
   ruleIds: z.array(nameSchema),
@@ -28,7 +28,7 @@ export const reasonSchema = z.strictObject({
 export type Reason = z.infer<typeof reasonSchema>;
 
 /** A write-effect that began: its place in the transcript and the idempotency key it was given. */
-export const effectSchema = z.strictObject({
+const effectSchema = z.strictObject({
   seq: countSchema,
   capability: nameSchema,
   requestDigest: digestSchema,

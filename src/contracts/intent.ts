@@ -13,7 +13,7 @@ import {
 export const maxTargetLength = 4096;
 
 /** The executor an intent runs on: plugin name and exported function. */
-export const executorRefSchema = z.strictObject({ name: nameSchema, function: nameSchema.optional() });
+const executorRefSchema = z.strictObject({ name: nameSchema, function: nameSchema.optional() });
 
 /**
  * ActionIntent, resolved (spec/contracts.md). Its digest covers every member. `target` is what the executor's manifest

@@ -19,7 +19,7 @@ export const constraintsSchema = z.strictObject({
 export type Constraints = z.infer<typeof constraintsSchema>;
 
 /** A capability with its constraints. */
-export const capabilityGrantSchema = z.strictObject({
+const capabilityGrantSchema = z.strictObject({
   name: z.enum(capabilityNames),
   constraints: constraintsSchema.optional(),
 });
@@ -55,7 +55,7 @@ export const defaultLimits: Limits = {
 };
 
 /** One exported function and the action it claims. */
-export const manifestFunctionSchema = z
+const manifestFunctionSchema = z
   .strictObject({
     name: wasmName,
     action: actionSchema,

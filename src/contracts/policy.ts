@@ -8,7 +8,7 @@ const text = z.string().min(1).max(4096);
 const literal = z.union([z.string().max(4096), z.number(), z.boolean(), z.null()]);
 
 /** URL target: every member given must hold; `path` is a prefix at a segment boundary. */
-export const urlMatchSchema = z.strictObject({
+const urlMatchSchema = z.strictObject({
   scheme: oneOrMany(text).optional(),
   host: oneOrMany(text).optional(),
   port: oneOrMany(z.number().int().min(1).max(65535)).optional(),
@@ -16,7 +16,7 @@ export const urlMatchSchema = z.strictObject({
 });
 
 /** Predicate on an intent's target. A bare string is equality; `under` compares root-alias paths by segment. */
-export const targetMatchSchema = z.union([
+const targetMatchSchema = z.union([
   text,
   z.strictObject({ prefix: oneOrMany(text) }),
   z.strictObject({ under: oneOrMany(text) }),
@@ -24,7 +24,7 @@ export const targetMatchSchema = z.union([
 ]);
 
 /** Predicate on one value of the parameters. `matches` is an RE2 pattern (no flags, no \p, no \b), searched unanchored. */
-export const parameterMatchSchema = z.union([
+const parameterMatchSchema = z.union([
   literal,
   z.strictObject({ in: z.array(literal).min(1).max(1000) }),
   z.strictObject({ min: z.number().optional(), max: z.number().optional() }),
@@ -32,7 +32,7 @@ export const parameterMatchSchema = z.union([
 ]);
 
 /** Members of a rule's match: all that are present must hold; a list means any of. */
-export const ruleMatchSchema = z.strictObject({
+const ruleMatchSchema = z.strictObject({
   tenant: oneOrMany(nameSchema).optional(),
   actor: z.strictObject({ id: oneOrMany(nameSchema).optional(), type: oneOrMany(nameSchema).optional() }).optional(),
   action: oneOrMany(
@@ -56,7 +56,7 @@ export type PolicyVerdict = z.infer<typeof policyVerdictSchema>;
  * What a rule asks for besides its verdict. `narrow` maps a capability to constraints that replace the grant's where
  * they are narrower; the text `{target}` stands for the intent's target.
  */
-export const obligationsSchema = z.strictObject({
+const obligationsSchema = z.strictObject({
   approvals: z.number().int().min(1).max(100).optional(),
   roles: z.array(nameSchema).min(1).max(20).optional(),
   expiresInSeconds: z.number().int().min(1).max(31_536_000).optional(),
@@ -67,7 +67,7 @@ export const obligationsSchema = z.strictObject({
 export type Obligations = z.infer<typeof obligationsSchema>;
 
 /** One rule. */
-export const ruleSchema = z.strictObject({
+const ruleSchema = z.strictObject({
   /** At most 190 characters: a final verdict lists it as `policy:<id>`, which is a name too. */
   id: nameSchema
     .max(190)

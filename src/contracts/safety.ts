@@ -27,7 +27,7 @@ export const safetyConfigSchema = z.strictObject({
 export type SafetyConfig = z.infer<typeof safetyConfigSchema>;
 
 /** Use of one budget at the time of the snapshot: settled and reserved inside the window, and what this run asks for. */
-export const budgetUseSchema = z.strictObject({
+const budgetUseSchema = z.strictObject({
   name: z.enum(["runs", "fuel"]),
   limit: countSchema,
   windowSeconds: countSchema,

@@ -17,7 +17,7 @@ export const roleSchema = z.enum([
 export type Role = z.infer<typeof roleSchema>;
 
 /** A trusted key. `from` and `until` are log indexes, inclusive and exclusive; null is open. */
-export const trustedKeySchema = z.strictObject({
+const trustedKeySchema = z.strictObject({
   role: roleSchema,
   id: nameSchema,
   publicKey: base64Schema.length(44),

@@ -4,7 +4,7 @@ import { writeAtomic } from "./atomic.js";
 import type { HomePaths } from "./paths.js";
 
 /** Path of an intent's bundle file. EXO_ID unless `intentId` is a ULID. */
-export function bundleFile(paths: HomePaths, intentId: string): string {
+function bundleFile(paths: HomePaths, intentId: string): string {
   return join(paths.bundles, `${checkUlid(intentId)}.proof.json`);
 }
 

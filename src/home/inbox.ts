@@ -12,7 +12,7 @@ import { type DocumentKind, parseDocument } from "./document.js";
 import { errnoOf, type HomePaths, writeFault } from "./paths.js";
 
 /** Largest order that is taken, in bytes. */
-export const maxOrderBytes = 1_048_576;
+const maxOrderBytes = 1_048_576;
 
 /** Most orders one call of takeOrders returns. */
 const maxOrders = 1_000;

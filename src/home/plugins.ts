@@ -7,7 +7,7 @@ import { maxDocumentBytes, parseDocument } from "./document.js";
 import { errnoOf, type HomePaths } from "./paths.js";
 
 /** Largest module that is read, in bytes. */
-export const maxModuleBytes = 67_108_864;
+const maxModuleBytes = 67_108_864;
 
 /** A plugin of the drop-in folder: module and manifest draft, or why it cannot be used. `file` is the manifest's path. */
 export type PluginFile =

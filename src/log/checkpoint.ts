@@ -85,7 +85,7 @@ export function openCheckpoint(note: string | Uint8Array, vkeys: readonly (strin
 }
 
 /** True for text that may be a log's origin: a note key name of printable characters. */
-export function isLogOrigin(origin: string): boolean {
+function isLogOrigin(origin: string): boolean {
   return origin !== "" && !/[\s+\p{Cc}\p{Surrogate}]/u.test(origin);
 }
 

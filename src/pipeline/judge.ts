@@ -37,7 +37,7 @@ export type Judgement = {
 };
 
 /** Grants of one run: manifest, deployment and policy narrowed, and nothing beyond the function's declared effects. */
-export function grantsOf(
+function grantsOf(
   { executor, fn }: Resolved,
   decision: Pick<PolicyDecision, "obligations">,
   target: string | null,

@@ -151,7 +151,7 @@ export function testTargetUrl(rule: UrlTest): Test {
 }
 
 /** Tokens of a JSON pointer (RFC 6901). */
-export function pointerTokens(pointer: string): readonly string[] {
+function pointerTokens(pointer: string): readonly string[] {
   return pointer
     .slice(1)
     .split("/")
@@ -159,7 +159,7 @@ export function pointerTokens(pointer: string): readonly string[] {
 }
 
 /** The value the tokens point at, undefined when there is none. Own members only; array indexes without leading zeros. */
-export function valueAt(root: JsonValue, tokens: readonly string[]): JsonValue | undefined {
+function valueAt(root: JsonValue, tokens: readonly string[]): JsonValue | undefined {
   let value: JsonValue | undefined = root;
   for (const token of tokens) {
     if (typeof value !== "object" || value === null) return undefined;

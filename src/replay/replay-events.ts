@@ -14,7 +14,7 @@ export function eventDigestOf(event: CanonicalEvent): string {
 }
 
 /** Digest of an event's payload: SHA-256 of the salt bytes followed by the canonical payload. */
-export function payloadDigestOf(event: CanonicalEvent): string {
+function payloadDigestOf(event: CanonicalEvent): string {
   return digestOf(concatBytes(decodeBase64Url(event.salt) ?? new Uint8Array(0), canonicalize(event.payload)));
 }
 

@@ -154,7 +154,7 @@ async function signedPolicy(home: Home, store: Store): Promise<Envelope> {
   if (envelope === undefined) {
     throw new ExoArmurError(
       "EXO_POLICY_UNSIGNED",
-      `${file} is not the active policy, and neither keys/policy-author.key nor ${signedFile} is there to sign it`,
+      `${file} is not the active policy, and neither keys/author.key nor ${signedFile} is there to sign it`,
       { file },
     );
   }

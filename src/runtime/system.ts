@@ -6,7 +6,7 @@ import type { Clock, Entropy, IdSource, Logger } from "../ports.js";
 export const systemClock: Clock = { now: () => Date.now() };
 
 /** A logger that says nothing: the default of the library. */
-export const silentLogger: Logger = { log: () => undefined };
+const silentLogger: Logger = { log: () => undefined };
 
 /** Ports a caller may replace; whatever is left out is the machine's. */
 export type WorldPorts = {

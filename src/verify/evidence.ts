@@ -32,7 +32,7 @@ import { expect, fail, notApplicable, unable } from "./report.js";
 export type BundleEvent = { readonly header: EventHeader; readonly digest: Digest };
 
 /** Greatest size of a bundle file, in bytes. */
-export const maxBundleBytes = 536_870_912;
+const maxBundleBytes = 536_870_912;
 
 /** Parses canonical bytes against a schema; ends the check as failed when either does not hold. */
 export function parseDocument<T>(schema: z.ZodType<T>, bytes: Uint8Array, what: string): T {

@@ -11,7 +11,7 @@ import type { Result } from "../../src/errors.js";
 import type { Signer } from "../../src/ports.js";
 
 /** A key of its own for every number. */
-export function signerOf(number: number): Signer {
+function signerOf(number: number): Signer {
   return signerFromSeed(new Uint8Array(32).fill(number));
 }
 
@@ -31,7 +31,7 @@ export function trustOf(...keys: TrustedKey[]): Trust {
 
 export const digest = (letter: string): Digest => `sha256:${letter.repeat(64)}`;
 export const nonce = "A".repeat(43);
-export const requestedAt = "2026-01-31T09:00:00.000Z";
+const requestedAt = "2026-01-31T09:00:00.000Z";
 export const expiresAt = "2026-01-31T09:15:00.000Z";
 export const during = "2026-01-31T09:05:00.000Z";
 export const now = parseTime(during);

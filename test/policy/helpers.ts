@@ -6,7 +6,7 @@ import { type ExoArmurError, isExoArmurError } from "../../src/errors.js";
 import { compilePolicy } from "../../src/policy/compile.js";
 import { evaluatePolicy, type PolicyOutcome, type PolicySubject } from "../../src/policy/evaluate.js";
 
-export const baseIntent: ActionIntent = {
+const baseIntent: ActionIntent = {
   schema: "exoarmur.intent/v1",
   intentId: "01HZZZZZZZZZZZZZZZZZZZZZZZ",
   correlationId: "c-1",

@@ -28,7 +28,7 @@ export type Bundles = {
   readonly earlier: string;
 };
 
-export const endingRules: readonly PolicyRule[] = [
+const endingRules: readonly PolicyRule[] = [
   { id: "allow-read", match: { action: ["fs.read", "fs.list"], target: { under: "data" } }, verdict: "allow" },
   { id: "allow-write", match: { action: "fs.write", target: { under: "data" } }, verdict: "allow" },
   {

@@ -42,7 +42,7 @@ async function askOnce(guest: FakeGuest, capability: string, request: AbiValue):
 }
 
 /** Scripts that do what plugins/fs.wasm does. */
-export const fsScripts: Readonly<Record<string, Script>> = {
+const fsScripts: Readonly<Record<string, Script>> = {
   read: async (guest) => {
     const path = guest.parameters["path"] ?? "";
     await askOnce(guest, "fs_read", { path });

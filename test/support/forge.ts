@@ -295,7 +295,7 @@ function indexOf(bytes: Uint8Array, needle: Uint8Array, from: number): number {
 const others = [leafHash(encodeUtf8("before")), leafHash(encodeUtf8("after"))] as const;
 
 /** A proof that a statement is leaf 1 of a log of 3. */
-export async function logged(payload: Uint8Array, signers: ForgeSigners = {}): Promise<string> {
+async function logged(payload: Uint8Array, signers: ForgeSigners = {}): Promise<string> {
   const own = leafHash(leafBytes("bundle", digestOf(payload)));
   const root = nodeHash(nodeHash(others[0], own), others[1]);
   const checkpoint = await signCheckpoint({ origin: signers.origin ?? origin, size: 3, root }, signers.log ?? keys.log);

@@ -38,7 +38,7 @@ export function pluginAt(path: string, change: (draft: ManifestDraft) => Manifes
 }
 
 /** The least module that exports these functions, `() -> i32`. Scripts stand in for what it does. */
-export function stubModule(names: readonly string[], filler = 0): Uint8Array {
+function stubModule(names: readonly string[], filler = 0): Uint8Array {
   const text = (name: string): number[] => [name.length, ...encodeUtf8(name)];
   const section = (id: number, body: readonly number[]): number[] => [id, body.length, ...body];
   const count = names.length;
@@ -75,7 +75,7 @@ export const usualRules: readonly PolicyRule[] = [
   { id: "defer-list", match: { action: "fs.list" }, verdict: "defer" },
 ];
 
-export function policyOf(rules: readonly PolicyRule[], version = 1): PolicyDocument {
+function policyOf(rules: readonly PolicyRule[], version = 1): PolicyDocument {
   return { schema: "exoarmur.policy/v1", policyId: "test", version, rules: [...rules] };
 }
 
@@ -205,7 +205,7 @@ export function intentRecords(reader: StoreReader): IntentRecord[] {
 }
 
 /** Walks the lifecycle over events and gives the state they lead to. */
-export function stateOf(events: readonly Pick<CanonicalEvent, "eventType">[]): IntentState {
+function stateOf(events: readonly Pick<CanonicalEvent, "eventType">[]): IntentState {
   let state: IntentState | "none" = "none";
   for (const { eventType } of events) {
     const next = advance(state, eventType);

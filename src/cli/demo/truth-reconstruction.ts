@@ -10,13 +10,13 @@ import { createRuntime } from "../../runtime.js";
 import type { Workspace } from "./workspace.js";
 
 /** The file that the agent asks to delete, outside every root. */
-export const privateFile = "/tmp/exoarmur-demo-private/secret-exports/customer-records.csv";
+const privateFile = "/tmp/exoarmur-demo-private/secret-exports/customer-records.csv";
 
 /** The only directory the executor is granted. */
-export const authorizedRoot = "/tmp/exoarmur-demo-authorized";
+const authorizedRoot = "/tmp/exoarmur-demo-authorized";
 
 /** Correlation id of the demo, which is also its audit stream id. */
-export const truthStream = "canonical-truth-reconstruction-demo";
+const truthStream = "canonical-truth-reconstruction-demo";
 
 /** Policy of the demo: deleting is allowed inside the authorized root, and nowhere else. */
 export const truthRules: readonly PolicyRule[] = [
