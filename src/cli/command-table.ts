@@ -148,6 +148,17 @@ export const commandRows: readonly CommandRow[] = [
     load: async () => (await import("./commands/killswitch.js")).switchOff,
   },
   {
+    path: ["trustscore"],
+    about: "set how far an actor is trusted, 0 to 1; below 0.5 a person is asked for every action",
+    args: [
+      argument("<actor>", "id of the actor"),
+      argument("<score>", "a number from 0 to 1; 1 is where actors start"),
+    ],
+    options: [home, tenant, operatorKey, json],
+    example: "exoarmur trustscore report-agent 0.4",
+    load: async () => (await import("./commands/trustscore.js")).setTrustScore,
+  },
+  {
     path: ["resolve"],
     about: "close an action that is in doubt, with evidence of how it ended",
     args: [argument("<intent>", "id of the intent")],

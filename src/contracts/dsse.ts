@@ -15,6 +15,7 @@ export const payloadTypes = {
   policy: "application/vnd.exoarmur.policy+json",
   manifest: "application/vnd.exoarmur.executor+json",
   killSwitch: "application/vnd.exoarmur.kill-switch+json",
+  trustScore: "application/vnd.exoarmur.trust-score+json",
   resolution: "application/vnd.exoarmur.resolution+json",
 } as const;
 

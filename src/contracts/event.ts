@@ -98,6 +98,12 @@ export const eventPayloads = {
     /** Digest of the signed order; null for the switches that `init` sets. */
     envelopeDigest: digestSchema.nullable(),
   }),
+  trust_score_changed: z.strictObject({
+    tenantId: nameSchema,
+    actorId: nameSchema,
+    score: z.number().min(0).max(1),
+    envelopeDigest: digestSchema,
+  }),
   policy_changed: z.strictObject({
     policyDigest: digestSchema,
     policyId: nameSchema,

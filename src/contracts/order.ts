@@ -19,6 +19,21 @@ export const killSwitchOrderSchema = z.strictObject({
 /** A kill-switch order. */
 export type KillSwitchOrder = z.infer<typeof killSwitchOrderSchema>;
 
+/** An operator's order to set how far an actor of one tenant is trusted: below 0.5 a person is asked for every action. */
+export const trustScoreOrderSchema = z.strictObject({
+  schema: z.literal("exoarmur.trust-score/v1"),
+  cellId: nameSchema,
+  tenantId: nameSchema,
+  actorId: nameSchema,
+  score: z.number().min(0).max(1),
+  operator: signer,
+  nonce: saltSchema,
+  signedAt: timeSchema,
+});
+
+/** A trust-score order. */
+export type TrustScoreOrder = z.infer<typeof trustScoreOrderSchema>;
+
 /** An operator's statement of how an in-doubt action ended, with the digests of what shows it. */
 export const resolutionOrderSchema = z.strictObject({
   schema: z.literal("exoarmur.resolution/v1"),

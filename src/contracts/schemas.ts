@@ -6,7 +6,7 @@ import { eventSchema } from "./event.js";
 import { executionRecordSchema, hostCallSchema } from "./execution.js";
 import { intentDraftSchema, intentSchema } from "./intent.js";
 import { grantsSchema, manifestDraftSchema, manifestSchema } from "./manifest.js";
-import { killSwitchOrderSchema, resolutionOrderSchema } from "./order.js";
+import { killSwitchOrderSchema, resolutionOrderSchema, trustScoreOrderSchema } from "./order.js";
 import { decisionSchema, policyInputSchema, policySchema } from "./policy.js";
 import { finalVerdictSchema, safetyConfigSchema, safetySnapshotSchema, safetyVerdictSchema } from "./safety.js";
 import { trustSchema } from "./trust.js";
@@ -33,6 +33,7 @@ export const publishedSchemas: Readonly<Record<string, z.ZodType>> = {
   "exoarmur.event.v1": eventSchema,
   "exoarmur.kill-switch.v1": killSwitchOrderSchema,
   "exoarmur.resolution.v1": resolutionOrderSchema,
+  "exoarmur.trust-score.v1": trustScoreOrderSchema,
   "exoarmur.trust.v1": trustSchema,
   "exoarmur.config.v1": configSchema,
   "exoarmur.statement.v1": statementSchema,

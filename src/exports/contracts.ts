@@ -12,7 +12,7 @@ export type { ActionIntent, IntentDraft, Requester } from "../contracts/intent.j
 export { intentDraftSchema, intentSchema } from "../contracts/intent.js";
 export type { Constraints, ExecutorManifest, Grants, Limits, ManifestDraft } from "../contracts/manifest.js";
 export { grantsSchema, manifestDraftSchema, manifestSchema } from "../contracts/manifest.js";
-export { killSwitchOrderSchema, resolutionOrderSchema } from "../contracts/order.js";
+export { killSwitchOrderSchema, resolutionOrderSchema, trustScoreOrderSchema } from "../contracts/order.js";
 export type { PolicyDecision, PolicyDocument, PolicyInput, PolicyRule } from "../contracts/policy.js";
 export { decisionSchema, policyInputSchema, policySchema } from "../contracts/policy.js";
 export type { FinalVerdict, SafetyConfig, SafetySnapshot, SafetyVerdict } from "../contracts/safety.js";

@@ -11,6 +11,8 @@ import {
   killSwitchOrderSchema,
   type ResolutionOrder,
   resolutionOrderSchema,
+  type TrustScoreOrder,
+  trustScoreOrderSchema,
 } from "../contracts/order.js";
 import type { Trust, TrustedKey } from "../contracts/trust.js";
 import { decodeBase64, equalBytes } from "../crypto/encoding.js";
@@ -23,7 +25,7 @@ import { finish } from "./finish.js";
 import { IntentWork } from "./intent-work.js";
 import { judgedBefore } from "./judged.js";
 import { appendEvent, chainTime } from "./recorder.js";
-import { blobKey, effectKeyName, orderKey, stateKeys } from "./store-keys.js";
+import { blobKey, effectKeyName, orderKey, stateKeys, trustScoreKey, trustScoreTimeKey } from "./store-keys.js";
 import type { Admission } from "./submit.js";
 import type { PipelinePorts } from "./types.js";
 
@@ -153,6 +155,32 @@ export function applyKillSwitch(tx: LedgerTx, envelope: Envelope, ports: Pipelin
     { id: order.operator.id, type: "operator" },
   );
   return state;
+}
+
+/**
+ * Sets an actor's trust score as a signed order says. An order that was carried out before changes nothing; one signed
+ * before the order that stands is refused with EXO_ORDER.
+ */
+export function applyTrustScore(tx: LedgerTx, envelope: Envelope, ports: PipelinePorts): TrustScoreOrder {
+  const opened = openOrder<TrustScoreOrder>(tx, envelope, payloadTypes.trustScore, trustScoreOrderSchema, ports);
+  const { order, material, repeated } = opened;
+  if (repeated) return order;
+  const { tenantId, actorId, score, signedAt } = order;
+  requireTenant(opened.key, tenantId);
+  if (!ports.deployment.tenants.includes(tenantId)) {
+    throw new ExoArmurError("EXO_TENANT_UNKNOWN", `no tenant ${tenantId} in this cell`);
+  }
+  const last = readState<string>(tx, trustScoreTimeKey(tenantId, actorId));
+  if (last !== undefined && signedAt < last) {
+    throw new ExoArmurError("EXO_ORDER", `the order was signed at ${signedAt}, before the one of ${last} that stands`);
+  }
+  tx.put(blobKey(material.digest), material.bytes);
+  tx.put(orderKey(order.nonce), material.bytes);
+  writeState(tx, trustScoreKey(tenantId, actorId), score);
+  writeState(tx, trustScoreTimeKey(tenantId, actorId), signedAt);
+  const payload = { tenantId, actorId, score, envelopeDigest: material.digest };
+  appendSystemEvent(tx, ports, "trust_score_changed", payload, { id: order.operator.id, type: "operator" });
+  return order;
 }
 
 /**

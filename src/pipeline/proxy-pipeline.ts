@@ -6,6 +6,7 @@ import { type Envelope, envelopeSchema } from "../contracts/dsse.js";
 import type { CanonicalEvent } from "../contracts/event.js";
 import { type IntentDraft, type Requester, requesterSchema } from "../contracts/intent.js";
 import type { ExecutorManifest } from "../contracts/manifest.js";
+import type { TrustScoreOrder } from "../contracts/order.js";
 import { ExoArmurError, ok, type Refusal, type Result } from "../errors.js";
 import type { BundleHandle } from "../proof/bundle.js";
 import { activatePolicy, initialiseKillSwitches, recordAdmission } from "./activation.js";
@@ -13,7 +14,7 @@ import { decide } from "./decide.js";
 import type { KillSwitchState } from "./documents.js";
 import { runStarted } from "./execute.js";
 import type { PolicyInForce } from "./judge.js";
-import { applyKillSwitch, applyResolution } from "./orders.js";
+import { applyKillSwitch, applyResolution, applyTrustScore } from "./orders.js";
 import { type ApprovalView, approvalViews, presentBundle, presentResult, readIntentRecord } from "./present.js";
 import { readEvent } from "./recorder.js";
 import { expirePending, isApprovalPast, markInDoubt, openIntents } from "./recovery.js";
@@ -166,6 +167,12 @@ export class ProxyPipeline {
   async switchKill(envelope: Envelope): Promise<KillSwitchState> {
     const signed = snapshot(envelopeSchema, envelope, "kill-switch order");
     return await this.#ports.ledger.transact((tx) => applyKillSwitch(tx, signed, this.#ports));
+  }
+
+  /** Sets an actor's trust score by a signed order. EXO_ORDER, EXO_TRUST, EXO_SIGNATURE, EXO_TENANT_UNKNOWN. */
+  async setTrustScore(envelope: Envelope): Promise<TrustScoreOrder> {
+    const signed = snapshot(envelopeSchema, envelope, "trust-score order");
+    return await this.#ports.ledger.transact((tx) => applyTrustScore(tx, signed, this.#ports));
   }
 
   /** Closes an in-doubt intent by a signed order. EXO_NOT_IN_DOUBT, EXO_ORDER, EXO_INTENT_UNKNOWN. */

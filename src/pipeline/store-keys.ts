@@ -81,7 +81,12 @@ export function budgetKey(tenantId: string): string {
 /** Documents of which there is one. */
 export const stateKeys = { killSwitch: "s/kill-switch", policy: "s/policy" } as const;
 
-/** Trust score of an actor, where an operator set one. */
+/** When the order that set an actor's trust score was signed. */
+export function trustScoreTimeKey(tenantId: string, actorId: string): string {
+  return `${trustScoreKey(tenantId, actorId)}/signed-at`;
+}
+
+/** Trust score of an actor, a number from 0 to 1, where an operator set one. */
 export function trustScoreKey(tenantId: string, actorId: string): string {
   return `s/trust/${hashOf(tenantId, actorId)}`;
 }

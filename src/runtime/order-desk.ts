@@ -85,6 +85,10 @@ export class OrderDesk {
         const { global, tenants, epoch } = await pipeline.switchKill(envelope);
         return { global, tenants: { ...tenants }, epoch };
       }
+      case payloadTypes.trustScore: {
+        const { tenantId, actorId, score } = await pipeline.setTrustScore(envelope);
+        return { tenantId, actorId, score };
+      }
       case payloadTypes.resolution:
         return await this.#summarise(await pipeline.resolve(envelope), pipeline);
       default:

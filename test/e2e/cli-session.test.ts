@@ -221,6 +221,14 @@ describe("a session at the terminal", () => {
     expect((await shell.exo(["killswitch", "off", "--tenant", "default"])).code).toBe(0);
   });
 
+  it("an actor's trust score is set by the operator's key", async () => {
+    const set = await shell.exo(["trustscore", "me", "0.4"]);
+    expect([set.code, set.stdout]).toEqual([0, "trust score   me 0.4   tenant default\n"]);
+    expect((await shell.run(statsIntent)).code).toBe(4);
+    expect((await shell.exo(["trustscore", "me", "1", "--json"])).code).toBe(0);
+    for (const score of ["1.1", "x", "1e-3"]) expect((await shell.exo(["trustscore", "me", score])).code).toBe(2);
+  });
+
   it("doctor finds the home in order", async () => {
     const { code, stdout } = await shell.exo(["doctor"]);
     expect(stdout).toMatch(/^ok {5}node +Node\.js /);

@@ -15,6 +15,7 @@ const commands = [
   "canonicalize",
   "killswitch on",
   "killswitch off",
+  "trustscore",
   "resolve",
   "log check",
   "log checkpoint",

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { formatTime } from "../../src/canonical/time.js";
 import type { KillSwitchOrder } from "../../src/contracts/order.js";
 import type { SafetyConfig } from "../../src/contracts/safety.js";
 import { writeState } from "../../src/pipeline/documents.js";
@@ -6,7 +7,7 @@ import { stateKeys, trustScoreKey } from "../../src/pipeline/store-keys.js";
 import { createMemoryStore } from "../../src/stores/memory.js";
 import { Ends } from "../support/fake-sandbox.js";
 import { agent, checkStore, draft, endOf, fsPlugin, openRig, type Rig, requestOf, usualRules } from "../support/rig.js";
-import { freshNonce, killOrder } from "../support/sign.js";
+import { freshNonce, killOrder, scoreOrder } from "../support/sign.js";
 import { keys, startMs, trusted, usualKeys } from "../support/world.js";
 
 const read = (rig: Rig, more = {}) => rig.pipeline.execute(draft("fs.read", "data/orders.csv", more));
@@ -93,6 +94,46 @@ describe("kill switches", () => {
     await rig.ledger.transact((tx) => tx.delete(stateKeys.killSwitch));
     await rig.pipeline.switchKill(await killOrder(false));
     expect(endOf(await read(rig))).toBe("denied EXO_KILL_SWITCH");
+  });
+});
+
+describe("trust-score orders", () => {
+  test("a signed order sets an actor's score, and a later one sets it again", async () => {
+    const rig = await openRig({ safety: config({ trustScore: "state" }) });
+    await rig.pipeline.setTrustScore(await scoreOrder(0.4));
+    expect(endOf(await read(rig))).toBe("approval_pending");
+    await rig.pipeline.setTrustScore(await scoreOrder(1, { signedAt: formatTime(startMs + 1) }));
+    expect(endOf(await read(rig))).toBe("executed");
+    checkStore(rig);
+  });
+
+  test("another actor, another tenant and an order carried out before change nothing", async () => {
+    const rig = await openRig({ safety: config({ trustScore: "state" }) });
+    await rig.pipeline.setTrustScore(await scoreOrder(0, { actorId: "another-agent" }));
+    expect(endOf(await read(rig))).toBe("executed");
+    const first = await scoreOrder(0.4);
+    await rig.pipeline.setTrustScore(first);
+    await rig.pipeline.setTrustScore(await scoreOrder(0.9, { signedAt: formatTime(startMs + 1) }));
+    const { size } = rig.ledger;
+    await rig.pipeline.setTrustScore(first);
+    expect(rig.ledger.size).toBe(size);
+    expect(endOf(await read(rig))).toBe("executed");
+  });
+
+  test.each<[string, string, () => ReturnType<typeof scoreOrder>]>([
+    ["an approver", "EXO_TRUST", () => scoreOrder(1, {}, keys.alice)],
+    ["an order for another cell", "EXO_ORDER", () => scoreOrder(1, { cellId: "elsewhere" })],
+    ["an unknown tenant", "EXO_TENANT_UNKNOWN", () => scoreOrder(1, { tenantId: "nobody" })],
+    ["a score above 1", "EXO_SCHEMA", () => scoreOrder(1.01)],
+    ["a score below 0", "EXO_SCHEMA", () => scoreOrder(-0.1)],
+    ["an order that was held back", "EXO_ORDER", () => scoreOrder(1, { signedAt: formatTime(startMs - 1) })],
+  ])("%s is refused: %s", async (_name, code, order) => {
+    const rig = await openRig({ safety: config({ trustScore: "state" }) });
+    await rig.pipeline.setTrustScore(await scoreOrder(0.4));
+    const { size } = rig.ledger;
+    await expect(rig.pipeline.setTrustScore(await order())).rejects.toMatchObject({ code });
+    expect(rig.ledger.size).toBe(size);
+    expect(endOf(await read(rig))).toBe("approval_pending");
   });
 });
 

@@ -3,7 +3,7 @@ import { canonicalize } from "../../src/canonical/jcs.js";
 import { formatTime } from "../../src/canonical/time.js";
 import type { ApprovalGrant, ApprovalRequest } from "../../src/contracts/approval.js";
 import { type Envelope, payloadTypes, signEnvelope } from "../../src/contracts/dsse.js";
-import type { KillSwitchOrder, ResolutionOrder } from "../../src/contracts/order.js";
+import type { KillSwitchOrder, ResolutionOrder, TrustScoreOrder } from "../../src/contracts/order.js";
 import { encodeBase64Url } from "../../src/crypto/encoding.js";
 import type { Signer } from "../../src/ports.js";
 import { keys, seededEntropy, startMs } from "./world.js";
@@ -53,6 +53,26 @@ export async function killOrder(
     ...more,
   };
   return await signEnvelope(payloadTypes.killSwitch, canonicalize(order), signer);
+}
+
+/** A signed order that sets the trust score of the agent `report-agent`. */
+export async function scoreOrder(
+  score: number,
+  more: Partial<TrustScoreOrder> = {},
+  signer: Signer = keys.operator,
+): Promise<Envelope> {
+  const order = {
+    schema: "exoarmur.trust-score/v1",
+    cellId: "local",
+    tenantId: "default",
+    actorId: "report-agent",
+    score,
+    operator: { id: "ops", keyId: signer.keyId },
+    nonce: freshNonce(),
+    signedAt: formatTime(startMs),
+    ...more,
+  };
+  return await signEnvelope(payloadTypes.trustScore, canonicalize(order), signer);
 }
 
 /** A signed resolution of an in-doubt intent. */
