@@ -34,8 +34,8 @@ const gates = [
   { name: "readme", args: ["scripts/readme.mjs"] },
   { name: "stability", args: ["scripts/stability.mjs"] },
   { name: "noble", long: true, vitest: true, args: [bin.vitest, "run", ...nobleTests], env: { BACKEND: "noble" } },
-  { name: "slow", long: true, vitest: true, args: [bin.vitest, "run", "--mode", "slow", "--passWithNoTests"] },
-  { name: "soak", long: true, vitest: true, args: [bin.vitest, "run", "--mode", "soak", "--passWithNoTests"] },
+  { name: "slow", long: true, vitest: true, args: [bin.vitest, "run", "--mode", "slow"] },
+  { name: "soak", long: true, vitest: true, args: [bin.vitest, "run", "--mode", "soak"] },
 ];
 
 const scratch = mkdtempSync(join(tmpdir(), "exoarmur-test-"));
