@@ -173,11 +173,11 @@ describe("errors", () => {
   });
 
   it("a foreseen one has its code, its place once and its exit code", () => {
-    const context = fake("/work");
+    const context = fake("/srv");
     const error = new ExoArmurError("EXO_SCHEMA", "a\u001b[31mb", { file: "/srv/in.json", line: 3, pointer: "/a" });
     expect(reportError(context, error, false)).toBe(1);
     expect(context.err).toBe("error EXO_SCHEMA: a\\u001b[31mb\n  at in.json:3 /a\n");
-    const json = fake("/work");
+    const json = fake("/srv");
     expect(reportError(json, error, true)).toBe(1);
     expect(JSON.parse(json.out)).toEqual({
       error: { code: "EXO_SCHEMA", message: "a\u001b[31mb", place: { file: "/srv/in.json", line: 3, pointer: "/a" } },
@@ -234,9 +234,7 @@ describe("text", () => {
     expect([shellWord("a/b.json"), shellWord("it's")]).toEqual(["a/b.json", "'it'\\''s'"]);
     const context = fake("/srv/here");
     expect(
-      ["/srv/here/a/b", "/srv/here/keys/", "/srv/here", "/srv/heretic", "/etc"].map((path) =>
-        shownPath(context, path),
-      ),
+      ["/srv/here/a/b", "/srv/here/keys/", "/srv/here", "/srv/heretic", "/etc"].map((path) => shownPath(context, path)),
     ).toEqual(["a/b", "keys/", ".", "/srv/heretic", "/etc"]);
     expect(visible("a\tb\r\nc\u0085\u200b\u2028é漢")).toBe("a\\u0009b\\u000d\\u000ac\\u0085\\u200b\\u2028é漢");
     expect(
