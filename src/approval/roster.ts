@@ -1,6 +1,6 @@
 import type { RosterEntry } from "../contracts/approval.js";
 import type { ActionIntent, Requester } from "../contracts/intent.js";
-import type { Trust, TrustedKey } from "../contracts/trust.js";
+import { isValidAt, type Trust, type TrustedKey } from "../contracts/trust.js";
 import { decodeBase64 } from "../crypto/encoding.js";
 import { keyIdOf } from "../crypto/key-id.js";
 import { excludedNames } from "./exclusion.js";
@@ -59,5 +59,5 @@ function personOf(key: TrustedKey): string {
 function mayApprove(key: TrustedKey, tenantId: string, logSize: number): boolean {
   if (key.role !== "approver") return false;
   if (key.tenants !== undefined && !key.tenants.includes(tenantId)) return false;
-  return (key.from ?? 0) <= logSize && (key.until === null || logSize < key.until);
+  return isValidAt(key, logSize);
 }

@@ -6,22 +6,7 @@ import { isExoArmurError, ok, type Result, refuse } from "../errors.js";
 import type { Preview } from "./approval.js";
 import { type ActionIntent, maxTargetLength } from "./intent.js";
 import type { ExecutorManifest, Grants, ManifestFunction } from "./manifest.js";
-
-/** Value at an RFC 6901 pointer inside a JSON value; undefined when nothing is there. */
-export function readPointer(value: JsonValue, pointer: string): JsonValue | undefined {
-  let current: JsonValue | undefined = value;
-  for (const part of pointer.split("/").slice(1)) {
-    const key = part.replaceAll("~1", "/").replaceAll("~0", "~");
-    if (typeof current !== "object" || current === null) return undefined;
-    if (Array.isArray(current)) {
-      if (!/^(?:0|[1-9]\d{0,9})$/.test(key)) return undefined;
-      current = current[Number(key)];
-    } else {
-      current = Object.hasOwn(current, key) ? (current as { [key: string]: JsonValue })[key] : undefined;
-    }
-  }
-  return current;
-}
+import { readPointer } from "./pointer.js";
 
 /**
  * The target an executor's function acts on: the string its manifest points at inside the parameters. undefined when

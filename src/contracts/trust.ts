@@ -34,6 +34,11 @@ const trustedKeySchema = z.strictObject({
 /** One key of a trust file. */
 export type TrustedKey = z.infer<typeof trustedKeySchema>;
 
+/** True when a key is valid at a place in the log: an index, or the size at which the next leaf would come. */
+export function isValidAt({ from, until }: TrustedKey, index: number): boolean {
+  return (from ?? 0) <= index && (until === null || index < until);
+}
+
 /** Trust file `exoarmur.trust/v1` (spec/keys.md): public keys and what each may do. */
 export const trustSchema = z.strictObject({
   schema: z.literal("exoarmur.trust/v1"),

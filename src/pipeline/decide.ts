@@ -7,9 +7,9 @@ import { parseTime } from "../canonical/time.js";
 import { type ApprovalRequest, approvalRequestSchema } from "../contracts/approval.js";
 import { digestSchema, parseContract } from "../contracts/common.js";
 import { type Envelope, payloadTypes } from "../contracts/dsse.js";
-import { readPointer } from "../contracts/invocation.js";
 import { plainMaterial } from "../contracts/material.js";
-import type { Trust, TrustedKey } from "../contracts/trust.js";
+import { readPointer } from "../contracts/pointer.js";
+import { isValidAt, type Trust, type TrustedKey } from "../contracts/trust.js";
 import { decodeBase64 } from "../crypto/encoding.js";
 import { keyIdOf } from "../crypto/key-id.js";
 import { ExoArmurError, type Refusal } from "../errors.js";
@@ -44,8 +44,7 @@ export function roleKeys(
 ): readonly { key: TrustedKey; publicKey: Uint8Array }[] {
   return trust.keys.flatMap((key) => {
     const publicKey = decodeBase64(key.publicKey);
-    const valid = (key.from ?? 0) <= logSize && logSize < (key.until ?? Number.POSITIVE_INFINITY);
-    return key.role === role && valid && publicKey !== undefined ? [{ key, publicKey }] : [];
+    return key.role === role && isValidAt(key, logSize) && publicKey !== undefined ? [{ key, publicKey }] : [];
   });
 }
 

@@ -118,8 +118,8 @@ function recordExecution(
   };
 }
 
-/** Settles what the start reserved, and decides what becomes of the effect key. */
-function settleRun(
+/** Settles what the start reserved, and decides what becomes of the effect key: null frees it. */
+export function settleRun(
   tx: LedgerTx,
   work: IntentWork,
   fuel: number,

@@ -89,6 +89,18 @@ function requireTenant({ id, tenants }: TrustedKey, tenantId: string | null): vo
   throw new ExoArmurError("EXO_ORDER", `${id} acts for ${tenants.join(", ")}, not for ${tenantId ?? "the whole cell"}`);
 }
 
+/** Refuses a tenant that is not of this cell. EXO_TENANT_UNKNOWN. */
+function requireKnownTenant({ deployment }: PipelinePorts, tenantId: string): void {
+  if (deployment.tenants.includes(tenantId)) return;
+  throw new ExoArmurError("EXO_TENANT_UNKNOWN", `no tenant ${tenantId} in this cell`);
+}
+
+/** Keeps an order that is carried out: its envelope as a material, and under its nonce, so that it counts once. */
+function keepOrder(tx: LedgerTx, { order, material }: OpenedOrder<Order>): void {
+  tx.put(blobKey(material.digest), material.bytes);
+  tx.put(orderKey(order.nonce), material.bytes);
+}
+
 /** Whether an operator is the requester, the actor, or a person who holds a key of theirs, in any role. */
 function isOwn(trust: Trust, own: ReadonlySet<string>, operator: TrustedKey): boolean {
   const barred = new Set(own);
@@ -137,15 +149,12 @@ export function applyKillSwitch(tx: LedgerTx, envelope: Envelope, ports: Pipelin
     throw new ExoArmurError("EXO_ORDER", "a tenant switch names its tenant, the global one names none");
   }
   requireTenant(opened.key, order.tenantId);
-  if (order.tenantId !== null && !ports.deployment.tenants.includes(order.tenantId)) {
-    throw new ExoArmurError("EXO_TENANT_UNKNOWN", `no tenant ${order.tenantId} in this cell`);
-  }
+  if (order.tenantId !== null) requireKnownTenant(ports, order.tenantId);
   requireNewer(state, order);
   if (order.tenantId === null) state.global = order.on;
   else state.tenants[order.tenantId] = order.on;
   state.epoch += 1;
-  tx.put(blobKey(material.digest), material.bytes);
-  tx.put(orderKey(order.nonce), material.bytes);
+  keepOrder(tx, opened);
   writeState(tx, stateKeys.killSwitch, state);
   appendSystemEvent(
     tx,
@@ -167,15 +176,12 @@ export function applyTrustScore(tx: LedgerTx, envelope: Envelope, ports: Pipelin
   if (repeated) return order;
   const { tenantId, actorId, score, signedAt } = order;
   requireTenant(opened.key, tenantId);
-  if (!ports.deployment.tenants.includes(tenantId)) {
-    throw new ExoArmurError("EXO_TENANT_UNKNOWN", `no tenant ${tenantId} in this cell`);
-  }
+  requireKnownTenant(ports, tenantId);
   const last = readState<string>(tx, trustScoreTimeKey(tenantId, actorId));
   if (last !== undefined && signedAt < last) {
     throw new ExoArmurError("EXO_ORDER", `the order was signed at ${signedAt}, before the one of ${last} that stands`);
   }
-  tx.put(blobKey(material.digest), material.bytes);
-  tx.put(orderKey(order.nonce), material.bytes);
+  keepOrder(tx, opened);
   writeState(tx, trustScoreKey(tenantId, actorId), score);
   writeState(tx, trustScoreTimeKey(tenantId, actorId), signedAt);
   const payload = { tenantId, actorId, score, envelopeDigest: material.digest };

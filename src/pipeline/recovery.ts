@@ -1,14 +1,12 @@
 import { isPast } from "../approval/state.js";
 import type { LedgerTx } from "../log/ledger-types.js";
 import type { StoreReader } from "../ports.js";
-import { settle } from "../safety/budget.js";
 import { expireIfPast, readRequest } from "./decide.js";
-import { type ApprovalRecord, type EffectHolder, type IntentRecord, readState, writeState } from "./documents.js";
-import { doubtReason } from "./execute.js";
+import { type ApprovalRecord, type IntentRecord, readState } from "./documents.js";
+import { doubtReason, settleRun } from "./execute.js";
 import { IntentWork } from "./intent-work.js";
-import { readBudget } from "./judge.js";
 import { chainTime } from "./recorder.js";
-import { approvalKeys, budgetKey, effectKeyName, intentKeys } from "./store-keys.js";
+import { approvalKeys, intentKeys } from "./store-keys.js";
 import type { Admission } from "./submit.js";
 import type { PipelinePorts } from "./types.js";
 
@@ -31,17 +29,7 @@ export function markInDoubt(tx: LedgerTx, intentId: string, ports: PipelinePorts
   const started = record.events.find((event) => event.eventType === "execution_started");
   if (record.state !== "started" || started === undefined) return false;
   const now = chainTime(tx, record, ports.clock.now());
-  const { budgets } = ports.deployment.safety;
-  const fuel = record.reserved?.fuel ?? 0;
-  const entries = settle(readBudget(tx, record.tenantId), { id: intentId, runs: 1, fuel }, budgets, now);
-  writeState(tx, budgetKey(record.tenantId), entries);
-  record.reserved = null;
-  if (record.effectKey !== null) {
-    writeState(tx, effectKeyName(record.tenantId, record.effectKey), {
-      intentId,
-      state: "unknown",
-    } satisfies EffectHolder);
-  }
+  settleRun(tx, work, record.reserved?.fuel ?? 0, "unknown", now);
   record.reason = doubtReason(intentId);
   work.append(
     tx,

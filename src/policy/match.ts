@@ -1,6 +1,7 @@
 import type { JsonValue } from "../canonical/jcs.js";
 import { parseAliasPath, startsWithSegments } from "../contracts/alias-path.js";
 import type { ActionIntent, Requester } from "../contracts/intent.js";
+import { pointerTokens, valueAt } from "../contracts/pointer.js";
 import { isPathPrefix, type NormalUrl, splitUrl } from "./url.js";
 
 /** What a policy judges: the intent, who handed it in, and the effects its executor declares (null: no executor). */
@@ -148,31 +149,6 @@ export function testTargetUrl(rule: UrlTest): Test {
     if (rule.path !== null && !rule.path.some((prefix) => isPathPrefix(url.path, prefix))) return "no";
     return "yes";
   };
-}
-
-/** Tokens of a JSON pointer (RFC 6901). */
-function pointerTokens(pointer: string): readonly string[] {
-  return pointer
-    .slice(1)
-    .split("/")
-    .map((token) => token.replaceAll("~1", "/").replaceAll("~0", "~"));
-}
-
-/** The value the tokens point at, undefined when there is none. Own members only; array indexes without leading zeros. */
-function valueAt(root: JsonValue, tokens: readonly string[]): JsonValue | undefined {
-  let value: JsonValue | undefined = root;
-  for (const token of tokens) {
-    if (typeof value !== "object" || value === null) return undefined;
-    if (Array.isArray(value)) {
-      const index = Number(token);
-      if (!Number.isInteger(index) || index < 0 || String(index) !== token) return undefined;
-      value = (value as readonly JsonValue[])[index];
-    } else {
-      value = Object.hasOwn(value, token) ? (value as { readonly [key: string]: JsonValue })[token] : undefined;
-    }
-    if (value === undefined) return undefined;
-  }
-  return value;
 }
 
 /** A parameter at a pointer, which is entered into the table; `judge` answers for the value there. */

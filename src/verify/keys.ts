@@ -1,5 +1,5 @@
 import { defaultApproverRole } from "../approval/roster.js";
-import type { Role, Trust } from "../contracts/trust.js";
+import { isValidAt, type Role, type Trust } from "../contracts/trust.js";
 import { decodeBase64 } from "../crypto/encoding.js";
 import { parseProofFile } from "../log/proof-file.js";
 import type { Evidence } from "./evidence.js";
@@ -52,8 +52,7 @@ export function keySource(evidence: Evidence, trust: Trust | null): KeySource {
       trust.keys.flatMap((key) => {
         const publicKey = decodeBase64(key.publicKey);
         const bounded = key.from !== null || key.until !== null;
-        const inside =
-          !bounded || (index !== null && (key.from ?? 0) <= index && index < (key.until ?? Number.POSITIVE_INFINITY));
+        const inside = !bounded || (index !== null && isValidAt(key, index));
         const forTenant = key.tenants === undefined || key.tenants.includes(tenantId);
         if (key.role !== role || publicKey === undefined || !inside || !forTenant) return [];
         return [{ publicKey, id: key.id, person: key.person ?? key.id, roles: key.roles ?? [defaultApproverRole] }];

@@ -1,14 +1,8 @@
 import { describe, expect, test } from "vitest";
 import type { ActionIntent } from "../../src/contracts/intent.js";
-import {
-  effectKeyOf,
-  guestInput,
-  previewOf,
-  readPointer,
-  requestDigestOf,
-  targetOf,
-} from "../../src/contracts/invocation.js";
+import { effectKeyOf, guestInput, previewOf, requestDigestOf, targetOf } from "../../src/contracts/invocation.js";
 import type { ManifestFunction } from "../../src/contracts/manifest.js";
+import { readPointer } from "../../src/contracts/pointer.js";
 
 const fn: ManifestFunction = {
   name: "remove",
