@@ -1,14 +1,13 @@
 import { assemble, planAppendix, TypeTable } from "./assemble.js";
-import { BodyDecoder } from "./body.js";
-import { InstructionList } from "./code.js";
 import { isValidModule } from "./engine.js";
 import { structuralLimits } from "./limits.js";
-import { BodyMeter, frameWords } from "./meter.js";
+import type { Charges } from "./meter.js";
+import { Bodies, meterBodies } from "./meter-bodies.js";
 import { decodeModule } from "./module.js";
 import { checkExports, checkImports, checkSizes } from "./permit.js";
 import { Findings, type Reason } from "./reasons.js";
 import type { ModuleShape } from "./shape.js";
-import { ByteWriter, maxSealedBytes } from "./writer.js";
+import { ByteWriter } from "./writer.js";
 
 /** What a module is admitted for; checked by the caller. */
 export type AdmissionOptions = {
@@ -23,7 +22,11 @@ export type Admission = {
   readonly reasons: readonly Reason[];
   readonly features: ReadonlyMap<string, number>;
   readonly sealed: Uint8Array | null;
+  /** What metering put in; null when there is no sealed module. */
+  readonly charges: Charges | null;
 };
+
+const refused = { sealed: null, charges: null } as const;
 
 /**
  * Admits and meters a module (spec/sandbox.md). `bytes` must be the caller's own copy, in unshared memory, of a size
@@ -35,67 +38,48 @@ export function admit(bytes: Uint8Array, options: AdmissionOptions): Admission {
   const findings = new Findings();
   const shape = decodeModule(bytes, findings);
   if (shape === null) {
-    return { shape, reasons: explain(findings, valid), features: findings.features, sealed: null };
+    return { ...refused, shape, reasons: explain(findings, valid), features: findings.features };
   }
   findings.guard(() => {
     checkImports(shape, options.capabilities, findings);
     checkExports(shape, findings);
     checkSizes(shape, options.memoryPages, options.tableElements, findings);
   });
+  const work = new Bodies(shape, findings);
+  decodeBodies(shape, findings, valid, work);
+  if (!valid || findings.reasons.length > 0) {
+    return { ...refused, shape, reasons: explain(findings, valid), features: findings.features };
+  }
   const types = new TypeTable(shape);
   const appendix = planAppendix(shape, types);
-  const code = new ByteWriter(valid ? bytes.length : 16);
-  meterBodies(shape, findings, valid, new BodyMeter(shape, appendix), code);
-  const reasons = explain(findings, valid);
-  if (reasons.length > 0) {
-    return { shape, reasons, features: findings.features, sealed: null };
+  const code = new ByteWriter(bytes.length);
+  let charges: Charges | null = null;
+  findings.guard(() => {
+    charges = meterBodies(shape, findings, appendix, work, code);
+  });
+  if (findings.reasons.length > 0 || charges === null) {
+    return { ...refused, shape, reasons: explain(findings, valid), features: findings.features };
   }
   const sealed = assemble(shape, appendix, types, code, options);
-  return { shape, reasons, features: findings.features, sealed };
+  return { shape, reasons: [], features: findings.features, sealed, charges };
 }
 
-/** Decodes every body, and meters it as long as nothing speaks against the module. */
-function meterBodies(shape: ModuleShape, findings: Findings, valid: boolean, meter: BodyMeter, code: ByteWriter): void {
-  const list = new InstructionList();
-  const decoder = new BodyDecoder(shape, findings, list);
+/** Decodes every body, and says of each what the call graph wants to know as long as nothing speaks against the module. */
+function decodeBodies(shape: ModuleShape, findings: Findings, valid: boolean, work: Bodies): void {
   for (let index = 0; index < shape.bodies.length && !findings.full; index += 1) {
-    const body = shape.bodies[index];
-    const typeIndex = shape.functionTypes[shape.importedFunctions + index];
-    const type = typeIndex === undefined ? undefined : shape.types[typeIndex];
-    if (body === undefined || typeIndex === undefined || type === undefined) {
-      return;
-    }
     findings.guard(() => {
-      const facts = decoder.decode(typeIndex, body);
-      const words = frameWords(facts);
-      if (words > structuralLimits.frameWords) {
-        const most = structuralLimits.frameWords;
-        findings.note(
-          "EXO_WASM_LIMIT",
-          `a function's frame takes ${words} words, at most ${most} are admitted`,
-          body.start,
-        );
+      const facts = work.decode(index);
+      const most = structuralLimits.frameWords;
+      if (facts.words > most) {
+        const offset = shape.bodies[index]?.start;
+        const message = `a function's frame takes ${facts.words} words, at most ${most} are admitted`;
+        findings.note("EXO_WASM_LIMIT", message, offset);
       }
       if (valid && findings.reasons.length === 0) {
-        writeBody(meter.meter(type, list, facts), code, body.start, findings);
+        work.graph.add(index, work.list, facts);
       }
     });
   }
-}
-
-function writeBody(metered: ByteWriter, code: ByteWriter, offset: number, findings: Findings): void {
-  if (metered.length > structuralLimits.bodyBytes) {
-    const most = structuralLimits.bodyBytes;
-    findings.halt(
-      "EXO_WASM_LIMIT",
-      `a function takes ${metered.length} bytes when metered, at most ${most} fit`,
-      offset,
-    );
-  }
-  if (code.length + metered.length + 65_536 > maxSealedBytes) {
-    findings.halt("EXO_WASM_LIMIT", `the metered module would be larger than ${maxSealedBytes} bytes`);
-  }
-  code.sized(metered);
 }
 
 /**

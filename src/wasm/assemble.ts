@@ -1,7 +1,7 @@
 import { writeGrow, writeThunk } from "./appendix.js";
 import type { Appendix } from "./meter.js";
 import { reservedExports } from "./permit.js";
-import type { Limits, ModuleShape, Range } from "./shape.js";
+import { type Limits, type ModuleShape, type Range, typeKey } from "./shape.js";
 import { ByteWriter } from "./writer.js";
 
 /** Index of the function type a module has, or gets at the end of its type section. */
@@ -13,7 +13,7 @@ export class TypeTable {
   constructor(shape: ModuleShape) {
     this.#original = shape.types.length;
     shape.types.forEach(({ params, results }, index) => {
-      const key = keyOf(params, results);
+      const key = typeKey(params, results);
       if (!this.#known.has(key)) {
         this.#known.set(key, index);
       }
@@ -21,7 +21,7 @@ export class TypeTable {
   }
 
   indexOf(params: Uint8Array, results: Uint8Array): number {
-    const key = keyOf(params, results);
+    const key = typeKey(params, results);
     const known = this.#known.get(key);
     if (known !== undefined) {
       return known;
@@ -31,10 +31,6 @@ export class TypeTable {
     this.#known.set(key, index);
     return index;
   }
-}
-
-function keyOf(params: Uint8Array, results: Uint8Array): string {
-  return `${String.fromCharCode(...params)}>${String.fromCharCode(...results)}`;
 }
 
 /** Plans what is appended to a module. */
@@ -127,7 +123,7 @@ function writeExports(sections: SectionWriter, shape: ModuleShape, appendix: App
   sections.appended(
     7,
     shape.exports.length,
-    shape.start === null ? 3 : 4,
+    3 + shape.memories.length + (shape.start === null ? 0 : 1),
     (writer) => {
       writer.name(reservedExports.fuel);
       writer.u8(3);
@@ -138,6 +134,11 @@ function writeExports(sections: SectionWriter, shape: ModuleShape, appendix: App
       writer.name(reservedExports.state);
       writer.u8(3);
       writer.u32(appendix.state);
+      if (shape.memories.length > 0) {
+        writer.name(reservedExports.memory);
+        writer.u8(2);
+        writer.u32(0);
+      }
       if (shape.start !== null) {
         writer.name(reservedExports.start);
         writer.u8(0);

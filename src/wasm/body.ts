@@ -1,20 +1,25 @@
 import type { BodyFacts, InstructionList } from "./code.js";
+import { ImmediateReader } from "./immediates.js";
 import { structuralLimits } from "./limits.js";
-import { type Opcode, op, opcodeByCode, opcodeSpace } from "./opcodes.js";
+import { op } from "./opcodes.js";
 import { ByteReader } from "./reader.js";
 import type { Findings } from "./reasons.js";
-import { refusedInstruction, refusedType } from "./refused.js";
-import { readReferenceType } from "./segments.js";
-import { type ModuleShape, type Range, typeOfFunction, valueTypes } from "./shape.js";
+import { type FuncType, type ModuleShape, type Range, wordsOf, wordsOfType } from "./shape.js";
 
-/** An open block: the operand height below its parameters, its arities, and whether a branch reaches its end. */
+const v128 = 0x7b;
+
+/** Words of a frame beyond parameters, locals and operands: the engine's own and the meter's scratch. */
+const frameBaseWords = 12;
+
+/** An open block: the operand height below its parameters, its type, and whether a branch reaches its end. */
 type Frame = {
   readonly op: number;
   readonly base: number;
-  readonly params: number;
-  readonly results: number;
+  readonly type: FuncType;
   joined: boolean;
 };
+
+const noType: FuncType = { params: new Uint8Array(0), results: new Uint8Array(0) };
 
 /** Decodes one body after another into one instruction list. */
 export class BodyDecoder {
@@ -22,23 +27,24 @@ export class BodyDecoder {
   readonly #findings: Findings;
   readonly #list: InstructionList;
   readonly #reader: ByteReader;
+  readonly #immediate: ImmediateReader;
   readonly #frames: Frame[] = [];
   #height = 0;
   #greatest = 0;
-  #calls = false;
+  /** Can an operand take two words? */
+  #wide = false;
+  readonly #wideTypes: boolean;
   /** No instruction here can be reached, by validation's rules; `#skipped` blocks opened since. */
   #dead = false;
   #skipped = 0;
-  // The immediate that was just read.
-  #value = 0;
-  #params = 0;
-  #results = 0;
 
   constructor(shape: ModuleShape, findings: Findings, list: InstructionList) {
     this.#shape = shape;
     this.#findings = findings;
     this.#list = list;
     this.#reader = new ByteReader(shape.bytes);
+    this.#immediate = new ImmediateReader(shape, findings, list, this.#reader);
+    this.#wideTypes = shape.types.some(({ params, results }) => params.includes(v128) || results.includes(v128));
   }
 
   /**
@@ -56,89 +62,64 @@ export class BodyDecoder {
     if (reader.left > structuralLimits.bodyBytes) {
       this.#findings.halt("EXO_WASM_LIMIT", `a body is larger than ${structuralLimits.bodyBytes} bytes`, reader.at);
     }
-    const declared = this.#readLocals();
+    const { localWords, ...declared } = this.#readLocals();
     this.#list.reset(reader.left);
     this.#height = 0;
     this.#greatest = 0;
-    this.#calls = false;
+    this.#wide = this.#wideTypes || localWords > declared.locals;
     this.#dead = false;
     this.#skipped = 0;
     this.#frames.length = 0;
-    this.#frames.push({ op: op.block, base: 0, params: 0, results: type.results.length, joined: false });
+    this.#frames.push({ op: op.block, base: 0, type: { params: noType.params, results: type.results }, joined: false });
     while (this.#frames.length > 0) {
       this.#step();
     }
     if (reader.left > 0) {
       reader.fail("a body goes on after its end");
     }
-    return {
-      params: type.params.length,
-      results: type.results.length,
-      ...declared,
-      height: this.#greatest,
-      calls: this.#calls,
-    };
+    // Parameters count twice, since the caller passes them on the stack and the function keeps its own copies, and
+    // results once, since the caller keeps room for them.
+    const signature = wordsOfType(this.#shape, typeIndex);
+    const operands = this.#greatest * (this.#wide ? 2 : 1);
+    const words = frameBaseWords + 2 * signature.params + signature.results + localWords + operands;
+    return { params: type.params.length, ...declared, words };
   }
 
-  #readLocals(): { locals: number; groups: number; groupsStart: number; groupsEnd: number } {
+  #readLocals(): Pick<BodyFacts, "locals" | "groups" | "groupsStart" | "groupsEnd"> & { localWords: number } {
     const reader: ByteReader = this.#reader;
     const groups = reader.count("local group");
     const groupsStart = reader.at;
     let locals = 0;
+    let localWords = 0;
     for (let group = 0; group < groups; group += 1) {
       const at = reader.at;
-      locals += reader.u32();
+      const count = reader.u32();
+      locals += count;
       if (locals > structuralLimits.locals) {
         this.#findings.halt("EXO_WASM_LIMIT", `a function declares more than ${structuralLimits.locals} locals`, at);
       }
-      this.#readValueType();
+      localWords += count * wordsOf(this.#immediate.readValueType());
     }
-    return { locals, groups, groupsStart, groupsEnd: reader.at };
-  }
-
-  #readValueType(): void {
-    const at = this.#reader.at;
-    const type = this.#reader.u8();
-    if (valueTypes[type] === undefined) {
-      const shown = `value type 0x${type.toString(16)}`;
-      this.#findings.halt("EXO_WASM_FEATURE", `not admitted: ${refusedType(type)}, ${shown}`, at);
-    }
-  }
-
-  #readOpcode(): Opcode {
-    const reader: ByteReader = this.#reader;
-    const at = reader.at;
-    const byte = reader.u8();
-    let sub: number | undefined;
-    if (byte >= 0xfb && byte <= 0xfe) {
-      sub = reader.u32();
-    }
-    const code = sub === undefined ? byte : byte === 0xfc && sub < opcodeSpace - 0x100 ? 0x100 + sub : opcodeSpace;
-    const opcode = opcodeByCode[code];
-    if (opcode === undefined) {
-      const shown = sub === undefined ? `0x${byte.toString(16)}` : `0x${byte.toString(16)} ${sub}`;
-      this.#findings.halt("EXO_WASM_FEATURE", `not admitted: ${refusedInstruction(byte, sub)}, opcode ${shown}`, at);
-    }
-    if (opcode.feature !== undefined) {
-      this.#findings.use(opcode.feature, at);
-    }
-    return opcode;
+    return { locals, localWords, groups, groupsStart, groupsEnd: reader.at };
   }
 
   #step(): void {
     const start = this.#reader.at;
-    const opcode = this.#readOpcode();
-    this.#value = 0;
-    this.#readImmediate(opcode);
+    const list = this.#list;
+    const labels = list.labelCount;
+    const opcode = this.#immediate.read();
     if (this.#dead && !this.#revives(opcode.code)) {
+      list.labelCount = labels;
       return;
     }
     const depth = this.#frames.length;
     if (opcode.pops >= 0) {
       this.#move(opcode.pops, opcode.pushes);
     }
-    this.#control(opcode.code);
-    this.#list.push(opcode.code, start, this.#reader.at, this.#value, depth);
+    this.#wide ||= opcode.code >= 0x200;
+    const joined = this.#control(opcode.code);
+    const value = opcode.code === op.end ? Number(joined) : this.#immediate.value;
+    list.push(opcode.code, start, this.#reader.at, value, this.#immediate.labelsOf, depth);
   }
 
   /** In dead code: does this instruction end it? Keeps count of the blocks that are skipped whole. */
@@ -169,44 +150,58 @@ export class BodyDecoder {
     return this.#frames[this.#frames.length - 1] ?? this.#reader.fail("an instruction stands outside every block");
   }
 
-  #control(code: number): void {
+  /** What a control instruction does to the blocks. For `end`: true when a basic block ends there. */
+  #control(code: number): boolean {
     switch (code) {
       case op.block:
       case op.loop:
       case op.if:
         this.#open(code);
-        return;
+        return false;
       case op.else:
         this.#else();
-        return;
+        return false;
       case op.end:
-        this.#end();
-        return;
+        return this.#end();
       case op.brTable:
         this.#move(1, 0);
+        for (let index = 0; index < this.#immediate.labelsOf; index += 1) {
+          this.#join(this.#list.labels[this.#immediate.value + index] as number);
+        }
         this.#dead = true;
-        return;
+        return false;
+      case op.brIf:
+        this.#join(this.#immediate.value);
+        return false;
       case op.br:
+        this.#join(this.#immediate.value);
+        this.#dead = true;
+        return false;
       case op.return:
       case op.unreachable:
         this.#dead = true;
-        return;
+        return false;
       case op.call:
       case op.callIndirect:
-        this.#calls = true;
-        this.#move(this.#params + (code === op.callIndirect ? 1 : 0), this.#results);
-        return;
+        this.#call(code === op.callIndirect ? 1 : 0);
+        return false;
       default:
+        return false;
     }
   }
 
+  #call(index: 0 | 1): void {
+    const { params, results } = this.#immediate.type;
+    this.#move(params.length + index, results.length);
+  }
+
   #open(code: number): void {
-    this.#move(this.#params + (code === op.if ? 1 : 0), this.#params);
+    const type = this.#immediate.type;
+    this.#move(type.params.length + (code === op.if ? 1 : 0), type.params.length);
     if (this.#frames.length > structuralLimits.nesting) {
       this.#findings.halt("EXO_WASM_LIMIT", `blocks nest deeper than ${structuralLimits.nesting}`, this.#reader.at);
     }
-    const base = this.#height - this.#params;
-    this.#frames.push({ op: code, base, params: this.#params, results: this.#results, joined: false });
+    this.#frames.push({ op: code, base: this.#height - type.params.length, type, joined: false });
   }
 
   #else(): void {
@@ -216,174 +211,29 @@ export class BodyDecoder {
     }
     this.#frames.pop();
     this.#frames.push({ ...frame, op: op.else });
-    this.#height = frame.base + frame.params;
+    this.#height = frame.base + frame.type.params.length;
     this.#dead = false;
   }
 
-  #end(): void {
+  #end(): boolean {
     const frame = this.#top();
     this.#frames.pop();
-    this.#value = frame.joined || this.#dead || frame.op === op.if || frame.op === op.else ? 1 : 0;
+    const joined = frame.joined || this.#dead || frame.op !== op.block || this.#frames.length === 0;
     this.#height = frame.base;
     this.#dead = false;
     if (this.#frames.length > 0) {
-      this.#move(0, frame.results);
+      this.#move(0, frame.type.results.length);
     }
+    return joined;
   }
 
-  #readLabel(): void {
-    const at = this.#reader.at;
-    const label = this.#reader.u32();
-    if (this.#dead) {
-      return;
-    }
+  #join(label: number): void {
     const frame = this.#frames[this.#frames.length - 1 - label];
     if (frame === undefined) {
-      this.#reader.fail(`there is no label ${label}`, at);
+      this.#reader.fail(`there is no label ${label}`);
     }
     if (frame.op !== op.loop) {
       frame.joined = true;
     }
-  }
-
-  #readBlockType(): void {
-    const reader: ByteReader = this.#reader;
-    const at = reader.at;
-    const byte = reader.peek();
-    this.#params = 0;
-    this.#results = 0;
-    if (byte === 0x40) {
-      reader.at += 1;
-      return;
-    }
-    if ((byte & 0xc0) === 0x40) {
-      this.#readValueType();
-      this.#results = 1;
-      return;
-    }
-    const index = reader.s33();
-    const type = index < 0 ? undefined : this.#shape.types[index];
-    if (type === undefined) {
-      reader.fail(`there is no block type ${index}`, at);
-    }
-    this.#findings.use("multi-value", at);
-    this.#params = type.params.length;
-    this.#results = type.results.length;
-  }
-
-  #readCallee(indirect: boolean): void {
-    const reader: ByteReader = this.#reader;
-    const at = reader.at;
-    const index = reader.u32();
-    const type = indirect ? this.#shape.types[index] : typeOfFunction(this.#shape, index);
-    if (type === undefined) {
-      reader.fail(`there is no ${indirect ? "type" : "function"} ${index}`, at);
-    }
-    if (indirect) {
-      if (reader.u32() !== 0) {
-        this.#findings.use("reference-types", at);
-      }
-    }
-    this.#value = index;
-    this.#params = type.params.length;
-    this.#results = type.results.length;
-  }
-
-  #readMemoryIndex(): void {
-    const at = this.#reader.at;
-    if (this.#reader.u32() !== 0) {
-      this.#findings.halt("EXO_WASM_FEATURE", "not admitted: multi-memory, an instruction names a second memory", at);
-    }
-  }
-
-  #readLabels(): void {
-    const reader: ByteReader = this.#reader;
-    const at = reader.at;
-    const count = reader.count("label");
-    if (count > structuralLimits.branchTargets) {
-      this.#findings.halt("EXO_WASM_LIMIT", `br_table with more than ${structuralLimits.branchTargets} labels`, at);
-    }
-    for (let index = 0; index <= count; index += 1) {
-      this.#readLabel();
-    }
-    this.#value = count;
-  }
-
-  #readImmediate(opcode: Opcode): void {
-    const reader: ByteReader = this.#reader;
-    switch (opcode.immediate) {
-      case "none":
-        return;
-      case "local":
-      case "global":
-      case "table":
-      case "data":
-      case "element":
-        reader.u32();
-        return;
-      case "i32":
-        reader.skipSigned(32);
-        return;
-      case "i64":
-        reader.skipSigned(64);
-        return;
-      case "f32":
-        reader.skip(4);
-        return;
-      case "f64":
-        reader.skip(8);
-        return;
-      case "memarg":
-        this.#readMemoryArgument();
-        return;
-      case "block":
-        this.#readBlockType();
-        return;
-      case "label":
-        this.#readLabel();
-        return;
-      case "labels":
-        this.#readLabels();
-        return;
-      case "function":
-        this.#readCallee(false);
-        return;
-      case "indirect":
-        this.#readCallee(true);
-        return;
-      case "memory":
-        this.#readMemoryIndex();
-        return;
-      case "heap":
-        readReferenceType(reader, this.#findings);
-        return;
-      case "types":
-        for (let count = reader.count("value type"); count > 0; count -= 1) {
-          this.#readValueType();
-        }
-        return;
-      case "data-memory":
-        reader.u32();
-        this.#readMemoryIndex();
-        return;
-      case "memory-memory":
-        this.#readMemoryIndex();
-        this.#readMemoryIndex();
-        return;
-      case "element-table":
-      case "table-table":
-        reader.u32();
-        reader.u32();
-    }
-  }
-
-  #readMemoryArgument(): void {
-    const reader: ByteReader = this.#reader;
-    const at = reader.at;
-    const align = reader.u32();
-    if (align >= 64) {
-      this.#findings.halt("EXO_WASM_FEATURE", "not admitted: multi-memory, an instruction names a second memory", at);
-    }
-    reader.u32();
   }
 }

@@ -1,7 +1,9 @@
 import { importTable } from "../contracts/imports.js";
 
-/** Revision of the meter: cost table, charge plan and inserted code. Recorded with every run. */
-export const meterRevision = 0;
+/**
+ * Revision of the meter: cost table, charge plan, stack weights, NaN plan and inserted code. Recorded with every run.
+ */
+export const meterRevision = 1;
 
 /** A charge that depends on an operand: `(operand * multiply) >> shift`, the operand taken as unsigned. */
 export type DynamicCost = { readonly multiply: number; readonly shift: number };
@@ -29,6 +31,15 @@ export type FuelTable = {
     readonly lengthArg: number | null;
   }[];
   readonly lengthShift: number;
+  /** Where charges stand (spec/sandbox.md, Fuel): thresholds of the charge plan. */
+  readonly plan: {
+    /** A basic block that costs more than this is charged by itself. */
+    readonly block: number;
+    /** As is one that a path of more than this leads to. */
+    readonly path: number;
+    /** A function without loops whose longest path costs no more than this is paid for by its callers alone. */
+    readonly callee: number;
+  };
 };
 
 const bytes: DynamicCost = { multiply: 1, shift: 3 };
@@ -68,6 +79,7 @@ const table: FuelTable = {
     lengthArg: lengthArg ?? null,
   })),
   lengthShift: 3,
+  plan: { block: 16, path: 96, callee: 200 },
 };
 
 /** The cost table of the present meter revision, as plain JSON. */

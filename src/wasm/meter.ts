@@ -1,16 +1,16 @@
-import { ChargePlanner } from "./charges.js";
+import type { CallGraph } from "./call-graph.js";
+import type { ChargePlanner, Entry } from "./charges.js";
 import type { BodyFacts, InstructionList } from "./code.js";
 import { type DynamicCost, readFuelTable } from "./fuel.js";
+import { NanPlanner, nanActions } from "./nan-plan.js";
+import type { FloatShape } from "./opcode.js";
 import { op, opcodeByCode, opcodeSpace } from "./opcodes.js";
 import type { FuncType, ModuleShape } from "./shape.js";
+import { StackPlanner, stackAction } from "./stack-plan.js";
 import { ByteWriter } from "./writer.js";
 
 const emptyBlock = 0x40;
-const typeByte = { i32: 0x7f, i64: 0x7e, f32: 0x7d, f64: 0x7c } as const;
-/** Words of a frame beyond parameters, locals and operands: the engine's own. */
-const frameBaseWords = 8;
-/** A function that calls nothing is the last frame of any stack; up to this size it goes uncounted. */
-const leafWords = 64;
+const typeByte = { i32: 0x7f, i64: 0x7e, f32: 0x7d, f64: 0x7c, v128: 0x7b } as const;
 
 /** Indices of what metering appends to a module. */
 export type Appendix = {
@@ -26,24 +26,23 @@ export type Appendix = {
   readonly typeIndex: (params: Uint8Array, results: Uint8Array) => number;
 };
 
-/**
- * Frame size of a function, in 8-byte words. Parameters count twice, since the caller passes them on the stack
- * and the function keeps its own copies, and results once, since the caller keeps room for them.
- */
-export function frameWords(facts: BodyFacts): number {
-  return frameBaseWords + 2 * facts.params + facts.results + facts.locals + facts.height;
-}
+/** What metering put into a module: how many places of each kind. */
+export type Charges = {
+  /** Places that charge fuel known beforehand. */
+  readonly points: number;
+  /** Instructions that are charged for by an operand. */
+  readonly dynamic: number;
+  /** Places that make a NaN canonical. */
+  readonly nans: number;
+  /** Places that take a frame from the stack counter. */
+  readonly frames: number;
+};
 
 const dynamicCosts: readonly (DynamicCost | undefined)[] = Array.from({ length: opcodeSpace }, (_, code) => {
   const name = opcodeByCode[code]?.name ?? "";
   const costs = readFuelTable().dynamic;
   return code !== op.memoryGrow && Object.hasOwn(costs, name) ? costs[name] : undefined;
 });
-
-const nanTypes: readonly ("f32" | "f64" | undefined)[] = Array.from(
-  { length: opcodeSpace },
-  (_, code) => opcodeByCode[code]?.nan,
-);
 
 /**
  * `global.get F; i64.const cost; i64.sub` with more to subtract on the stack by the caller, then
@@ -73,61 +72,92 @@ export function writeFuelDebit(out: ByteWriter, fuel: number, cost: number): voi
 export class BodyMeter {
   readonly #shape: ModuleShape;
   readonly #appendix: Appendix;
-  readonly #planner = new ChargePlanner();
+  readonly #graph: CallGraph;
+  readonly #charges: ChargePlanner;
+  readonly #stack: StackPlanner;
+  readonly #nans: NanPlanner;
   readonly #body = new ByteWriter(4096);
-  // Scratch locals of the present function.
-  #fuelLocal = 0;
-  #wordLocal = 0;
-  #f32Local = 0;
-  #f64Local = 0;
+  readonly charges = { points: 0, dynamic: 0, nans: 0, frames: 0 };
+  /** Words of the present function's frame. */
+  #words = 0;
+  // Scratch locals of the present function; -1 where it needs none.
+  #fuelLocal = -1;
+  #wordLocal = -1;
+  readonly #nanLocals = new Map<FloatShape, number>();
+  /** Depth of the loop in which the fuel stands in its local as well, -1 outside of one. */
+  #localLoop = -1;
 
-  constructor(shape: ModuleShape, appendix: Appendix) {
+  constructor(shape: ModuleShape, appendix: Appendix, graph: CallGraph, planner: ChargePlanner) {
     this.#shape = shape;
     this.#appendix = appendix;
+    this.#graph = graph;
+    this.#charges = planner;
+    this.#stack = new StackPlanner(graph);
+    this.#nans = new NanPlanner(shape);
   }
 
-  /** Meters one function and returns its body; the writer is used again by the next call. */
-  meter(type: FuncType, list: InstructionList, facts: BodyFacts): ByteWriter {
+  /** Meters defined function `index` and returns its body; the writer is used again by the next call. */
+  meter(index: number, type: FuncType, list: InstructionList, facts: BodyFacts, entry: Entry): ByteWriter {
     const body = this.#body;
     body.clear();
-    const counted = facts.calls || frameWords(facts) > leafWords;
-    this.#writeLocals(list, facts, counted);
-    body.raw(op.block, emptyBlock, op.block);
-    this.#writeResultType(type);
-    if (counted) {
-      this.#enter(frameWords(facts));
+    this.#words = facts.words;
+    this.#charges.plan(list, facts, entry);
+    this.#stack.plan(index, list);
+    this.#nans.plan(type, list, facts);
+    const wrapped = this.#writeLocals(list, facts, entry.kind === "callers");
+    if (wrapped) {
+      body.raw(op.block, emptyBlock, op.block);
+      this.#writeResultType(type);
     }
-    this.#writeInstructions(list, this.#planner.plan(list, facts));
-    if (counted) {
-      this.#leave(frameWords(facts));
+    if (this.#stack.whole) {
+      this.#enter(1);
     }
-    body.raw(op.return, op.end, op.unreachable, op.end);
+    this.#writeInstructions(list);
+    if (this.#stack.whole) {
+      this.#leave();
+    }
+    if (wrapped) {
+      body.raw(op.return, op.end, op.unreachable, op.end);
+    }
     return body;
   }
 
-  /** Declares the original locals and the scratch ones that this function needs. */
-  #writeLocals(list: InstructionList, facts: BodyFacts, counted: boolean): void {
-    let word = counted;
-    let f32 = false;
-    let f64 = false;
+  /** Declares the original locals and the scratch ones that this function needs. True when it can run out of anything. */
+  #writeLocals(list: InstructionList, facts: BodyFacts, silent: boolean): boolean {
+    let points = 0;
+    let dynamic = 0;
+    const shapes = new Set<FloatShape>();
     for (let index = 0; index < list.count; index += 1) {
-      const code = list.op[index] as number;
-      word ||= dynamicCosts[code] !== undefined;
-      f32 ||= nanTypes[code] === "f32";
-      f64 ||= nanTypes[code] === "f64";
+      points += Number((this.#charges.charges[index] as number) > 0);
+      dynamic += Number(dynamicCosts[list.op[index] as number] !== undefined);
+      const shape = nanActions[this.#nans.actions[index] as number];
+      if (shape !== undefined) {
+        shapes.add(shape);
+      }
     }
+    this.charges.points += points;
+    this.charges.dynamic += dynamic;
+    this.charges.nans += this.#nans.places;
+    this.charges.frames += this.#stack.places;
+    const fuel = !silent && points + dynamic > 0;
+    const word = dynamic + this.#stack.places > 0;
     const body = this.#body;
-    body.u32(facts.groups + 1 + Number(word) + Number(f32) + Number(f64));
+    body.u32(facts.groups + Number(fuel) + Number(word) + shapes.size);
     body.copy(this.#shape.bytes, facts.groupsStart, facts.groupsEnd);
     let next = facts.params + facts.locals;
     const declare = (type: number): number => {
       body.raw(1, type);
       return next++;
     };
-    this.#fuelLocal = declare(typeByte.i64);
-    this.#wordLocal = word ? declare(typeByte.i32) : 0;
-    this.#f32Local = f32 ? declare(typeByte.f32) : 0;
-    this.#f64Local = f64 ? declare(typeByte.f64) : 0;
+    this.#fuelLocal = fuel ? declare(typeByte.i64) : -1;
+    this.#wordLocal = word ? declare(typeByte.i32) : -1;
+    this.#nanLocals.clear();
+    for (const shape of nanActions) {
+      if (shape !== undefined && shapes.has(shape)) {
+        this.#nanLocals.set(shape, declare(shape === "f32" || shape === "f64" ? typeByte[shape] : typeByte.v128));
+      }
+    }
+    return fuel || this.#stack.places > 0;
   }
 
   #writeResultType(type: FuncType): void {
@@ -140,39 +170,37 @@ export class BodyMeter {
     }
   }
 
-  /** Takes the frame's words and traps when there are not enough. */
-  #enter(words: number): void {
+  /** Takes the frame's words and traps when there are not enough. `trap` is the label to trap at. */
+  #enter(trap: number): void {
     const body = this.#body;
     body.u8(op.globalGet);
     body.u32(this.#appendix.stack);
     body.u8(op.i32Const);
-    body.s32(words);
+    body.s32(this.#words);
     body.raw(op.i32Sub, op.localTee);
     body.u32(this.#wordLocal);
     body.u8(op.globalSet);
     body.u32(this.#appendix.stack);
     body.u8(op.localGet);
     body.u32(this.#wordLocal);
-    body.raw(op.i32Const, 0, op.i32LtS, op.brIf, 1);
+    body.raw(op.i32Const, 0, op.i32LtS, op.brIf);
+    body.u32(trap);
   }
 
-  #leave(words: number): void {
+  #leave(): void {
     const body = this.#body;
     body.u8(op.globalGet);
     body.u32(this.#appendix.stack);
     body.u8(op.i32Const);
-    body.s32(words);
+    body.s32(this.#words);
     body.u8(op.i32Add);
     body.u8(op.globalSet);
     body.u32(this.#appendix.stack);
   }
 
-  #writeInstructions(list: InstructionList, plan: Int32Array): void {
-    const { body, bytes, imported } = {
-      body: this.#body,
-      bytes: this.#shape.bytes,
-      imported: this.#shape.importedFunctions,
-    };
+  #writeInstructions(list: InstructionList): void {
+    const { body, bytes } = { body: this.#body, bytes: this.#shape.bytes };
+    this.#localLoop = -1;
     // Instructions that stay as they are wait here and are copied together.
     let from = 0;
     let to = 0;
@@ -181,49 +209,106 @@ export class BodyMeter {
       from = to;
     };
     for (let index = 0; index < list.count; index += 1) {
-      const code = list.op[index] as number;
       const start = list.start[index] as number;
-      const end = list.end[index] as number;
-      const depth = list.depth[index] as number;
-      const charge = plan[index] as number;
-      const cost = dynamicCosts[code];
-      const redirected = (code === op.call || code === op.refFunc) && (list.value[index] as number) < imported;
-      if (start !== to || charge > 0 || cost !== undefined) {
+      if (start !== to || this.#hasBefore(list, index)) {
         flush();
         from = start;
+        this.#writeBefore(list, index);
+      }
+      to = list.end[index] as number;
+      const replaced = this.#replacement(list, index);
+      if (replaced !== undefined) {
         to = start;
-      }
-      if (charge > 0) {
-        writeFuelDebit(body, this.#appendix.fuel, charge);
-        writeFuelCheck(body, this.#appendix.fuel, this.#fuelLocal, depth);
-      }
-      if (cost !== undefined) {
-        this.#chargeOperand(cost, depth);
-      }
-      if (redirected || code === op.return || code === op.memoryGrow) {
         flush();
-        this.#replace(code, list.value[index] as number, depth);
-        from = end;
+        body.u8(replaced.code);
+        body.u32(replaced.index);
+        to = list.end[index] as number;
+        from = to;
       }
-      to = end;
-      const nan = nanTypes[code];
-      if (nan !== undefined) {
+      const action = this.#nans.actions[index] as number;
+      const leaves = ((this.#stack.actions[index] as number) & stackAction.leaveAfter) !== 0;
+      if (action !== 0 || leaves) {
         flush();
-        this.#canonicalize(nan);
+      }
+      if (action !== 0) {
+        this.#canonicalize(nanActions[action] as FloatShape);
+      }
+      if (leaves) {
+        this.#leave();
+      }
+      if (list.op[index] === op.end && list.depth[index] === this.#localLoop + 1) {
+        this.#localLoop = -1;
       }
     }
     flush();
   }
 
-  /** Writes what stands for a call of an import, a return or memory.grow. */
-  #replace(code: number, value: number, depth: number): void {
-    if (code === op.return) {
-      this.#body.u8(op.br);
-      this.#body.u32(depth - 1);
-      return;
+  #hasBefore(list: InstructionList, index: number): boolean {
+    const code = list.op[index] as number;
+    return (
+      (this.#charges.charges[index] as number) > 0 ||
+      ((this.#stack.actions[index] as number) & (stackAction.enterBefore | stackAction.leaveBefore)) !== 0 ||
+      code === op.loop ||
+      dynamicCosts[code] !== undefined
+    );
+  }
+
+  #writeBefore(list: InstructionList, index: number): void {
+    const code = list.op[index] as number;
+    const depth = list.depth[index] as number;
+    const action = this.#stack.actions[index] as number;
+    const charge = this.#charges.charges[index] as number;
+    const cost = dynamicCosts[code];
+    if ((action & stackAction.leaveBefore) !== 0) {
+      this.#leave();
     }
-    this.#body.u8(code === op.memoryGrow ? op.call : code);
-    this.#body.u32(code === op.memoryGrow ? this.#appendix.grow : this.#appendix.thunks + value);
+    if (charge > 0) {
+      this.#readFuel();
+      this.#body.u8(op.i64Const);
+      this.#body.s32(charge);
+      this.#body.u8(op.i64Sub);
+      writeFuelCheck(this.#body, this.#appendix.fuel, this.#fuelLocal, depth);
+    }
+    if ((action & stackAction.enterBefore) !== 0) {
+      this.#enter(depth);
+    }
+    if (code === op.loop && this.#localLoop === -1 && this.#charges.callFree[index] === 1 && this.#fuelLocal !== -1) {
+      this.#readFuel();
+      this.#body.u8(op.localSet);
+      this.#body.u32(this.#fuelLocal);
+      this.#localLoop = depth;
+    }
+    if (cost !== undefined) {
+      this.#chargeOperand(cost, depth);
+    }
+  }
+
+  /** The fuel that is left: inside a loop that calls nothing metered, its local is as good as the global. */
+  #readFuel(): void {
+    const local = this.#localLoop !== -1;
+    this.#body.u8(local ? op.localGet : op.globalGet);
+    this.#body.u32(local ? this.#fuelLocal : this.#appendix.fuel);
+  }
+
+  /** What stands for a use of an import, a return or memory.grow. */
+  #replacement(list: InstructionList, index: number): { readonly code: number; readonly index: number } | undefined {
+    const value = list.value[index] as number;
+    switch (list.op[index]) {
+      case op.call:
+        return value < this.#shape.importedFunctions && this.#graph.isThunked(value)
+          ? { code: op.call, index: this.#appendix.thunks + value }
+          : undefined;
+      case op.refFunc:
+        return value < this.#shape.importedFunctions
+          ? { code: op.refFunc, index: this.#appendix.thunks + value }
+          : undefined;
+      case op.return:
+        return this.#stack.whole ? { code: op.br, index: (list.depth[index] as number) - 1 } : undefined;
+      case op.memoryGrow:
+        return { code: op.call, index: this.#appendix.grow };
+      default:
+        return undefined;
+    }
   }
 
   /** Charges for the operand on top of the stack and leaves it there. */
@@ -231,8 +316,7 @@ export class BodyMeter {
     const body = this.#body;
     body.u8(op.localSet);
     body.u32(this.#wordLocal);
-    body.u8(op.globalGet);
-    body.u32(this.#appendix.fuel);
+    this.#readFuel();
     body.u8(op.localGet);
     body.u32(this.#wordLocal);
     body.u8(op.i64ExtendI32U);
@@ -243,24 +327,39 @@ export class BodyMeter {
     body.u32(this.#wordLocal);
   }
 
-  /** Makes the float on top of the stack the canonical NaN if it is any. */
-  #canonicalize(type: "f32" | "f64"): void {
+  /** Makes the value on top of the stack, or every lane of it, the canonical NaN if it is any. */
+  #canonicalize(shape: FloatShape): void {
     const body = this.#body;
-    const local = type === "f32" ? this.#f32Local : this.#f64Local;
+    const local = this.#nanLocals.get(shape) as number;
     body.u8(op.localTee);
     body.u32(local);
-    if (type === "f32") {
-      body.raw(op.f32Const, 0, 0, 0xc0, 0x7f);
-    } else {
-      body.raw(op.f64Const, 0, 0, 0, 0, 0, 0, 0xf8, 0x7f);
-    }
+    body.raw(...canonicalNan[shape]);
     body.u8(op.localGet);
     body.u32(local);
     body.u8(op.localGet);
     body.u32(local);
-    body.raw(type === "f32" ? op.f32Eq : op.f64Eq, op.select);
+    body.raw(...keepNumbers[shape]);
   }
 }
+
+const f32Nan = [0, 0, 0xc0, 0x7f];
+const f64Nan = [0, 0, 0, 0, 0, 0, 0xf8, 0x7f];
+
+/** The instruction that pushes the canonical NaN. */
+const canonicalNan: Readonly<Record<FloatShape, readonly number[]>> = {
+  f32: [op.f32Const, ...f32Nan],
+  f64: [op.f64Const, ...f64Nan],
+  f32x4: [0xfd, 0x0c, ...f32Nan, ...f32Nan, ...f32Nan, ...f32Nan],
+  f64x2: [0xfd, 0x0c, ...f64Nan, ...f64Nan],
+};
+
+/** Of a value, the NaN, and the value twice: the value where it equals itself, else the NaN. */
+const keepNumbers: Readonly<Record<FloatShape, readonly number[]>> = {
+  f32: [op.f32Eq, op.select],
+  f64: [op.f64Eq, op.select],
+  f32x4: [0xfd, 0x41, 0xfd, 0x52],
+  f64x2: [0xfd, 0x47, 0xfd, 0x52],
+};
 
 /** `(x * multiply) >> shift` for the i64 on top of the stack. */
 export function writeScale(out: ByteWriter, cost: DynamicCost): void {

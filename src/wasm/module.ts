@@ -114,6 +114,8 @@ function readValueType(reader: ByteReader, findings: Findings): number {
   }
   if (type === 0x6f) {
     findings.use("reference-types", at);
+  } else if (type === 0x7b) {
+    findings.use("simd", at);
   }
   return type;
 }

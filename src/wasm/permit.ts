@@ -10,6 +10,7 @@ export const reservedExports = {
   fuel: "exo:fuel",
   stack: "exo:stack",
   state: "exo:state",
+  memory: "exo:memory",
   start: "exo:start",
 } as const;
 

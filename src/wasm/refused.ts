@@ -19,10 +19,7 @@ const prefixes: Readonly<Record<number, readonly Range[]>> = {
     [18, 18, "memory control"],
     [19, 22, "wide arithmetic"],
   ],
-  253: [
-    [0, 0xff, "SIMD"],
-    [0x100, 0xffff_ffff, "relaxed SIMD"],
-  ],
+  253: [[0x100, 0xffff_ffff, "relaxed SIMD"]],
   254: [[0, 0xffff_ffff, "threads"]],
 };
 
@@ -36,7 +33,6 @@ export function refusedInstruction(byte: number, sub?: number): string {
 }
 
 const types: readonly Range[] = [
-  [0x7b, 0x7b, "SIMD"],
   [0x77, 0x78, "garbage collection"],
   [0x69, 0x6e, "garbage collection"],
   [0x71, 0x74, "garbage collection"],

@@ -5,6 +5,7 @@ import { admit } from "./admit.js";
 import { isValidModule } from "./engine.js";
 import { meterRevision } from "./fuel.js";
 import { structuralLimits } from "./limits.js";
+import type { Charges } from "./meter.js";
 import { type ModuleShape, typeOfFunction } from "./shape.js";
 
 export { meterRevision };
@@ -35,6 +36,8 @@ export type SealedModule = {
   readonly exports: readonly string[];
   /** Distinct imports in order of first appearance. */
   readonly imports: readonly { readonly module: string; readonly name: string; readonly capability: string | null }[];
+  /** What metering put in. */
+  readonly charges: Charges;
   /** True when the host must call `exo:start` after setting fuel and stack, before anything else. */
   readonly hasStart: boolean;
 };
@@ -51,12 +54,12 @@ export function sealModule(bytes: Uint8Array, options: SealOptions): Result<Seal
   }
   // A copy: the caller's memory may be shared, or change while it is read.
   const original = new Uint8Array(bytes);
-  const { shape, reasons, sealed } = admit(original, options);
+  const { shape, reasons, sealed, charges } = admit(original, options);
   const first = reasons[0];
   if (first !== undefined) {
     return refuse(first.code, first.message);
   }
-  if (shape === null || sealed === null || !isValidModule(sealed)) {
+  if (shape === null || sealed === null || charges === null || !isValidModule(sealed)) {
     throw new ExoArmurError("EXO_INTERNAL", `metering made an invalid module of ${digestOf(original)}`);
   }
   return ok({
@@ -68,6 +71,7 @@ export function sealModule(bytes: Uint8Array, options: SealOptions): Result<Seal
     tableElements: options.tableElements,
     exports: listEntryPoints(shape),
     imports: listImports(shape),
+    charges,
     hasStart: shape.start !== null,
   });
 }

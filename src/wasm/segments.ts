@@ -4,6 +4,9 @@ import type { Findings } from "./reasons.js";
 import { refusedInstruction, refusedType } from "./refused.js";
 import type { ModuleShape } from "./shape.js";
 
+/** Sub-opcode of v128.const. */
+const v128Const = 12;
+
 /** Reads `funcref` or `externref`. */
 export function readReferenceType(reader: ByteReader, findings: Findings): number {
   const at = reader.at;
@@ -17,13 +20,14 @@ export function readReferenceType(reader: ByteReader, findings: Findings): numbe
   return type;
 }
 
-/** Reads a function index, noting where it names an import. */
+/** Reads a function index, noting it, and where it names an import. */
 function readFunctionIndex(reader: ByteReader, shape: ModuleShape): void {
   const start = reader.at;
   const index = reader.u32();
   if (index >= shape.functionTypes.length) {
     reader.fail(`there is no function ${index}`, start);
   }
+  shape.references.push(index);
   if (index < shape.importedFunctions) {
     shape.importReferences.push({ start, end: reader.at, index });
   }
@@ -51,7 +55,11 @@ export function readConstant(reader: ByteReader, shape: ModuleShape, findings: F
     findings.halt("EXO_WASM_FEATURE", "not admitted: an initialiser that reads a global", at);
   } else {
     const sub = code >= 0xfb && code <= 0xfe ? reader.u32() : undefined;
-    findings.halt("EXO_WASM_FEATURE", `not admitted: ${refusedInstruction(code, sub)}, in an initialiser`, at);
+    if (code !== 0xfd || sub !== v128Const) {
+      findings.halt("EXO_WASM_FEATURE", `not admitted: ${refusedInstruction(code, sub)}, in an initialiser`, at);
+    }
+    findings.use("simd", at);
+    reader.skip(16);
   }
   const end = reader.at;
   if (reader.u8() !== 0x0b) {

@@ -4,9 +4,15 @@ export const valueTypes: Readonly<Record<number, string>> = {
   126: "i64",
   125: "f32",
   124: "f64",
+  123: "v128",
   112: "funcref",
   111: "externref",
 };
+
+/** 8-byte words a value of this type takes on a stack. */
+export function wordsOf(type: number): 1 | 2 {
+  return type === 123 ? 2 : 1;
+}
 
 /** A function type; each byte is a value type. */
 export type FuncType = { readonly params: Uint8Array; readonly results: Uint8Array };
@@ -57,6 +63,8 @@ export type ModuleShape = {
   start: number | null;
   /** Entries of all element segments. */
   elementEntries: number;
+  /** Indices of the functions that element segments and initialisers of globals refer to, as often as they do. */
+  readonly references: number[];
   /** Defined functions' bodies, without their size. */
   readonly bodies: Range[];
   /** Payload of every section but custom ones, by section id. */
@@ -81,6 +89,7 @@ export function emptyShape(bytes: Uint8Array): ModuleShape {
     exports: [],
     start: null,
     elementEntries: 0,
+    references: [],
     bodies: [],
     sections: new Map(),
     customSections: [],
@@ -102,4 +111,24 @@ export function nameTypes(types: Uint8Array): string[] {
 /** `(i64, i32) -> (i64)`. */
 export function showSignature(params: readonly string[], results: readonly string[]): string {
   return `(${params.join(", ")}) -> (${results.join(", ")})`;
+}
+
+const sizes = new WeakMap<FuncType, { readonly params: number; readonly results: number }>();
+
+/** 8-byte words of the parameters, and of the results, of a type by its index; counted once. */
+export function wordsOfType(shape: ModuleShape, index: number): { readonly params: number; readonly results: number } {
+  const type = shape.types[index] as FuncType;
+  const known = sizes.get(type);
+  if (known !== undefined) {
+    return known;
+  }
+  const sum = (types: Uint8Array): number => types.reduce((words, each) => words + wordsOf(each), 0);
+  const size = { params: sum(type.params), results: sum(type.results) };
+  sizes.set(type, size);
+  return size;
+}
+
+/** A text that two function types share exactly when they are the same. */
+export function typeKey(params: Uint8Array, results: Uint8Array): string {
+  return `${String.fromCharCode(...params)}>${String.fromCharCode(...results)}`;
 }
