@@ -1,7 +1,8 @@
 import type { BodyFacts, InstructionList } from "./code.js";
-import { FloatGraph, fixedNode, numberNode } from "./float-graph.js";
+import { FloatGraph, fixedNode, numberNode, shapeBit } from "./float-graph.js";
 import { FloatLocals } from "./float-locals.js";
 import { blockTypeOf } from "./immediates.js";
+import type { FloatShape } from "./opcode.js";
 import { op, opcodeByCode, opcodeSpace } from "./opcodes.js";
 import { type FuncType, type ModuleShape, typeOfFunction } from "./shape.js";
 
@@ -13,16 +14,29 @@ const stepsAtLeast = 4096;
 const stepsPerByte = 8;
 const moduleSteps = 1_000_000;
 
-const actionOf = { f32: 1, f64: 2 } as const;
+/** Numbers a sink takes in the list of them. */
+const sinkSize = 4;
 
-/** What an instruction pushes: a node of the graph, or the result of arithmetic of a type. */
-const pushed: readonly (number | "f32" | "f64")[] = Array.from({ length: opcodeSpace }, (_, code) => {
+/** What to do after an instruction: make the value on top of the stack the canonical NaN if it is any. */
+export const nanActions: readonly (FloatShape | undefined)[] = [undefined, "f32", "f64", "f32x4", "f64x2"];
+
+/** What an instruction pushes: a node of the graph, or the result of arithmetic of a shape. */
+const pushed: readonly (number | FloatShape)[] = Array.from({ length: opcodeSpace }, (_, code) => {
   const opcode = opcodeByCode[code];
-  if (opcode?.nan === "f32" || opcode?.nan === "f64") {
+  if (opcode?.nan !== undefined) {
     return opcode.nan;
   }
-  return opcode?.number !== true && (code === op.globalGet || /^f\d/.test(opcode?.name ?? "")) ? fixedNode : numberNode;
+  const fixed = code === op.globalGet || code >= 0x200 || /^f\d/.test(opcode?.name ?? "");
+  return fixed && opcode?.number !== true ? fixedNode : numberNode;
 });
+
+/** Action by the bit of the one shape that arrives. */
+const actionOf = new Uint8Array(16);
+for (const [action, shape] of nanActions.entries()) {
+  if (shape !== undefined) {
+    actionOf[shapeBit[shape]] = action;
+  }
+}
 
 /** An open block. `join` is the first of the joins at its label, -1 while nothing branches there. */
 type Frame = {
@@ -52,7 +66,7 @@ export class FloatFlow {
   #height = 0;
   #loops = 0;
   #dead = false;
-  /** Places where bits come to light: node, pusher, loops around. */
+  /** Places where bits come to light: node, pusher, loops around, and the shape whose NaNs are as good as any, as a bit. */
   readonly #sinks: number[] = [];
 
   constructor(shape: ModuleShape) {
@@ -60,7 +74,7 @@ export class FloatFlow {
     this.#moduleSteps = moduleSteps + stepsPerByte * shape.bytes.length;
   }
 
-  /** Notes in `actions` where scalar NaNs are made canonical. False when that would take too long to find out. */
+  /** Notes in `actions` where NaNs are made canonical. False when that would take too long to find out. */
   plan(type: FuncType, list: InstructionList, facts: BodyFacts, actions: Uint8Array): boolean {
     const most = Math.min(stepsAtLeast + stepsPerInstruction * list.count, this.#moduleSteps);
     this.#graph.clear();
@@ -87,15 +101,14 @@ export class FloatFlow {
     if (!graph.spread()) {
       return false;
     }
-    const uses = new Map<number, number>();
-    for (let at = 0; at < sinks.length; at += 3) {
-      uses.set(sinks[at] as number, (uses.get(sinks[at] as number) ?? 0) + 1);
-    }
-    for (let at = 0; at < sinks.length; at += 3) {
+    const uses = this.#countUses();
+    for (let at = 0; at < sinks.length; at += sinkSize) {
       const node = sinks[at] as number;
+      const shapes = graph.arithmeticAt(node) & ~(sinks[at + 3] as number);
       const deeper = (sinks[at + 2] as number) - graph.loopsOf(node);
-      const repeated = deeper > 0 || (deeper === 0 && graph.instructionOf(node) >= 0 && (uses.get(node) as number) > 1);
-      if (graph.arithmeticAt(node) !== undefined && (graph.isFixed(node) || sinks[at + 1] === -1 || repeated)) {
+      const repeated = deeper > 0 || (deeper === 0 && graph.shapeOf(node) !== 0 && (uses.get(node) as number) > 1);
+      const mixed = graph.isFixed(node) || graph.arithmeticAt(node) !== (shapes & -shapes);
+      if (shapes !== 0 && (mixed || sinks[at + 1] === -1 || repeated)) {
         graph.want(node);
       }
     }
@@ -103,18 +116,26 @@ export class FloatFlow {
       return false;
     }
     for (let node = 0; node < graph.nodes; node += 1) {
-      const shape = graph.isWanted(node) ? graph.shapeOf(node) : undefined;
-      if (shape !== undefined) {
-        actions[graph.instructionOf(node)] = actionOf[shape];
+      if (graph.shapeOf(node) !== 0 && graph.isWanted(node)) {
+        actions[graph.instructionOf(node)] = actionOf[graph.shapeOf(node)] as number;
       }
     }
-    for (let at = 0; at < sinks.length; at += 3) {
-      const found = graph.arithmeticAt(sinks[at] as number);
-      if (found !== undefined) {
-        actions[sinks[at + 1] as number] = actionOf[found];
+    for (let at = 0; at < sinks.length; at += sinkSize) {
+      const shapes = graph.arithmeticAt(sinks[at] as number) & ~(sinks[at + 3] as number);
+      if (shapes !== 0) {
+        actions[sinks[at + 1] as number] = actionOf[shapes] as number;
       }
     }
     return true;
+  }
+
+  #countUses(): Map<number, number> {
+    const uses = new Map<number, number>();
+    for (let at = 0; at < this.#sinks.length; at += sinkSize) {
+      const node = this.#sinks[at] as number;
+      uses.set(node, (uses.get(node) ?? 0) + 1);
+    }
+    return uses;
   }
 
   #push(node: number, pusher: number): void {
@@ -132,12 +153,12 @@ export class FloatFlow {
     return this.#nodes[this.#height] as number;
   }
 
-  /** The bits of the topmost `count` operands come to light. */
-  #observe(count: number): void {
+  /** The bits of the topmost `count` operands come to light, apart from which NaN a NaN of a shape is. */
+  #observe(count: number, but = 0): void {
     for (let at = this.#height - count; at < this.#height; at += 1) {
       const node = this.#nodes[at] as number;
       if (node > fixedNode) {
-        this.#sinks.push(node, this.#pushers[at] as number, this.#loops);
+        this.#sinks.push(node, this.#pushers[at] as number, this.#loops, but);
       }
     }
   }
@@ -163,6 +184,7 @@ export class FloatFlow {
         return;
       case op.f32Const:
       case op.f64Const:
+      case op.v128Const:
         this.#push(isNanConstant(this.#shape.bytes, list, at) ? fixedNode : numberNode, at);
         return;
       case op.globalSet:
@@ -186,10 +208,10 @@ export class FloatFlow {
 
   #operate(code: number, at: number): void {
     const opcode = opcodeByCode[code];
-    this.#observe(opcode?.observes ?? 0);
+    this.#observe(opcode?.observes ?? 0, opcode?.takes === undefined ? 0 : shapeBit[opcode.takes]);
     this.#height -= opcode?.pops ?? 0;
     if (opcode?.pushes === 1) {
-      const node = pushed[code] as number | "f32" | "f64";
+      const node = pushed[code] as number | FloatShape;
       this.#push(typeof node === "number" ? node : this.#graph.arithmetic(at, node, this.#loops), at);
     }
   }
@@ -380,11 +402,15 @@ export class FloatFlow {
   }
 }
 
-/** True for an f32.const or f64.const whose value is a NaN of any kind. */
+/** True for a constant that is a NaN, or a vector with one in a lane: an f64 that is one has one in its upper half. */
 function isNanConstant(bytes: Uint8Array, list: InstructionList, at: number): boolean {
-  const start = (list.start[at] as number) + 1;
-  const view = new DataView(bytes.buffer, bytes.byteOffset + start);
-  return Number.isNaN(list.op[at] === op.f32Const ? view.getFloat32(0, true) : view.getFloat64(0, true));
+  const view = new DataView(bytes.buffer, bytes.byteOffset);
+  const end = list.end[at] as number;
+  if (list.op[at] === op.f64Const) {
+    return Number.isNaN(view.getFloat64(end - 8, true));
+  }
+  const lanes = list.op[at] === op.f32Const ? [4] : [4, 8, 12, 16];
+  return lanes.some((back) => Number.isNaN(view.getFloat32(end - back, true)));
 }
 
 function grownInts(array: Int32Array<ArrayBuffer>): Int32Array<ArrayBuffer> {

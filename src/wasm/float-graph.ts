@@ -1,3 +1,5 @@
+import type { FloatShape } from "./opcode.js";
+
 /** The values of one function that are no NaN, or always the canonical one. */
 export const numberNode = 0;
 /** The values whose bits the program fixes: parameters, loads, results of calls. */
@@ -6,8 +8,11 @@ export const fixedNode = 1;
 /** Walks over the edges before the analysis gives up; two suffice where loops do not nest. */
 const mostPasses = 6;
 
-/** What can reach a node. */
-const reach = { fixed: 4, f32: 1, f64: 2, arithmetic: 3 } as const;
+/** Bit of values whose bits the program fixes, in what can reach a node; the others are those of `shapeBit`. */
+const fixedBit = 16;
+
+/** Bit of arithmetic of a shape, in what can reach a node. */
+export const shapeBit: Readonly<Record<FloatShape, number>> = { f32: 1, f64: 2, f32x4: 4, f64x2: 8 };
 
 /**
  * How float values flow through one function. A node is the result of an arithmetic instruction, a place where control
@@ -41,8 +46,8 @@ export class FloatGraph {
   }
 
   /** The result of an arithmetic instruction with `loops` loops around it. */
-  arithmetic(instruction: number, shape: "f32" | "f64", loops: number): number {
-    this.#node(instruction, shape === "f32" ? reach.f32 : reach.f64, loops);
+  arithmetic(instruction: number, shape: FloatShape, loops: number): number {
+    this.#node(instruction, shapeBit[shape], loops);
     return this.nodes - 1;
   }
 
@@ -78,7 +83,7 @@ export class FloatGraph {
     for (let node = 0; node < this.nodes; node += 1) {
       this.#reached[node] = this.#wanted[node] === 1 ? 0 : (this.#shape[node] as number);
     }
-    this.#reached[fixedNode] = reach.fixed;
+    this.#reached[fixedNode] = fixedBit;
     return this.#settle((from, to) => {
       const both = (this.#reached[from] as number) | (this.#reached[to] as number);
       const loops = Math.max(this.#loops[from] as number, this.#loops[to] as number);
@@ -127,15 +132,14 @@ export class FloatGraph {
     return this.#wanted[node] === 1;
   }
 
-  /** The arithmetic type that can reach a node, undefined when none can. */
-  arithmeticAt(node: number): "f32" | "f64" | undefined {
-    const reached = (this.#reached[node] as number) & reach.arithmetic;
-    return reached === 0 ? undefined : reached === reach.f32 ? "f32" : "f64";
+  /** Bits of the shapes whose arithmetic can reach a node. */
+  arithmeticAt(node: number): number {
+    return (this.#reached[node] as number) & ~fixedBit;
   }
 
   /** Can values reach a node whose bits must stay as they are? */
   isFixed(node: number): boolean {
-    return ((this.#reached[node] as number) & reach.fixed) !== 0;
+    return ((this.#reached[node] as number) & fixedBit) !== 0;
   }
 
   /** Arithmetic instruction of a node, -1 for others. */
@@ -143,9 +147,9 @@ export class FloatGraph {
     return this.#instruction[node] as number;
   }
 
-  /** Type of an arithmetic node, undefined for others. */
-  shapeOf(node: number): "f32" | "f64" | undefined {
-    return this.#shape[node] === reach.f32 ? "f32" : this.#shape[node] === reach.f64 ? "f64" : undefined;
+  /** Bit of the shape of an arithmetic node, 0 for others. */
+  shapeOf(node: number): number {
+    return this.#shape[node] as number;
   }
 
   /** Most loops around any arithmetic that reaches a node. */

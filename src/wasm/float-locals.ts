@@ -6,8 +6,9 @@ import type { FuncType } from "./shape.js";
 
 const f32 = 0x7d;
 const f64 = 0x7c;
+const v128 = 0x7b;
 
-/** The float locals a function uses, numbered from 0, and the node each one holds now. */
+/** The float and vector locals a function uses, numbered from 0, and the node each one holds now. */
 export class FloatLocals {
   /** Nodes of the first `count` numbers. */
   nodes = new Int32Array(64);
@@ -20,7 +21,7 @@ export class FloatLocals {
   readonly #ends: number[] = [];
   readonly #types: number[] = [];
 
-  /** Finds the float locals that a function's instructions name, and gives them their values at its entry. */
+  /** Finds the locals that a function's instructions name, and gives them their values at its entry. */
   reset(bytes: Uint8Array, type: FuncType, list: InstructionList, facts: BodyFacts): void {
     this.count = 0;
     this.#stamp += 1;
@@ -40,7 +41,7 @@ export class FloatLocals {
         this.#stamps[local] = this.#stamp;
         const isParam = local < facts.params;
         const kind = isParam ? type.params[local] : this.#typeOf(local);
-        const float = kind === f32 || kind === f64;
+        const float = kind === f32 || kind === f64 || kind === v128;
         this.#numbers[local] = float ? this.#add(isParam ? fixedNode : numberNode) + 1 : 0;
       }
     }
@@ -83,7 +84,7 @@ export class FloatLocals {
     return this.count - 1;
   }
 
-  /** Node of a local; `numberNode` when it is no float. */
+  /** Node of a local; `numberNode` when it is an integer or reference. */
   get(local: number): number {
     const number = this.#numbers[local] as number;
     return number === 0 ? numberNode : (this.nodes[number - 1] as number);

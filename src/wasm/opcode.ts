@@ -45,8 +45,10 @@ export type Traits = {
   readonly feature?: Feature;
   /** Float arithmetic: its result may be a NaN, whose bits the engine chooses. */
   readonly nan?: FloatShape;
-  /** This many of its topmost operands are scalar floats whose bits come out in its result or effect. */
+  /** The bits of this many of its topmost operands come out in its result or effect. */
   readonly observes?: number;
+  /** What it observes, it takes as this, and of a NaN only that it is one. */
+  readonly takes?: FloatShape;
   /** Its result is a scalar float that is no NaN. */
   readonly number?: true;
 };

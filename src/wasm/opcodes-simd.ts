@@ -1,17 +1,19 @@
 import { all, type Immediate, type Opcode, rows, type Traits } from "./opcode.js";
 
 const simd = { feature: "simd" } as const;
-const f32x4 = { feature: "simd", nan: "f32x4" } as const;
-const f64x2 = { feature: "simd", nan: "f64x2" } as const;
-const observes = { feature: "simd", observes: 1 } as const;
+const f32x4 = { nan: "f32x4", takes: "f32x4" } as const;
+const f64x2 = { nan: "f64x2", takes: "f64x2" } as const;
+const ofF32x4 = { takes: "f32x4" } as const;
+const ofF64x2 = { takes: "f64x2" } as const;
 
-/** Consecutive sub-opcodes of prefix 0xFD. */
-function row(first: number, names: string, pops: number, pushes: number, traits: Traits = simd): Opcode[] {
-  return rows(0x200 + first, names, "none", pops, pushes, traits);
+/** Consecutive sub-opcodes of prefix 0xFD. All of them observe their operands, scalars included. */
+function lanes(immediate: Immediate, first: number, names: string, pops: number, pushes: number, traits: Traits = {}) {
+  return rows(0x200 + first, names, immediate, pops, pushes, { ...simd, observes: pops, ...traits });
 }
 
-function lanes(immediate: Immediate, first: number, names: string, pops: number, pushes: number, traits = {}) {
-  return rows(0x200 + first, names, immediate, pops, pushes, { ...simd, ...traits });
+/** The same for those without an immediate. */
+function row(first: number, names: string, pops: number, pushes: number, traits: Traits = {}): Opcode[] {
+  return lanes("none", first, names, pops, pushes, traits);
 }
 
 const compare = "eq ne lt_s lt_u gt_s gt_u le_s le_u ge_s ge_u";
@@ -30,7 +32,7 @@ export const simdOpcodes: readonly Opcode[] = [
   ...lanes("v128", 0x0d, "i8x16.shuffle", 2, 1),
   ...row(0x0e, "i8x16.swizzle", 2, 1),
   ...row(0x0f, "i8x16.splat i16x8.splat i32x4.splat i64x2.splat", 1, 1),
-  ...row(0x13, "f32x4.splat f64x2.splat", 1, 1, observes),
+  ...row(0x13, "f32x4.splat f64x2.splat", 1, 1),
   ...lanes("lane", 0x15, all("i8x16", "extract_lane_s extract_lane_u"), 1, 1),
   ...lanes("lane", 0x17, "i8x16.replace_lane", 2, 1),
   ...lanes("lane", 0x18, all("i16x8", "extract_lane_s extract_lane_u"), 1, 1),
@@ -40,15 +42,15 @@ export const simdOpcodes: readonly Opcode[] = [
   ...lanes("lane", 0x1d, "i64x2.extract_lane", 1, 1),
   ...lanes("lane", 0x1e, "i64x2.replace_lane", 2, 1),
   ...lanes("lane", 0x1f, "f32x4.extract_lane", 1, 1),
-  ...lanes("lane", 0x20, "f32x4.replace_lane", 2, 1, observes),
+  ...lanes("lane", 0x20, "f32x4.replace_lane", 2, 1),
   ...lanes("lane", 0x21, "f64x2.extract_lane", 1, 1),
-  ...lanes("lane", 0x22, "f64x2.replace_lane", 2, 1, observes),
+  ...lanes("lane", 0x22, "f64x2.replace_lane", 2, 1),
   // comparisons and bits
   ...row(0x23, all("i8x16", compare), 2, 1),
   ...row(0x2d, all("i16x8", compare), 2, 1),
   ...row(0x37, all("i32x4", compare), 2, 1),
-  ...row(0x41, all("f32x4", compareFloat), 2, 1),
-  ...row(0x47, all("f64x2", compareFloat), 2, 1),
+  ...row(0x41, all("f32x4", compareFloat), 2, 1, ofF32x4),
+  ...row(0x47, all("f64x2", compareFloat), 2, 1, ofF64x2),
   ...row(0x4d, "v128.not", 1, 1),
   ...row(0x4e, all("v128", "and andnot or xor"), 2, 1),
   ...row(0x52, "v128.bitselect", 3, 1),
@@ -56,8 +58,8 @@ export const simdOpcodes: readonly Opcode[] = [
   ...lanes("memarg-lane", 0x54, all("v128", "load8_lane load16_lane load32_lane load64_lane"), 2, 1),
   ...lanes("memarg-lane", 0x58, all("v128", "store8_lane store16_lane store32_lane store64_lane"), 2, 0),
   ...lanes("memarg", 0x5c, all("v128", "load32_zero load64_zero"), 1, 1),
-  ...row(0x5e, "f32x4.demote_f64x2_zero", 1, 1, f32x4),
-  ...row(0x5f, "f64x2.promote_low_f32x4", 1, 1, f64x2),
+  ...row(0x5e, "f32x4.demote_f64x2_zero", 1, 1, { nan: "f32x4", takes: "f64x2" }),
+  ...row(0x5f, "f64x2.promote_low_f32x4", 1, 1, { nan: "f64x2", takes: "f32x4" }),
   // i8x16, with float rounding in its gaps
   ...row(0x60, all("i8x16", "abs neg popcnt all_true bitmask"), 1, 1),
   ...row(0x65, all("i8x16", "narrow_i16x8_s narrow_i16x8_u"), 2, 1),
@@ -101,8 +103,8 @@ export const simdOpcodes: readonly Opcode[] = [
   ...row(0xf0, all("f64x2", "add sub mul div min max"), 2, 1, f64x2),
   ...row(0xf6, all("f64x2", "pmin pmax"), 2, 1),
   // conversions
-  ...row(0xf8, all("i32x4", "trunc_sat_f32x4_s trunc_sat_f32x4_u"), 1, 1),
+  ...row(0xf8, all("i32x4", "trunc_sat_f32x4_s trunc_sat_f32x4_u"), 1, 1, ofF32x4),
   ...row(0xfa, all("f32x4", "convert_i32x4_s convert_i32x4_u"), 1, 1),
-  ...row(0xfc, all("i32x4", "trunc_sat_f64x2_s_zero trunc_sat_f64x2_u_zero"), 1, 1),
+  ...row(0xfc, all("i32x4", "trunc_sat_f64x2_s_zero trunc_sat_f64x2_u_zero"), 1, 1, ofF64x2),
   ...row(0xfe, all("f64x2", "convert_low_i32x4_s convert_low_i32x4_u"), 1, 1),
 ];

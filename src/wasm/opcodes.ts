@@ -194,4 +194,5 @@ export const op = {
   f64Abs: 0x99,
   i64ExtendI32U: 0xad,
   refFunc: 0xd2,
+  v128Const: 0x20c,
 } as const;
