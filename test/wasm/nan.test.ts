@@ -171,7 +171,7 @@ function source(body: string): string {
 }
 
 describe("NaNs are made canonical where their bits come to light", () => {
-  test.each(places)("%s", (_, body, nans, bits = canonical) => {
+  test.each(places.map(([name, ...rest]) => [name, rest] as const))("%s", (_, [body, nans, bits = canonical]) => {
     const ran = run(source(body), ["f", 0]);
     expect(ran.results[0]?.toString(16)).toBe(bits.toString(16));
     expect(ran.nans).toBe(nans);
