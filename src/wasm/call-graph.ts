@@ -1,6 +1,7 @@
 import { findImport } from "../contracts/imports.js";
 import type { BodyFacts, InstructionList } from "./code.js";
 import { readFuelTable } from "./fuel.js";
+import { grownInts } from "./grow.js";
 import { structuralLimits } from "./limits.js";
 import { op, opcodeByCode, opcodeSpace } from "./opcodes.js";
 import { type ModuleShape, typeKey } from "./shape.js";
@@ -110,9 +111,7 @@ export class CallGraph {
     }
     this.#seen[to] = from;
     if (this.#edges === this.#targets.length) {
-      const grown = new Int32Array(this.#targets.length * 2);
-      grown.set(this.#targets);
-      this.#targets = grown;
+      this.#targets = grownInts(this.#targets);
     }
     this.#targets[this.#edges++] = to;
   }

@@ -2,6 +2,7 @@ import type { CallGraph } from "./call-graph.js";
 import { type BodyFacts, endsBlock, type InstructionList } from "./code.js";
 import { CostMap } from "./cost-map.js";
 import { type FuelTable, readFuelTable } from "./fuel.js";
+import { grownInts } from "./grow.js";
 import { op, opcodeSpace, opcodes } from "./opcodes.js";
 
 const table: FuelTable = readFuelTable();
@@ -135,8 +136,8 @@ export class ChargePlanner {
 
   #startPoint(at: number): void {
     if (this.#points === this.#totals.length) {
-      this.#totals = grow(this.#totals);
-      this.#places = grow(this.#places);
+      this.#totals = grownInts(this.#totals);
+      this.#places = grownInts(this.#places);
     }
     this.#totals[this.#points] = 0;
     this.#places[this.#points] = at;
@@ -251,10 +252,4 @@ export class ChargePlanner {
     const found = this.#loops[low];
     return found === undefined ? undefined : this.#frames[found];
   }
-}
-
-function grow(array: Int32Array): Int32Array<ArrayBuffer> {
-  const grown = new Int32Array(array.length * 2);
-  grown.set(array);
-  return grown;
 }

@@ -1,3 +1,4 @@
+import { grownInts } from "./grow.js";
 import { op, opcodeSpace } from "./opcodes.js";
 
 /**
@@ -53,9 +54,7 @@ export class InstructionList {
 
   pushLabel(label: number): void {
     if (this.labelCount === this.labels.length) {
-      const grown = new Int32Array(this.labels.length * 2);
-      grown.set(this.labels);
-      this.labels = grown;
+      this.labels = grownInts(this.labels);
     }
     this.labels[this.labelCount++] = label;
   }

@@ -1,7 +1,9 @@
 import type { BodyFacts, InstructionList } from "./code.js";
 import { FloatGraph, fixedNode, numberNode, shapeBit } from "./float-graph.js";
 import { FloatLocals } from "./float-locals.js";
+import { grownInts } from "./grow.js";
 import { blockTypeOf } from "./immediates.js";
+import { NanPlaces } from "./nan-places.js";
 import type { FloatShape } from "./opcode.js";
 import { op, opcodeByCode, opcodeSpace } from "./opcodes.js";
 import { type FuncType, type ModuleShape, typeOfFunction } from "./shape.js";
@@ -14,12 +16,6 @@ const stepsAtLeast = 4096;
 const stepsPerByte = 8;
 const moduleSteps = 1_000_000;
 
-/** Numbers a sink takes in the list of them. */
-const sinkSize = 4;
-
-/** What to do after an instruction: make the value on top of the stack the canonical NaN if it is any. */
-export const nanActions: readonly (FloatShape | undefined)[] = [undefined, "f32", "f64", "f32x4", "f64x2"];
-
 /** What an instruction pushes: a node of the graph, or the result of arithmetic of a shape. */
 const pushed: readonly (number | FloatShape)[] = Array.from({ length: opcodeSpace }, (_, code) => {
   const opcode = opcodeByCode[code];
@@ -29,14 +25,6 @@ const pushed: readonly (number | FloatShape)[] = Array.from({ length: opcodeSpac
   const fixed = code === op.globalGet || code >= 0x200 || /^f\d/.test(opcode?.name ?? "");
   return fixed && opcode?.number !== true ? fixedNode : numberNode;
 });
-
-/** Action by the bit of the one shape that arrives. */
-const actionOf = new Uint8Array(16);
-for (const [action, shape] of nanActions.entries()) {
-  if (shape !== undefined) {
-    actionOf[shapeBit[shape]] = action;
-  }
-}
 
 /** An open block. `join` is the first of the joins at its label, -1 while nothing branches there. */
 type Frame = {
@@ -66,8 +54,7 @@ export class FloatFlow {
   #height = 0;
   #loops = 0;
   #dead = false;
-  /** Places where bits come to light: node, pusher, loops around, and the shape whose NaNs are as good as any, as a bit. */
-  readonly #sinks: number[] = [];
+  readonly #places = new NanPlaces();
 
   constructor(shape: ModuleShape) {
     this.#shape = shape;
@@ -79,7 +66,7 @@ export class FloatFlow {
     const most = Math.min(stepsAtLeast + stepsPerInstruction * list.count, this.#moduleSteps);
     this.#graph.clear();
     this.#locals.reset(this.#shape.bytes, type, list, facts);
-    this.#sinks.length = 0;
+    this.#places.clear();
     this.#frames.length = 0;
     this.#height = 0;
     this.#loops = 0;
@@ -90,52 +77,7 @@ export class FloatFlow {
       this.#step(list, at);
     }
     this.#moduleSteps -= Math.min(this.#steps, most);
-    return this.#steps <= most && this.#decide(actions);
-  }
-
-  /** Canonical at the source where fixed bits mix in, or where it pays; otherwise where the bits come to light. */
-  #decide(actions: Uint8Array): boolean {
-    const graph = this.#graph;
-    const sinks = this.#sinks;
-    graph.forgetWants();
-    if (!graph.spread()) {
-      return false;
-    }
-    const uses = this.#countUses();
-    for (let at = 0; at < sinks.length; at += sinkSize) {
-      const node = sinks[at] as number;
-      const shapes = graph.arithmeticAt(node) & ~(sinks[at + 3] as number);
-      const deeper = (sinks[at + 2] as number) - graph.loopsOf(node);
-      const repeated = deeper > 0 || (deeper === 0 && graph.shapeOf(node) !== 0 && (uses.get(node) as number) > 1);
-      const mixed = graph.isFixed(node) || graph.arithmeticAt(node) !== (shapes & -shapes);
-      if (shapes !== 0 && (mixed || sinks[at + 1] === -1 || repeated)) {
-        graph.want(node);
-      }
-    }
-    if (!graph.spreadWants() || !graph.spread()) {
-      return false;
-    }
-    for (let node = 0; node < graph.nodes; node += 1) {
-      if (graph.shapeOf(node) !== 0 && graph.isWanted(node)) {
-        actions[graph.instructionOf(node)] = actionOf[graph.shapeOf(node)] as number;
-      }
-    }
-    for (let at = 0; at < sinks.length; at += sinkSize) {
-      const shapes = graph.arithmeticAt(sinks[at] as number) & ~(sinks[at + 3] as number);
-      if (shapes !== 0) {
-        actions[sinks[at + 1] as number] = actionOf[shapes] as number;
-      }
-    }
-    return true;
-  }
-
-  #countUses(): Map<number, number> {
-    const uses = new Map<number, number>();
-    for (let at = 0; at < this.#sinks.length; at += sinkSize) {
-      const node = this.#sinks[at] as number;
-      uses.set(node, (uses.get(node) ?? 0) + 1);
-    }
-    return uses;
+    return this.#steps <= most && this.#places.decide(this.#graph, actions);
   }
 
   #push(node: number, pusher: number): void {
@@ -156,10 +98,7 @@ export class FloatFlow {
   /** The bits of the topmost `count` operands come to light, apart from which NaN a NaN of a shape is. */
   #observe(count: number, but = 0): void {
     for (let at = this.#height - count; at < this.#height; at += 1) {
-      const node = this.#nodes[at] as number;
-      if (node > fixedNode) {
-        this.#sinks.push(node, this.#pushers[at] as number, this.#loops, but);
-      }
+      this.#places.add(this.#nodes[at] as number, this.#pushers[at] as number, this.#loops, but);
     }
   }
 
@@ -411,10 +350,4 @@ function isNanConstant(bytes: Uint8Array, list: InstructionList, at: number): bo
   }
   const lanes = list.op[at] === op.f32Const ? [4] : [4, 8, 12, 16];
   return lanes.some((back) => Number.isNaN(view.getFloat32(end - back, true)));
-}
-
-function grownInts(array: Int32Array<ArrayBuffer>): Int32Array<ArrayBuffer> {
-  const next = new Int32Array(array.length * 2);
-  next.set(array);
-  return next;
 }

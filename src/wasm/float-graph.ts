@@ -1,3 +1,4 @@
+import { grownInts } from "./grow.js";
 import type { FloatShape } from "./opcode.js";
 
 /** The values of one function that are no NaN, or always the canonical one. */
@@ -54,8 +55,8 @@ export class FloatGraph {
   #node(instruction: number, shape: number, loops: number): void {
     const node = this.nodes++;
     if (node === this.#instruction.length) {
-      this.#instruction = grown(this.#instruction);
-      this.#loops = grown(this.#loops);
+      this.#instruction = grownInts(this.#instruction);
+      this.#loops = grownInts(this.#loops);
       this.#shape = grownBytes(this.#shape);
       this.#reached = new Uint8Array(this.#shape.length);
       this.#wanted = new Uint8Array(this.#shape.length);
@@ -70,8 +71,8 @@ export class FloatGraph {
       return;
     }
     if (this.edges === this.#from.length) {
-      this.#from = grown(this.#from);
-      this.#to = grown(this.#to);
+      this.#from = grownInts(this.#from);
+      this.#to = grownInts(this.#to);
     }
     this.#from[this.edges] = from;
     this.#to[this.edges] = to;
@@ -156,12 +157,6 @@ export class FloatGraph {
   loopsOf(node: number): number {
     return this.#loops[node] as number;
   }
-}
-
-function grown(array: Int32Array<ArrayBuffer>): Int32Array<ArrayBuffer> {
-  const next = new Int32Array(array.length * 2);
-  next.set(array);
-  return next;
 }
 
 function grownBytes(array: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {

@@ -1,5 +1,6 @@
 import type { BodyFacts, InstructionList } from "./code.js";
 import { fixedNode, numberNode } from "./float-graph.js";
+import { grownInts } from "./grow.js";
 import { op } from "./opcodes.js";
 import { ByteReader } from "./reader.js";
 import type { FuncType } from "./shape.js";
@@ -75,9 +76,7 @@ export class FloatLocals {
 
   #add(node: number): number {
     if (this.count === this.nodes.length) {
-      const grown = new Int32Array(this.nodes.length * 2);
-      grown.set(this.nodes);
-      this.nodes = grown;
+      this.nodes = grownInts(this.nodes);
     }
     this.nodes[this.count] = node;
     this.count += 1;

@@ -1,8 +1,8 @@
 import type { CallGraph } from "./call-graph.js";
 import type { ChargePlanner, Entry } from "./charges.js";
 import type { BodyFacts, InstructionList } from "./code.js";
-import { nanActions } from "./float-flow.js";
 import { type DynamicCost, readFuelTable } from "./fuel.js";
+import { nanActions } from "./nan-places.js";
 import { NanPlanner } from "./nan-plan.js";
 import type { FloatShape } from "./opcode.js";
 import { op, opcodeByCode, opcodeSpace } from "./opcodes.js";

@@ -1,5 +1,6 @@
 import type { BodyFacts, InstructionList } from "./code.js";
-import { FloatFlow, nanActions } from "./float-flow.js";
+import { FloatFlow } from "./float-flow.js";
+import { nanActions } from "./nan-places.js";
 import { opcodeByCode, opcodeSpace } from "./opcodes.js";
 import type { FuncType, ModuleShape } from "./shape.js";
 
