@@ -7,7 +7,7 @@ import { effectiveMaxBytes } from "./bounds.js";
 import { type CapabilityRequest, textOf } from "./schemas.js";
 
 /** Capabilities that reach into root directories, and so need `roots`. */
-const rooted: ReadonlySet<CapabilityName> = new Set(["fs_read", "fs_write", "fs_list", "fs_stat", "fs_remove"]);
+export const rooted: ReadonlySet<CapabilityName> = new Set(["fs_read", "fs_write", "fs_list", "fs_stat", "fs_remove"]);
 
 /**
  * Is this request inside the grant? Gives the constraints for the performer, `maxBytes` always set. Outside it:

@@ -22,6 +22,12 @@ export function textOption(options: Options, name: string): string | undefined {
   return typeof value === "string" ? value : undefined;
 }
 
+/** The texts of an option that may be given again and again. */
+export function textsOption(options: Options, name: string): readonly string[] {
+  const value = options[name];
+  return Array.isArray(value) ? value.filter(isText) : [];
+}
+
 /** True when a flag was given. */
 export function hasFlag(options: Options, name: string): boolean {
   return options[name] === true;

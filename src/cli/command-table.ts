@@ -22,6 +22,8 @@ export const groups: Readonly<Record<string, string>> = {
 const argument = (form: string, about: string) => (): Argument => new Argument(form, about);
 const option = (form: string, about: string) => (): Option => new Option(form, about);
 
+const collect = (text: string, before: readonly string[] = []): readonly string[] => [...before, text];
+
 const home = option("--home <dir>", "home folder; default $EXOARMUR_HOME, then ./.exoarmur");
 const json = option("--json", "print one JSON document on stdout");
 const yes = option("--yes", "do not ask");
@@ -29,6 +31,7 @@ const request = argument("<id>", "id of the request or of its intent");
 const approverKey = option("--key <file>", "approver key; default keys/approver.key of the home");
 const operatorKey = option("--key <file>", "operator key; default keys/operator.key of the home");
 const tenant = option("--tenant <id>", "one tenant only");
+const manifest = option("--manifest <file>", "a manifest: its capabilities, caps, digest and functions count");
 const trust = option("--trust <file>", "trust file: whose keys count");
 
 const demoHome = option("--home <dir>", "make the demo's home there instead of in a temporary folder");
@@ -118,10 +121,25 @@ export const commandRows: readonly CommandRow[] = [
   {
     path: ["inspect"],
     about: "what a module imports, exports and needs, and whether it is admitted",
-    args: [argument("<module>", "a .wasm file")],
-    options: [json],
+    args: [argument("<module>", "a .wasm file, or - for standard input")],
+    options: [manifest, json],
     example: "exoarmur inspect plugins/fs.wasm",
     load: async () => (await import("./commands/inspect.js")).inspect,
+  },
+  {
+    path: ["meter"],
+    about: "write the sealed module: the metered form that is run, for others to run as well",
+    args: [argument("<module>", "a .wasm file, or - for standard input")],
+    options: [
+      () => option("-o, --out <file>", "write it here, or to standard output for -")().makeOptionMandatory(),
+      manifest,
+      () => option("--capability <name>", "grant it; can be given again")().argParser(collect),
+      option("--memory-pages <n>", "cap of the memory, in 64 KiB pages; default the manifest's, then 256"),
+      option("--table-elements <n>", "cap of all tables together; default the manifest's, then 10000"),
+      json,
+    ],
+    example: "exoarmur meter plugins/fs.wasm -o fs.sealed.wasm --manifest plugins/fs.json",
+    load: async () => (await import("./commands/meter.js")).meter,
   },
   {
     path: ["canonicalize"],

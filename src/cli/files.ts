@@ -1,7 +1,7 @@
 import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { type ErrorCode, ExoArmurError } from "../errors.js";
-import { readBounded } from "../home/atomic.js";
+import { readBounded, writeAtomic } from "../home/atomic.js";
 import type { CliContext } from "./context.js";
 import { formatCount } from "./output.js";
 
@@ -42,4 +42,22 @@ export async function readInput(context: CliContext, path: string, kind: InputKi
   const read = await readBounded(file, { maxBytes });
   if (read === undefined) throw new ExoArmurError("EXO_FILE", `${path} does not exist`, { file });
   return read.bytes;
+}
+
+/**
+ * Writes a result to a file: the old content or the new is there at any instant. What stands there is replaced, unless
+ * it is no plain file (a device, a folder) or the file `input` that the result was made from: EXO_FILE. Also EXO_FILE or
+ * EXO_HOME_READ_ONLY when it cannot be written.
+ */
+export async function writeOutput(context: CliContext, path: string, bytes: Uint8Array, input?: string): Promise<void> {
+  const file = resolve(context.cwd, path);
+  const there = await stat(file).catch(() => undefined);
+  if (there !== undefined && !there.isFile()) {
+    throw new ExoArmurError("EXO_FILE", `${path} is no plain file, and is left as it is`, { file });
+  }
+  const source = input === undefined || input === "-" ? undefined : await stat(resolve(context.cwd, input));
+  if (there !== undefined && source?.ino === there.ino && source.dev === there.dev) {
+    throw new ExoArmurError("EXO_FILE", `${path} is the input itself, and is left as it is`, { file });
+  }
+  await writeAtomic(file, bytes);
 }

@@ -4,7 +4,7 @@ import { admit } from "./admit.js";
 import { isValidModule } from "./engine.js";
 import { structuralLimits } from "./limits.js";
 import type { Reason } from "./reasons.js";
-import { checkSealOptions, listEntryPoints, type SealOptions } from "./seal.js";
+import { checkSealOptions, listEntryPoints, meterRevision, type SealOptions } from "./seal.js";
 import { type FuncType, type ModuleShape, nameTypes, typeOfFunction, valueTypes } from "./shape.js";
 
 /** A function's type, such as `{params: ["i64"], results: []}`. */
@@ -13,7 +13,10 @@ export type Signature = { readonly params: readonly string[]; readonly results: 
 /** Sizes in pages or elements; `maximum` null where none is declared. */
 export type SizeReport = { readonly initial: number; readonly maximum: number | null };
 
-/** What a module is and whether it would be admitted, as plain JSON. Lists are empty where decoding did not get there. */
+/**
+ * What a module is and whether it would be admitted (spec/sandbox.md), as plain JSON: the document of
+ * `exoarmur inspect --json` but for its `schema`. Sizes in bytes. Lists are empty where decoding did not get there.
+ */
 export type ModuleReport = {
   readonly size: number;
   readonly digest: Digest;
@@ -38,14 +41,25 @@ export type ModuleReport = {
   readonly customSections: readonly { readonly name: string; readonly size: number }[];
   /** Capabilities the manifest has to name for the imports to be admitted, `log` aside. */
   readonly capabilities: readonly CapabilityName[];
+  /** Those of them that the options do not grant. */
+  readonly missing: readonly CapabilityName[];
   readonly hasStart: boolean;
-  /** The metered form under these options, when admitted. */
-  readonly sealed: { readonly digest: Digest; readonly size: number } | null;
+  /** What it was judged under: memory in 64 KiB pages, all tables together in elements. */
+  readonly caps: { readonly memoryPages: number; readonly tableElements: number };
+  /** The metered form under these caps, when admitted. `size` in bytes. */
+  readonly sealed: { readonly digest: Digest; readonly size: number; readonly meterRevision: number } | null;
 };
 
+/** What {@link inspectModule} judges a module under, nothing left out. */
+type Terms = Required<SealOptions>;
+
 /**
- * Reports on a module. Never throws, whatever the bytes are. What `options` leaves out is taken to its widest: every
- * capability granted, the caps at their greatest.
+ * Reports on a module: what it imports, exports and uses, and every reason that speaks against it, each with its code
+ * (EXO_WASM_SIZE, _INVALID, _FEATURE, _IMPORT, _EXPORT or _LIMIT) and, where there is one, its byte offset. Admitted
+ * exactly when `sealModule` admits it under the same options. What `options` leaves out is taken to its widest: every
+ * capability granted, the caps at their greatest. Never throws, whatever the bytes are, and keeps no reference to them.
+ *
+ * @param bytes the module as it was built
  */
 export function inspectModule(bytes: Uint8Array, options: Partial<SealOptions> = {}): ModuleReport {
   const asked = {
@@ -56,36 +70,43 @@ export function inspectModule(bytes: Uint8Array, options: Partial<SealOptions> =
   };
   const problem = checkSealOptions(bytes.length, asked);
   if (problem !== null) {
-    return report(bytes, [problem], null, new Map(), null);
+    return report(bytes, asked, [problem], null, new Map(), null);
   }
   const original = new Uint8Array(bytes);
   const { shape, reasons, features, sealed } = admit(original, asked);
   if (sealed !== null && !isValidModule(sealed)) {
     const broken: Reason = { code: "EXO_INTERNAL", message: "metering made an invalid module" };
-    return report(original, [broken], shape, features, null);
+    return report(original, asked, [broken], shape, features, null);
   }
-  return report(original, reasons, shape, features, sealed);
+  return report(original, asked, reasons, shape, features, sealed);
 }
 
 function report(
   bytes: Uint8Array,
+  { capabilities, memoryPages, tableElements }: Terms,
   reasons: readonly Reason[],
   shape: ModuleShape | null,
   features: ReadonlyMap<string, number>,
   sealed: Uint8Array | null,
 ): ModuleReport {
+  const described = describe(shape);
   return {
     size: bytes.length,
     digest: digestOf(bytes),
     admitted: sealed !== null,
     reasons,
-    ...describe(shape),
+    ...described,
     features: Array.from(features, ([name, offset]) => ({ name, offset })),
-    sealed: sealed === null ? null : { digest: digestOf(sealed), size: sealed.length },
+    missing: described.capabilities.filter((name) => !capabilities.includes(name)),
+    caps: { memoryPages, tableElements },
+    sealed: sealed === null ? null : { digest: digestOf(sealed), size: sealed.length, meterRevision },
   };
 }
 
-type Description = Omit<ModuleReport, "size" | "digest" | "admitted" | "reasons" | "features" | "sealed">;
+type Description = Omit<
+  ModuleReport,
+  "size" | "digest" | "admitted" | "reasons" | "features" | "missing" | "caps" | "sealed"
+>;
 
 function describe(shape: ModuleShape | null): Description {
   if (shape === null) {

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, rmSync, truncateSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, statSync, truncateSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Ended, errorOf, jsonOf, ROOT, removeIntent, Shell, statsIntent } from "./cli.js";
 
@@ -130,6 +130,8 @@ describe("well-formed intents that cannot run", () => {
     const { stdout } = await shell.run(statsIntent, ["--out", "copy.proof.json"]);
     const bundle = stdout.split("\n")[1]?.slice(11) ?? "";
     expect(shell.read("copy.proof.json")).toBe(shell.read(bundle));
+    expectError(await shell.run(statsIntent, ["--out", "/dev/null"]), "EXO_FILE");
+    expect(statSync("/dev/null").isCharacterDevice()).toBe(true);
   });
 
   it("a missing grant prints the line to add", async () => {
@@ -184,9 +186,7 @@ describe("bundles that are none", () => {
 describe("modules", () => {
   it("inspect admits a good one", async () => {
     const { code, stdout } = await shell.exo(["inspect", `${ROOT}/plugins/fs.wasm`]);
-    expect(stdout).toMatch(/^admitted /);
-    expect(stdout).toContain("needs       fs_read, fs_write, fs_list, fs_remove\n");
-    expect(stdout).toContain("functions   read, write, list, remove\n");
+    expect(stdout).toMatch(/\nadmitted .*\n$/);
     expect(code).toBe(0);
     const json = await shell.exo(["inspect", fixture("echo"), "--json"]);
     expect(jsonOf(json)).toMatchObject({ schema: "exoarmur.module/v1", admitted: true, capabilities: [] });
@@ -199,8 +199,7 @@ describe("modules", () => {
   ])("inspect refuses one that is %s", async (_name, bytes, code) => {
     shell.write("bad.wasm", bytes);
     const { code: exit, stdout } = await shell.exo(["inspect", "bad.wasm"]);
-    expect(stdout).toMatch(/^refused\n/);
-    expect(stdout).toContain(code);
+    expect(stdout).toMatch(new RegExp(`\\nrefused {6}1 reason\\n {2}${code} .*\\n$`));
     expect(exit).toBe(1);
   });
 

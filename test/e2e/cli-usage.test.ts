@@ -12,6 +12,7 @@ const commands = [
   "verify",
   "replay",
   "inspect",
+  "meter",
   "canonicalize",
   "killswitch on",
   "killswitch off",
@@ -59,6 +60,7 @@ describe("help and usage", () => {
     [["verify", "a.json", "--trust"], "option '--trust <file>' argument missing"],
     [["approvals", "deny", "X"], "required option '--reason <text>' not specified"],
     [["resolve", "X", "--outcome", "fine", "--evidence", "f"], "argument 'fine' is invalid"],
+    [["meter", "a.wasm"], "required option '-o, --out <file>' not specified"],
     [["killswitch"], "a command is missing"],
   ])("%j is a usage error", async (args, message) => {
     const { code, stdout, stderr } = await shell.exo(args);

@@ -64,15 +64,19 @@ describe("inspectModule", () => {
       tables: [{ type: "funcref", initial: 3, maximum: null }],
       customSections: [],
       capabilities: ["fs_read"],
+      missing: [],
       hasStart: true,
-      sealed: { digest: expect.stringMatching(/^sha256:/), size: expect.any(Number) },
+      caps: { memoryPages: 65_536, tableElements: 10_000_000 },
+      sealed: { digest: expect.stringMatching(/^sha256:/), size: expect.any(Number), meterRevision },
     });
   });
 
   test("the sealed digest is the one sealModule gives under the same caps", () => {
     const options = { capabilities: ["fs_read"], memoryPages: 16, tableElements: 5 };
     const sealed = seal(bytes, options);
-    expect(inspectModule(bytes, options).sealed).toEqual({ digest: sealed.digest, size: sealed.bytes.length });
+    const report = inspectModule(bytes, options);
+    expect(report.sealed).toEqual({ digest: sealed.digest, size: sealed.bytes.length, meterRevision });
+    expect(report.caps).toEqual({ memoryPages: 16, tableElements: 5 });
     expect(seal(bytes, { ...options, memoryPages: 17 }).digest).toBe(sealed.digest);
     expect(seal(bytes, { ...options, memoryPages: 8 }).digest).not.toBe(sealed.digest);
     expect(seal(bytes, { ...options, tableElements: 6 }).digest).not.toBe(sealed.digest);
@@ -99,6 +103,31 @@ describe("inspectModule", () => {
     }
     expect(report.imports.map(({ capability }) => capability)).toEqual(["unknown", "fs_write"]);
     expect(report.capabilities).toEqual(["fs_write"]);
+    expect(report.missing).toEqual(["fs_write"]);
+  });
+
+  test("misses exactly the capabilities that are imported and not granted", () => {
+    const missing = (...capabilities: string[]) => inspectModule(bytes, { capabilities }).missing;
+    expect(missing()).toEqual(["fs_read"]);
+    expect(missing("fs_write", "log", "*", "fs_read ", "__proto__")).toEqual(["fs_read"]);
+    expect(missing("fs_read")).toEqual([]);
+    expect(inspectModule(bytes, { capabilities: [] }).admitted).toBe(false);
+  });
+
+  test("caps that are out of range are a reason, not an exception", () => {
+    for (const caps of [{ memoryPages: -1 }, { memoryPages: 65_537 }, { tableElements: 0.5 }]) {
+      const report = inspectModule(bytes, caps);
+      expect(report).toMatchObject({ admitted: false, sealed: null, reasons: [{ code: "EXO_WASM_LIMIT" }] });
+      expect(report.reasons.length).toBe(1);
+    }
+  });
+
+  test("does not hold on to the bytes, and does not change them", () => {
+    const given = bytes.slice();
+    const report = inspectModule(given);
+    expect(given).toEqual(bytes);
+    given.fill(0);
+    expect(report).toEqual(inspectModule(bytes));
   });
 
   test("keeps at most 100 reasons", () => {

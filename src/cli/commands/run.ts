@@ -1,9 +1,7 @@
-import { resolve } from "node:path";
 import { parseTime } from "../../canonical/time.js";
 import { type IntentDraft, intentDraftSchema } from "../../contracts/intent.js";
 import { targetOf } from "../../contracts/invocation.js";
 import { ExoArmurError, isExoArmurError } from "../../errors.js";
-import { writeAtomic } from "../../home/atomic.js";
 import { writeBundle } from "../../home/bundles.js";
 import { parseDocument } from "../../home/document.js";
 import { homePaths } from "../../home/paths.js";
@@ -13,7 +11,7 @@ import { createRuntime, type Runtime } from "../../runtime.js";
 import { hasFlag, type Options, textOption } from "../action.js";
 import { type CliContext, homeDir } from "../context.js";
 import { type ExitCode, statusCodes } from "../exit-codes.js";
-import { inputName, inputs, readInput } from "../files.js";
+import { inputName, inputs, readInput, writeOutput } from "../files.js";
 import { withHomeView } from "../home-view.js";
 import { createStderrLogger } from "../logging.js";
 import { printJson, shellWord, shownPath } from "../output.js";
@@ -92,7 +90,7 @@ async function writeResult(
   if (!("bundle" in result)) return { bundle: undefined };
   const bytes = result.bundle.bytes();
   const bundle = await writeBundle(homePaths(dir), result.intentId, bytes);
-  if (out !== undefined) await writeAtomic(resolve(context.cwd, out), bytes);
+  if (out !== undefined) await writeOutput(context, out, bytes);
   return { bundle };
 }
 
