@@ -34,8 +34,10 @@ export function refusedInstruction(byte: number, sub?: number): string {
 
 const types: readonly Range[] = [
   [0x77, 0x78, "garbage collection"],
-  [0x69, 0x6e, "garbage collection"],
-  [0x71, 0x74, "garbage collection"],
+  [0x69, 0x69, "exceptions"],
+  [0x6a, 0x6e, "garbage collection"],
+  [0x71, 0x73, "garbage collection"],
+  [0x74, 0x74, "exceptions"],
   [0x63, 0x64, "typed function references"],
   [0x5e, 0x5f, "garbage collection"],
   [0x4e, 0x50, "garbage collection"],
