@@ -1,0 +1,117 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import { capabilityNames } from "../../src/contracts/imports.js";
+import { errorTable } from "../../src/errors.js";
+
+const folder = new URL("./", import.meta.url);
+const page = readFileSync(new URL("README.md", folder), "utf8");
+
+/** Every threat that has to be answered. */
+const threats = [
+  "Fuel refill",
+  "Fuel overrun into a host call",
+  "Memory bomb",
+  "Host-memory bomb through alloc",
+  "Huge output",
+  "A million tiny blocks",
+  "Recursion",
+  "Start-section loop",
+  "Trap in start",
+  "Unresolved import",
+  "Import smuggling",
+  "Reserved exports",
+  "Table growth",
+  "Invalid before, valid after",
+  "NaN-dependent branching",
+  "Cross-call state",
+  "Concurrent calls",
+  "Worker crash",
+  "Host-function throw",
+  "Out-of-bounds pointers",
+  "Path escapes",
+  "SSRF",
+  "Secret exfiltration",
+  "Oversized and deep documents",
+  "Non-UTF-8 output",
+];
+
+/** Threats that nothing can carry out yet, and what would change that. */
+const open: Readonly<Record<string, RegExp>> = { SSRF: /http|fetch|socket/, "Secret exfiltration": /secret/ };
+
+const sections = page
+  .split(/^## /m)
+  .slice(1)
+  .map((section) => {
+    const [title = "", ...lines] = section.split("\n");
+    const tests = lines.flatMap((line) => {
+      const found = /^- ([\w-]+\.test\.ts): (.+)$/.exec(line);
+      return found === null ? [] : [{ file: found[1] ?? "", name: found[2] ?? "" }];
+    });
+    return { title, text: section, tests, listed: lines.filter((line) => line.startsWith("- ")).length };
+  });
+
+/** A test file without its comments. */
+function source(file: string): string {
+  return readFileSync(new URL(file, folder), "utf8").replaceAll(/^\s*(?:\/\/|\/?\*).*$/gm, "");
+}
+
+/** Is this the title of a test or of its group, or a row of a table that tests are made from? */
+function hasTest(text: string, name: string): boolean {
+  const written = [JSON.stringify(name), `\`${name}\``];
+  const called = written.some((title) =>
+    new RegExp(String.raw`\b(?:it|test|describe)(?:\.each\([^]*?\))?\(\s*${escaped(title)}`).test(text),
+  );
+  const each = written.some((title) => new RegExp(String.raw`\)\(\s*${escaped(title)}`).test(text));
+  const row = written.some((key) => new RegExp(String.raw`(?:^|[{[,])\s*${escaped(key)}\s*[:,]`, "m").test(text));
+  return called || each || row;
+}
+
+function escaped(text: string): string {
+  return text.replaceAll(/[$()*+.?[\\\]^{|}]/g, String.raw`\$&`);
+}
+
+describe("the table of threats", () => {
+  test("has every threat, in order, and no other", () => {
+    expect(sections.map(({ title }) => title)).toEqual(threats);
+  });
+
+  test.each(threats)("%s: has an expected code and tests that are there", (threat) => {
+    const section = sections.find(({ title }) => title === threat);
+    if (section === undefined) throw new Error("no such section");
+    expect(section.tests.length).toBe(section.listed);
+    for (const [, code = ""] of section.text.matchAll(/`(EXO_[A-Z0-9_]+)`/g)) {
+      expect(Object.keys(errorTable)).toContain(code);
+    }
+    const isOpen = Object.hasOwn(open, threat);
+    expect(section.tests.length > 0).toBe(!isOpen);
+    for (const { file, name } of section.tests) {
+      expect(hasTest(source(file), name), `${file}: ${name}`).toBe(true);
+    }
+  });
+
+  test("a threat stays open only while nothing can carry it out", () => {
+    const performers = readdirSync(new URL("../../src/capabilities/", import.meta.url)).filter((file) =>
+      /^performers?-/.test(file),
+    );
+    expect(performers.length).toBeGreaterThan(0);
+    for (const [threat, pattern] of Object.entries(open)) {
+      expect(
+        performers.filter((file) => pattern.test(file)),
+        threat,
+      ).toEqual([]);
+    }
+    expect(capabilityNames.filter((name) => /secret/.test(name))).toEqual([]);
+  });
+
+  test("no attack is skipped, put off or singled out", () => {
+    for (const file of readdirSync(folder).filter((name) => name.endsWith(".test.ts"))) {
+      expect(/\b(?:it|test|describe)\.(?:skip|todo|only|fails)\b/.test(source(file)), file).toBe(false);
+    }
+  });
+
+  test("a name that is nowhere, or only in a comment, is noticed", () => {
+    const text = `test("one", () => {}); test.each([["two", 1]])("three %s", () => {}); const rows = { "four": 5 };`;
+    for (const name of ["one", "two", "three %s", "four"]) expect(hasTest(text, name)).toBe(true);
+    for (const name of ["five", "on", 'one", () => {}']) expect(hasTest(text, name)).toBe(false);
+  });
+});
