@@ -3,7 +3,7 @@ import { type CapabilityName, capabilityNames, isCapabilityName } from "../contr
 import { defaultLimits, limitsSchema, type ManifestDraft, manifestDraftSchema } from "../contracts/manifest.js";
 import { ExoArmurError } from "../errors.js";
 import { parseDocument } from "../home/document.js";
-import { inspectModule, type ModuleReport } from "../wasm/inspect.js";
+import type { ModuleReport } from "../wasm/inspect.js";
 import { structuralLimits } from "../wasm/limits.js";
 import type { Reason } from "../wasm/reasons.js";
 import { type Options, textOption, textsOption } from "./action.js";
@@ -60,17 +60,22 @@ function readCap(options: Options, name: string, option: string, most: number): 
   );
 }
 
-/** The widest terms a manifest can give a module: every capability, and the caps it starts with if those are greater. */
-export function wideTerms(bytes: Uint8Array): ModuleTerms {
+/** Where there is no manifest: every capability, and the caps that a manifest has by itself. */
+export const openTerms: ModuleTerms = {
+  manifest: undefined,
+  capabilities: capabilityNames,
+  memoryPages: defaultLimits.memoryPages,
+  tableElements: defaultLimits.tableElements,
+};
+
+/** `openTerms` with the sizes a module starts with where they are greater, as far as a manifest can give them. */
+export function raisedTerms({ memory, tables }: Pick<ModuleReport, "memory" | "tables">): ModuleTerms {
   const { memoryPages, tableElements } = limitsSchema.shape;
-  const most = { memoryPages: memoryPages.maxValue ?? 0, tableElements: tableElements.maxValue ?? 0 };
-  const { memory, tables } = inspectModule(bytes, { capabilities: [], ...most });
   const elements = tables.reduce((sum, { initial }) => sum + initial, 0);
   return {
-    manifest: undefined,
-    capabilities: capabilityNames,
-    memoryPages: Math.max(defaultLimits.memoryPages, Math.min(memory?.initial ?? 0, most.memoryPages)),
-    tableElements: Math.max(defaultLimits.tableElements, Math.min(elements, most.tableElements)),
+    ...openTerms,
+    memoryPages: Math.max(openTerms.memoryPages, Math.min(memory?.initial ?? 0, memoryPages.maxValue ?? 0)),
+    tableElements: Math.max(openTerms.tableElements, Math.min(elements, tableElements.maxValue ?? 0)),
   };
 }
 

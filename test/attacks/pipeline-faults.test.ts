@@ -32,7 +32,7 @@ const still = hostilePlugin("still", {
   output: "json",
 });
 
-async function open(options: Pick<RigOptions, "sandbox" | "performers">): Promise<Rig> {
+async function open(options: Partial<Pick<RigOptions, "sandbox" | "performers">>): Promise<Rig> {
   return await openRig({
     ...options,
     plugins: [reader, writer, still],
@@ -143,7 +143,7 @@ describe("a worker that dies while its guest waits for an answer", () => {
   for (const [what, death] of Object.entries(deaths)) {
     it(`${what}: the run is a host fault, an answered write stays committed, and another worker goes on`, async () => {
       const sandbox = dying(what.replaceAll(" ", "-"), death);
-      const rig = await open({ sandbox, performers: undefined });
+      const rig = await open({ sandbox });
       const read = await run(rig, "reader");
       expect(endOf(read)).toBe("failed EXO_HOST_FAULT");
       if (read.status !== "failed") throw new Error("unreachable");

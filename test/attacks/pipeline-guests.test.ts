@@ -2,6 +2,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { encodeAbi } from "../../src/canonical/msgpack.js";
 import type { ExecutionRecord } from "../../src/contracts/execution.js";
 import { encodeUtf8 } from "../../src/crypto/encoding.js";
+import { replay } from "../replay/support.js";
 import { realPool } from "../support/real.js";
 import { checkStore, endOf, eventTypes, openRig, type Rig } from "../support/rig.js";
 import { type Hostile, hostilePlugin, watBytes } from "./support.js";
@@ -187,7 +188,7 @@ describe("a hostile guest in the whole pipeline", () => {
   });
 
   test.each(attacks.map(([name, attack], at) => [name, attack, at] as const))(
-    "%s ends with its recorded status, twice the same, and the host lives on",
+    "%s ends with its recorded status, twice the same, replays to it, and the host lives on",
     async (_name, { status, code, message }, at) => {
       const records: ExecutionRecord[] = [];
       for (let turn = 0; turn < 2; turn += 1) {
@@ -205,6 +206,7 @@ describe("a hostile guest in the whole pipeline", () => {
         expect(execution.fuel.used).toBeLessThanOrEqual(execution.fuel.limit);
         expect(execution.memoryPeakPages).toBeLessThanOrEqual(execution.limits.memoryPages);
         records.push(execution);
+        if (turn === 1) expect((await replay(failed.bundle.bytes(), rig.trust, pool)).result).toBe("success");
       }
       // Input and configuration are salted for each intent.
       const [{ inputDigest, configDigest }] = records as [ExecutionRecord];

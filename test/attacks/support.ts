@@ -69,7 +69,7 @@ export function watBytes(bytes: Uint8Array | readonly number[]): string {
 }
 
 /** The module of a hostile plugin, as its author built it. */
-export function hostileModule({ body, rest = "", capabilities = [], memory = "1 4" }: Hostile): Uint8Array {
+function hostileModule({ body, rest = "", capabilities = [], memory = "1 4" }: Hostile): Uint8Array {
   const imports = [
     ...kernel.map(([name, type]) => `(import "extism:host/env" "${name}" (func $${name} ${type}))`),
     ...capabilities.map((name) => `(import "extism:host/user" "${name}" (func $${name} (param i64) (result i64)))`),

@@ -3,7 +3,7 @@ import { hasFlag, type Options, textOption } from "../action.js";
 import type { CliContext } from "../context.js";
 import { type ExitCode, exitCodes } from "../exit-codes.js";
 import { inputs, readInput } from "../files.js";
-import { executorName, type ModuleTerms, manifestReasons, readTerms, wideTerms } from "../module-terms.js";
+import { executorName, type ModuleTerms, manifestReasons, openTerms, raisedTerms, readTerms } from "../module-terms.js";
 import { formatModule } from "../module-text.js";
 import { printJson } from "../output.js";
 
@@ -18,8 +18,10 @@ export async function inspect(
 ): Promise<ExitCode> {
   const given = textOption(options, "manifest") === undefined ? undefined : await readTerms(context, options);
   const bytes = await readInput(context, path, inputs.module);
-  const terms = given ?? wideTerms(bytes);
-  const report = inspectUnder(bytes, terms);
+  const first = inspectUnder(bytes, given ?? openTerms);
+  const terms = given ?? raisedTerms(first);
+  const raised = terms.memoryPages > first.caps.memoryPages || terms.tableElements > first.caps.tableElements;
+  const report = raised ? inspectUnder(bytes, terms) : first;
   if (hasFlag(options, "json")) printJson(context, { schema: "exoarmur.module/v1", ...report });
   else context.stdout(formatModule(report, terms, executorName(path, terms)));
   return report.admitted ? exitCodes.done : exitCodes.refused;
