@@ -29,6 +29,21 @@ afterAll(() => shell.remove());
 const meter = (module: string, ...args: readonly string[]): Promise<Ended> =>
   shell.exo(["meter", module, "-o", "out.wasm", ...args]);
 
+/** A terminal, for the command in this process. */
+function fakeContext(): { readonly context: CliContext; readonly printed: string[] } {
+  const printed: string[] = [];
+  const context = {
+    stdout: (text) => void printed.push(`stdout ${String(text)}`),
+    stderr: (text) => void printed.push(`stderr ${text}`),
+    cwd: shell.cwd,
+    env: {},
+    isTTY: { stdin: true, stdout: true, stderr: true },
+    signal: new AbortController().signal,
+    exit: { code: 0 },
+  } as Partial<CliContext> as CliContext;
+  return { context, printed };
+}
+
 /** Ends with this error, and no output file, not even half of one. */
 const expectError = ({ code, stdout, stderr }: Ended, error: string, exit = 1): void => {
   expect(stderr).toContain(`error ${error}: `);
@@ -110,15 +125,21 @@ describe("features that are not admitted", () => {
     ],
   ];
 
-  it.each(refused)("%s: code, offset and feature, by both commands", async (_name, bytes, line) => {
+  it.each(refused)("%s: code, offset and feature", async (_name, bytes, line) => {
     shell.write("bad.wasm", bytes);
-    const [metered, inspected] = await Promise.all([meter("bad.wasm"), shell.exo(["inspect", "bad.wasm"])]);
+    const metered = await meter("bad.wasm");
     expect(metered.stderr).toContain(`\n  EXO_WASM_FEATURE   ${line}\n`);
     expect([metered.code, metered.stdout]).toEqual([1, ""]);
+    expectNothingWritten();
+  });
+
+  it("and inspect says the same", async () => {
+    const [, bytes, line] = refused[0] as (typeof refused)[number];
+    shell.write("bad.wasm", bytes);
+    const inspected = await shell.exo(["inspect", "bad.wasm"]);
     expect(inspected.stdout).toContain(`\n  EXO_WASM_FEATURE   ${line}\n`);
     expect(inspected.stdout).toContain("\nsealed       not\n");
     expect([inspected.code, inspected.stderr]).toEqual([1, ""]);
-    expectNothingWritten();
   });
 });
 
@@ -215,9 +236,10 @@ describe("the command line of meter", () => {
     [["--capability", "__proto__"], "--capability: there is no __proto__;"],
     [["--force"], "unknown option '--force'"],
   ])("%j is a usage error", async (args, message) => {
-    const { code, stdout, stderr } = await meter("plain.wasm", ...args);
-    expect(stderr.startsWith(`error EXO_USAGE: ${message}`)).toBe(true);
-    expect([code, stdout]).toEqual([2, ""]);
+    const { context, printed } = fakeContext();
+    expect(await runCli(["meter", "plain.wasm", "-o", "out.wasm", ...args], context)).toBe(2);
+    expect(printed.join("").startsWith(`stderr error EXO_USAGE: ${message}`)).toBe(true);
+    expect(printed.some((text) => text.startsWith("stdout "))).toBe(false);
     expectNothingWritten();
   });
 
@@ -231,18 +253,9 @@ describe("the command line of meter", () => {
   });
 
   it("a terminal is given no bytes that a guest chose", async () => {
-    const printed: string[] = [];
-    const context = {
-      stdout: (text) => void printed.push(`out ${String(text)}`),
-      stderr: (text) => void printed.push(text),
-      cwd: shell.cwd,
-      env: {},
-      isTTY: { stdin: true, stdout: true, stderr: true },
-      signal: new AbortController().signal,
-      exit: { code: 0 },
-    } as Partial<CliContext> as CliContext;
+    const { context, printed } = fakeContext();
     expect(await runCli(["meter", "plain.wasm", "-o", "-"], context)).toBe(2);
-    expect(printed).toEqual(["error EXO_USAGE: a module is not written to a terminal; name a file\n"]);
+    expect(printed).toEqual(["stderr error EXO_USAGE: a module is not written to a terminal; name a file\n"]);
   });
 
   it("a manifest that is missing or malformed is an error", async () => {
@@ -325,10 +338,35 @@ describe("the output of meter", () => {
       sizeRatio: Number((bytes.length / fs.length).toFixed(4)),
       meterRevision,
       caps: { memoryPages: 256, tableElements: 10_000 },
-      charges: json["charges"],
+      charges: sealed.value.charges,
       reasons: [],
     });
-    expect(json).toHaveProperty("charges");
+    const { points, dynamic, nans, frames } = sealed.value.charges;
+    expect(points).toBeGreaterThan(100);
+    const count = (value: number, noun: string) => `${value.toLocaleString("en-US")} ${noun}${value === 1 ? "" : "s"}`;
+    expect(stdout).toContain(
+      `charges      ${count(points, "point")}   ${count(dynamic, "dynamic charge")}   ${count(nans, "NaN repair")}   ${count(frames, "counted frame")}\n`,
+    );
+  });
+
+  it("counts what metering put in", async () => {
+    const chargesOf = async (text: string): Promise<unknown> => {
+      shell.write("counted.wasm", assemble(`(module (memory 1) ${text})`));
+      return jsonOf(await shell.exo(["meter", "counted.wasm", "-o", "counted-out.wasm", "--json"]))["charges"];
+    };
+    const nothing = { points: 0, dynamic: 0, nans: 0, frames: 0 };
+    expect(await chargesOf("")).toEqual(nothing);
+    expect(
+      await chargesOf(`(func (export "f") (memory.fill (i32.const 0) (i32.const 0) (i32.const 8)))`),
+    ).toMatchObject({
+      dynamic: 1,
+      nans: 0,
+    });
+    const divided = `(i64.reinterpret_f64 (f64.div (local.get 0) (local.get 0)))`;
+    expect(await chargesOf(`(func (export "f") (param f64) (result i64) ${divided})`)).toMatchObject({ nans: 1 });
+    const deep = await chargesOf(`(func $f (export "f") (param i64) (call $f (local.get 0)))`);
+    expect((deep as { frames: number }).frames).toBeGreaterThan(0);
+    expect((deep as { points: number }).points).toBeGreaterThan(0);
   });
 
   it("from standard input to standard output, the bytes and nothing else", async () => {

@@ -53,7 +53,7 @@ const deep = longBody([
   ...Array.from({ length: nesting + 1 }, () => [2, 0x40]).flat(),
   ...Array<number>(nesting + 2).fill(0x0b),
 ]);
-const steps = longBody([1, 1, 0x7f, ...Array.from({ length: 400_000 }, () => [0x20, 0, 0x45, 0x0d, 0]).flat(), 0x0b]);
+const steps = longBody([1, 1, 0x7f, ...Array.from({ length: 400_000 }, () => [0x03, 0x40, 0x0b]).flat(), 0x0b]);
 const frame = longBody([1, ...leb(20_000), 0x7e, 0x0b]);
 
 const cases: readonly Case[] = [

@@ -11,14 +11,6 @@ import { executorName, type ModuleTerms, manifestReasons, readTerms } from "../m
 import { formatCaps, formatHints, formatRatio, formatReasons, label } from "../module-text.js";
 import { countOf, formatRows, printJson } from "../output.js";
 
-/** What the meter put into a module: charges in all, those that depend on an operand, NaN repairs, counted frames. */
-type Charges = {
-  readonly points: number;
-  readonly dynamic: number;
-  readonly nans: number;
-  readonly frames: number;
-};
-
 /**
  * `meter IN.wasm -o OUT.wasm`: writes the sealed form of a module, or says every reason why it is refused (exit 1) and
  * writes nothing. EXO_USAGE, EXO_WASM_SIZE, EXO_FILE, EXO_HOME_READ_ONLY; EXO_JSON_*, EXO_SCHEMA for the manifest.
@@ -101,17 +93,13 @@ function documentOf(
     sizeRatio: made === null ? null : Number((made.sealed.bytes.length / size).toFixed(4)),
     meterRevision,
     caps: { memoryPages, tableElements },
-    charges: made === null ? null : chargesOf(made.sealed),
+    charges: made === null ? null : made.sealed.charges,
     reasons,
   };
 }
 
-function chargesOf(sealed: SealedModule & { readonly charges?: Charges }): Charges | null {
-  return sealed.charges ?? null;
-}
-
 function formatSealed(path: string, out: string, original: Uint8Array, sealed: SealedModule): string {
-  const charges = chargesOf(sealed);
+  const { charges } = sealed;
   return formatRows(
     [
       ["original", sealed.original, countOf(original.length, "byte"), path],
@@ -123,17 +111,13 @@ function formatSealed(path: string, out: string, original: Uint8Array, sealed: S
         out,
       ],
       ["meter", `revision ${sealed.meterRevision}`, formatCaps(sealed)],
-      ...(charges === null
-        ? []
-        : [
-            [
-              "charges",
-              countOf(charges.points, "point"),
-              countOf(charges.dynamic, "dynamic charge"),
-              countOf(charges.nans, "NaN repair"),
-              countOf(charges.frames, "counted frame"),
-            ],
-          ]),
+      [
+        "charges",
+        countOf(charges.points, "point"),
+        countOf(charges.dynamic, "dynamic charge"),
+        countOf(charges.nans, "NaN repair"),
+        countOf(charges.frames, "counted frame"),
+      ],
     ],
     label,
   );
