@@ -149,6 +149,7 @@ describe("branches that depend on the bits of a NaN", () => {
   const zero = "(f64.load (i32.const 512))";
   const zero32 = "(f32.load (i32.const 512))";
   const infinite = "(f64.div (f64.const 1) (f64.load (i32.const 512)))";
+  const zeros = "(v128.load (i32.const 528))";
   /** Ways to make a NaN of which the engine chooses sign and payload. */
   const makings: readonly string[] = [
     `(f64.div ${zero} ${zero})`,
@@ -165,6 +166,11 @@ describe("branches that depend on the bits of a NaN", () => {
     `(f64.promote_f32 (f32.div ${zero32} ${zero32}))`,
     `(f64.promote_f32 (f32.demote_f64 ${nan}))`,
     `(f64.mul (f64.sub ${nan} ${zero}) (f64.ceil ${nan}))`,
+    `(f64x2.extract_lane 1 (f64x2.div ${zeros} ${zeros}))`,
+    `(f64x2.extract_lane 0 (f64x2.sqrt (f64x2.splat (f64.const -1))))`,
+    `(f64x2.extract_lane 1 (f64x2.min (f64x2.splat ${nan}) ${zeros}))`,
+    `(f64.promote_f32 (f32x4.extract_lane 3 (f32x4.mul (f32x4.splat ${nan32}) ${zeros})))`,
+    `(f64x2.extract_lane 0 (f64x2.promote_low_f32x4 (f32x4.div ${zeros} ${zeros})))`,
   ];
   /** Ways in which the bits of a NaN `$x` can steer a guest: each gives an i64. */
   const looks: readonly string[] = [
@@ -178,6 +184,9 @@ describe("branches that depend on the bits of a NaN", () => {
     "(f64.store (i32.const 520) (local.get $x)) (i64.load8_u (i32.const 527))",
     "(global.set $g (local.get $x)) (i64.reinterpret_f64 (global.get $g))",
     "(i64.reinterpret_f64 (call $through (local.get $x)))",
+    "(i64x2.extract_lane 1 (f64x2.splat (local.get $x)))",
+    "(i64x2.extract_lane 0 (f64x2.add (f64x2.splat (local.get $x)) (f64x2.splat (local.get $x))))",
+    "(i64.extend_i32_u (i8x16.bitmask (f64x2.neg (f64x2.splat (local.get $x)))))",
     "(i64.reinterpret_f64 (select (local.get $x) (f64.const 0) (i32.const 1)))",
     "(if (result i64) (i64.lt_s (i64.reinterpret_f64 (local.get $x)) (i64.const 0)) (then (i64.const 1)) (else (i64.const 2)))",
   ];
@@ -194,6 +203,10 @@ describe("branches that depend on the bits of a NaN", () => {
     0x7fn,
     canonical,
     canonical,
+    canonical,
+    canonical,
+    // The sign bytes of two negated NaNs: ff f8 in each.
+    0xc0c0n,
     canonical,
     2n,
   ];
