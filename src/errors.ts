@@ -61,6 +61,7 @@ export const errorTable = {
   EXO_KERNEL_BOUNDS: ["execution", "The guest passed the kernel a pointer or length outside its blocks."],
   EXO_OVERLOADED: ["state", "The sandbox queue is full."],
   // capabilities
+  EXO_CAPABILITY_UNAVAILABLE: ["state", "The capability is granted, but this host cannot perform it."],
   EXO_CAPABILITY_REQUEST: ["input", "A host call's request does not have the shape of its capability."],
   EXO_FS_PATH: ["denied", "A path is not a root-alias path, or leaves its root."],
   EXO_FS_NOT_FOUND: ["execution", "The file or directory does not exist."],

@@ -2,12 +2,19 @@ import { decodeUtf8 } from "../crypto/encoding.js";
 import { ExoArmurError } from "../errors.js";
 import type { AbiValue } from "../ports.js";
 
-type Cursor = { readonly bytes: Uint8Array; readonly view: DataView; readonly maxDepth: number; at: number };
+type Cursor = {
+  readonly bytes: Uint8Array;
+  readonly view: DataView;
+  readonly maxDepth: number;
+  /** Keys, values and elements that may still come. */
+  items: number;
+  at: number;
+};
 
 /** Decodes one document of the msgpack profile (spec/abi.md). Throws EXO_MSGPACK with the byte offset. */
-export function decodeDocument(bytes: Uint8Array, maxDepth: number): AbiValue {
+export function decodeDocument(bytes: Uint8Array, maxDepth: number, maxItems: number): AbiValue {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const cursor: Cursor = { bytes, view, maxDepth, at: 0 };
+  const cursor: Cursor = { bytes, view, maxDepth, items: maxItems, at: 0 };
   const value = readValue(cursor, 0);
   if (cursor.at !== bytes.length) throw fault(cursor, "has bytes after its end");
   return value;
@@ -85,6 +92,8 @@ function readMap(cursor: Cursor, count: number, depth: number): AbiValue {
 function enter(cursor: Cursor, items: number, depth: number): void {
   if (depth >= cursor.maxDepth) throw fault(cursor, `nests deeper than ${cursor.maxDepth} levels`);
   if (items > cursor.bytes.length - cursor.at) throw fault(cursor, "ends early");
+  cursor.items -= items;
+  if (cursor.items < 0) throw fault(cursor, "has too many values");
 }
 
 function readText(cursor: Cursor, length: number): string {

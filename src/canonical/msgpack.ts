@@ -26,15 +26,16 @@ export function encodeAbi(value: AbiValue): Uint8Array {
 /**
  * Decodes one document of the profile and refuses everything else with EXO_MSGPACK and the byte offset: extension types,
  * float32, NaN, infinities, -0, integers beyond 2^53-1, invalid UTF-8, keys that are not strings, duplicate keys,
- * `__proto__`, nesting over `maxDepth` (32), more than `maxBytes` (16 MiB), trailing bytes. Integers may have any width.
+ * `__proto__`, nesting over `maxDepth` (32), more than `maxBytes` (16 MiB), more than `maxItems` keys, values and
+ * elements in all (no bound), trailing bytes. Integers may have any width.
  */
 export function decodeAbi(
   bytes: Uint8Array,
-  options: { readonly maxBytes?: number; readonly maxDepth?: number } = {},
+  options: { readonly maxBytes?: number; readonly maxDepth?: number; readonly maxItems?: number } = {},
 ): AbiValue {
-  const { maxBytes = defaultMaxBytes, maxDepth = defaultMaxDepth } = options;
+  const { maxBytes = defaultMaxBytes, maxDepth = defaultMaxDepth, maxItems = Number.POSITIVE_INFINITY } = options;
   if (bytes.length > maxBytes) throw refused(`is larger than ${maxBytes} bytes`);
-  return decodeDocument(bytes, maxDepth);
+  return decodeDocument(bytes, maxDepth, maxItems);
 }
 
 /** A copy msgpackr encodes inside the profile: objects become Maps in the order of their keys. */

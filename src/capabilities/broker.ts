@@ -123,8 +123,9 @@ class GrantBroker implements Broker {
     if (!granted.ok) return record(answerError("denied", granted.error.code, granted.error.message));
     const performer = performers[capability];
     if (performer === undefined) {
-      record(answerError("error", "EXO_HOST_FAULT", `this host cannot perform ${capability}`));
-      return this.#stop("host_fault", "EXO_HOST_FAULT", `this host cannot perform ${capability}`);
+      const message = `this host cannot perform ${capability}`;
+      record(answerError("error", "EXO_CAPABILITY_UNAVAILABLE", message));
+      return this.#stop("host_fault", "EXO_CAPABILITY_UNAVAILABLE", message);
     }
     const perform = (): Promise<PerformOutcome> | PerformOutcome =>
       performer.perform(parsed.value, granted.value, signal);

@@ -4,6 +4,7 @@ import type { CapabilityGrant, Constraints, Grants } from "../contracts/manifest
 import { encodeUtf8 } from "../crypto/encoding.js";
 import { ok, type Result, refuse } from "../errors.js";
 import { effectiveMaxBytes } from "./bounds.js";
+import { checkHttp } from "./http-request.js";
 import { type CapabilityRequest, textOf } from "./schemas.js";
 
 /** Capabilities that reach into root directories, and so need `roots`. */
@@ -24,7 +25,8 @@ export function checkGrant(
 ): Result<Constraints> {
   const granted = grants.capabilities.filter((grant) => grant.name === capability);
   if (granted.length === 0 && !alwaysGranted.includes(capability)) {
-    const constraints = rooted.has(capability) ? { roots: [firstSegment(request) ?? "data"] } : {};
+    const needed = capability === "http_request" ? { allow: [] } : {};
+    const constraints = rooted.has(capability) ? { roots: [firstSegment(request) ?? "data"] } : needed;
     const line = JSON.stringify({ [executor]: { [capability]: constraints } });
     return denied(
       `${capability} is not granted; its manifest must list it and config.json must grant it: "grants": ${line}`,
@@ -47,6 +49,10 @@ function checkOne(grant: CapabilityGrant, request: CapabilityRequest, executor: 
   const constraints = grant.constraints ?? {};
   const maxBytes = effectiveMaxBytes(constraints.maxBytes);
   const size = checkSize(grant.name, request, maxBytes);
+  if (size.ok && grant.name === "http_request") {
+    const reached = checkHttp(constraints, request, executor);
+    if (!reached.ok) return reached;
+  }
   if (!size.ok || !rooted.has(grant.name)) return size;
   const path = textOf(request, "path");
   const segments = parseAliasPath(path);
@@ -68,9 +74,9 @@ function checkOne(grant: CapabilityGrant, request: CapabilityRequest, executor: 
 
 /** Bytes the request asks for or carries must fit the grant; a read without a length is cut by its performer. */
 function checkSize(capability: CapabilityName, request: CapabilityRequest, maxBytes: number): Result<number> {
-  const { bytes, message, length } = request;
+  const { bytes, body, message, length } = request;
   let asked = typeof length === "number" ? length : 0;
-  if (bytes instanceof Uint8Array) asked = bytes.length;
+  for (const content of [bytes, body]) if (content instanceof Uint8Array) asked = content.length;
   if (typeof message === "string") asked = encodeUtf8(message).length;
   return asked <= maxBytes ? ok(maxBytes) : denied(`${capability} is granted for at most ${maxBytes} bytes a call`);
 }

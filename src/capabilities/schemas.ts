@@ -5,6 +5,7 @@ import { encodeUtf8 } from "../crypto/encoding.js";
 import { isExoArmurError, ok, type Result, refuse } from "../errors.js";
 import type { AbiValue } from "../ports.js";
 import { greatestMaxBytes, logMessageBytes, plainRequestBytes } from "./bounds.js";
+import { httpHeaderCount, httpRequestSchema } from "./http-request.js";
 
 const path = z.string().min(1).max(4096);
 const bytes = z.instanceof(Uint8Array);
@@ -26,6 +27,7 @@ const requestSchemas = {
   fs_list: z.strictObject({ path }),
   fs_stat: z.strictObject({ path }),
   fs_remove: z.strictObject({ path }),
+  http_request: httpRequestSchema,
 } as const satisfies Record<CapabilityName, z.ZodType>;
 
 /** A request after its schema. */
@@ -47,6 +49,7 @@ export const contentMembers: Readonly<Record<CapabilityName, readonly string[]>>
   fs_list: [],
   fs_stat: [],
   fs_remove: [],
+  http_request: ["body"],
 };
 
 /** What a broken request is told. Fixed text: it becomes part of the answer, and so of the transcript. */
@@ -59,13 +62,19 @@ const expected: Readonly<Record<CapabilityName, string>> = {
   fs_list: "{path: text}",
   fs_stat: "{path: text}",
   fs_remove: "{path: text}",
+  http_request: "{method: upper-case name, url: text, headers: map of lower-case names to text, body: bytes}",
+};
+
+/** Nesting of a request, and how many values it may have in all; flat where it is not named. */
+const shapes: Readonly<Partial<Record<CapabilityName, { readonly maxDepth: number; readonly maxItems: number }>>> = {
+  http_request: { maxDepth: 2, maxItems: 2 * (4 + httpHeaderCount) },
 };
 
 /** No request has more members than this; a longer map is refused before anything is made for it. */
 const maxMembers = 8;
 
 /**
- * Reads a guest's request: one flat msgpack map of the capability's shape. EXO_CAPABILITY_REQUEST for anything else,
+ * Reads a guest's request: one msgpack map of the capability's shape, flat but for the headers of http_request. EXO_CAPABILITY_REQUEST for anything else,
  * with a message that repeats nothing the guest wrote.
  */
 export function readRequest(capability: CapabilityName, request: Uint8Array): Result<CapabilityRequest> {
@@ -77,9 +86,9 @@ export function readRequest(capability: CapabilityName, request: Uint8Array): Re
   if (!isSmallMap(request)) return broken(`the request is not a msgpack map of at most ${maxMembers} members`);
   let value: AbiValue;
   try {
-    value = decodeAbi(request, { maxBytes, maxDepth: 1 });
+    value = decodeAbi(request, { maxBytes, maxDepth: 1, ...shapes[capability] });
   } catch (error) {
-    if (isExoArmurError(error, "EXO_MSGPACK")) return broken("the request is not a flat msgpack map");
+    if (isExoArmurError(error, "EXO_MSGPACK")) return broken("the request is not such a msgpack map");
     throw error;
   }
   const parsed = requestSchemas[capability].safeParse(value);

@@ -1,3 +1,5 @@
+import { sealedWasiModule, wasiModule, wasiRows } from "./wasi.js";
+
 /**
  * What a guest may import: one table, shared by admission, broker and documentation (spec/sandbox.md, spec/abi.md).
  * An import outside this table, or with another signature, is refused.
@@ -13,6 +15,7 @@ export const capabilityNames = [
   "fs_list",
   "fs_stat",
   "fs_remove",
+  "http_request",
 ] as const;
 
 /** The name of a capability. */
@@ -31,6 +34,8 @@ export const capabilityEffects: Readonly<Record<CapabilityName, CapabilityEffect
   fs_list: "read",
   fs_stat: "read",
   fs_remove: "write",
+  // One capability for all methods. Whether a GET changes anything is for the server to say, so none counts as a read.
+  http_request: "write",
 };
 
 /** Capabilities every executor has without asking. */
@@ -58,8 +63,10 @@ export type ImportRow = {
   readonly results: readonly ImportType[];
   /** Fuel for the call itself. */
   readonly cost: number;
-  /** Index of an argument that is a length in bytes: its unsigned value, shifted right by 3, is charged as well. */
+  /** Index of an argument that is a length: its unsigned value is charged as well, one unit for every 8 bytes. */
   readonly lengthArg?: number;
+  /** How `lengthArg` is charged where it counts something else: `(length * multiply) >> shift`. For i32 arguments. */
+  readonly lengthCost?: { readonly multiply: number; readonly shift: number };
   /** Capability that must be granted; null for the kernel functions every guest may use. */
   readonly capability: CapabilityName | null;
 };
@@ -101,6 +108,9 @@ export const importTable: readonly ImportRow[] = [
   kernel("log_warn", ["i64"], [], { capability: "log" }),
   kernel("log_error", ["i64"], [], { capability: "log" }),
   kernel("get_log_level", [], ["i32"]),
+  kernel("http_request", ["i64", "i64"], ["i64"], { capability: "http_request" }),
+  kernel("http_status_code", [], ["i32"]),
+  kernel("http_headers", [], ["i64"]),
   ...capabilityNames.map(
     (name): ImportRow => ({
       module: capabilityModule,
@@ -112,11 +122,33 @@ export const importTable: readonly ImportRow[] = [
       capability: name,
     }),
   ),
+  ...wasiRows.map(({ answer: _answer, ...row }): ImportRow => ({ module: wasiModule, cost: callCost, ...row })),
 ];
 
-const rows: ReadonlyMap<string, ImportRow> = new Map(importTable.map((row) => [`${row.module}\n${row.name}`, row]));
+/** Module name of every import before Extism 1.0: kernel functions with a prefix, host functions without. */
+const legacyModule = "env";
+const legacyPrefix = "extism_";
 
-/** The row of an import, or undefined when the table has none. */
+const rows: ReadonlyMap<string, ImportRow> = new Map(
+  importTable.flatMap((row): [string, ImportRow][] => {
+    const own: [string, ImportRow] = [`${row.module}\n${row.name}`, row];
+    if (row.module === wasiModule) {
+      return [own];
+    }
+    const prefix = row.module === kernelModule ? legacyPrefix : "";
+    return [own, [`${legacyModule}\n${prefix}${row.name}`, row]];
+  }),
+);
+
+/**
+ * The row of an import under either of its names (spec/abi.md, linkage), or undefined when the table has none. The row
+ * says what the import is; `module` and `name` are what the guest calls it.
+ */
 export function findImport(module: string, name: string): ImportRow | undefined {
   return rows.get(`${module}\n${name}`);
+}
+
+/** Module name under which a sealed module imports a row. Its name there is the row's. */
+export function sealedModuleOf(row: ImportRow): string {
+  return row.module === wasiModule ? sealedWasiModule : row.module;
 }

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { actionSchema, digestSchema, nameSchema, pointerSchema } from "./common.js";
+import { httpAllowSchema } from "./http.js";
 import { capabilityNames } from "./imports.js";
 
 /** An exported function is named in intents and records, so its name is one that they can carry. */
@@ -13,9 +14,11 @@ export const constraintsSchema = z.strictObject({
   paths: z.array(z.string().min(1).max(4096)).max(100).optional(),
   /** Greatest number of bytes one call may read or write. */
   maxBytes: z.number().int().min(0).max(1_073_741_824).optional(),
+  /** Where `http_request` may go. */
+  allow: z.array(httpAllowSchema).max(100).optional(),
 });
 
-/** Constraints of one granted capability. Absent members do not constrain, except `roots`: absent means none. */
+/** Constraints of one granted capability. Absent members do not constrain, except `roots` and `allow`: absent means none. */
 export type Constraints = z.infer<typeof constraintsSchema>;
 
 /** A capability with its constraints. */

@@ -3,6 +3,7 @@ import { pointerOf } from "../contracts/common.js";
 import { isCapabilityName } from "../contracts/imports.js";
 import type { ActionIntent } from "../contracts/intent.js";
 import type { PolicyDocument, PolicyRule } from "../contracts/policy.js";
+import { isHost, isScheme, isUrlPath } from "../contracts/url.js";
 import { ExoArmurError } from "../errors.js";
 import {
   anyOf,
@@ -17,7 +18,6 @@ import {
   testTargetUrl,
 } from "./match.js";
 import { compilePattern } from "./pattern.js";
-import { isHost, isScheme, isUrlPath } from "./url.js";
 
 /** One member of a rule's match: its JSON pointer inside `match`, and the test. */
 export type CompiledMember = { readonly name: string; readonly test: Test };

@@ -2,7 +2,7 @@ import type { JsonValue } from "../canonical/jcs.js";
 import { parseAliasPath, startsWithSegments } from "../contracts/alias-path.js";
 import type { ActionIntent, Requester } from "../contracts/intent.js";
 import { pointerTokens, valueAt } from "../contracts/pointer.js";
-import { isPathPrefix, type NormalUrl, splitUrl } from "./url.js";
+import { isPathPrefix, type NormalUrl, splitUrl } from "../contracts/url.js";
 
 /** What a policy judges: the intent, who handed it in, and the effects its executor declares (null: no executor). */
 export type PolicySubject = {

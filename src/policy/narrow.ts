@@ -3,6 +3,7 @@ import { parseAliasPath, startsWithSegments } from "../contracts/alias-path.js";
 import { alwaysGranted, type CapabilityName, capabilityEffects } from "../contracts/imports.js";
 import type { CapabilityGrant, Constraints, ExecutorManifest, ManifestFunction } from "../contracts/manifest.js";
 import type { Obligations } from "../contracts/policy.js";
+import { intersectAllow } from "./narrow-http.js";
 
 /** The three sources of a run's capabilities. `target` is the intent's, null when it has none. */
 export type NarrowingInput = {
@@ -17,7 +18,7 @@ export type NarrowingInput = {
  * What a run may ask of the host: manifest, deployment and obligation intersected (spec/policy.md, narrowing). A
  * capability is granted when the manifest asks for it and the deployment grants it, or it is one every executor has.
  * Of two paths the narrower wins; an empty list reaches nothing. In a deployment absent `roots` are none for the fs
- * capabilities; elsewhere an absent member does not constrain. Sorted by name, and the same again when narrowed again.
+ * capabilities, and absent `allow` for http_request; elsewhere an absent member does not constrain. Sorted by name, and the same again when narrowed again.
  */
 export function narrowGrants({ manifest, deployment, narrow, target }: NarrowingInput): CapabilityGrant[] {
   const asked = new Map<CapabilityGrant["name"], Constraints>();
@@ -28,7 +29,7 @@ export function narrowGrants({ manifest, deployment, narrow, target }: Narrowing
   for (const name of [...asked.keys()].sort(byCodeUnit)) {
     const granted = Object.hasOwn(deployment, name) ? deployment[name] : undefined;
     if (granted === undefined && !alwaysGranted.includes(name)) continue;
-    const base = name.startsWith("fs_") ? { ...granted, roots: granted?.roots ?? [] } : (granted ?? {});
+    const base = closed(name, granted ?? {});
     const limited = intersect(intersect(asked.get(name) ?? {}, base), obligationOf(narrow, name, target));
     grants.push(Object.keys(limited).length === 0 ? { name } : { name, constraints: limited });
   }
@@ -54,6 +55,12 @@ export function isWithin(
   return canonicalText(again) === canonicalText(grants);
 }
 
+/** A deployment's grant in which what it leaves open is closed: it names roots and places, or none. */
+function closed(name: CapabilityName, granted: Constraints): Constraints {
+  if (name.startsWith("fs_")) return { ...granted, roots: granted.roots ?? [] };
+  return name === "http_request" ? { ...granted, allow: granted.allow ?? [] } : granted;
+}
+
 function obligationOf(narrow: Obligations["narrow"], name: string, target: string | null): Constraints {
   const paths = narrow !== undefined && Object.hasOwn(narrow, name) ? narrow[name]?.paths : undefined;
   if (paths === undefined) return {};
@@ -64,10 +71,12 @@ function intersect(a: Constraints, b: Constraints): Constraints {
   const roots = both(a.roots, b.roots, (x, y) => unique(x.filter((root) => y.includes(root))));
   const paths = both(a.paths, b.paths, intersectPaths);
   const maxBytes = both(a.maxBytes, b.maxBytes, (x, y) => Math.min(x, y));
+  const allow = both(a.allow, b.allow, intersectAllow);
   return {
     ...(roots === undefined ? {} : { roots }),
     ...(paths === undefined ? {} : { paths }),
     ...(maxBytes === undefined ? {} : { maxBytes }),
+    ...(allow === undefined ? {} : { allow }),
   };
 }
 

@@ -1,7 +1,7 @@
-import { encodeAbi } from "../canonical/msgpack.js";
 import { type ErrorCode, ExoArmurError } from "../errors.js";
 import type { GuestAnswer, GuestCall, RunLimits } from "../ports.js";
 import { type Block, BlockTable, toLength } from "./blocks.js";
+import { cutCharacters, lineBytes, logRequest } from "./log-line.js";
 import { boundsStop, memoryStop, Stop } from "./stop.js";
 
 /** Answers one capability call at once; the guest waits for it. */
@@ -16,9 +16,6 @@ const pinnedLogLevel = 2;
 /** Longest message of a guest's own error, in UTF-16 code units. */
 const errorUnits = 1024;
 
-/** Longest log line in bytes of UTF-8; the rest is cut off (spec/abi.md). */
-const lineBytes = 4096;
-
 /**
  * Most bytes of all variables of a run together, names included (spec/abi.md). Kept small because no fuel is charged for
  * the copies that var_get makes.
@@ -29,7 +26,6 @@ const variableBytes = 1024;
 const notUtf8 = "(the message is not UTF-8)";
 
 const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-const lenient = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** The state of one run's kernel: blocks, input, output, error, variables, calls (spec/abi.md). */
 export class Kernel {
@@ -139,10 +135,7 @@ export class Kernel {
 
   /** Sends a log line through the `log` capability and frees its block. */
   log(level: string, address: bigint): void {
-    const text = lenient.decode(cutCharacters(this.read(address, lineBytes + 1), lineBytes));
-    // What was not UTF-8 has become longer.
-    const { read } = new TextEncoder().encodeInto(text, new Uint8Array(lineBytes));
-    this.callCapability("log", encodeAbi({ level, message: text.slice(0, read) }));
+    this.callCapability("log", logRequest(level, this.read(address, lineBytes + 1)));
     this.free(address);
   }
 
@@ -215,17 +208,6 @@ export class Kernel {
     }
     return input.view;
   }
-}
-
-/** At most the first `most` bytes, cut before a UTF-8 character that continues past the cut. */
-function cutCharacters(bytes: Uint8Array, most: number): Uint8Array {
-  let end = Math.min(bytes.byteLength, most);
-  if (end < bytes.byteLength) {
-    while (end > 0 && ((bytes[end] as number) & 0xc0) === 0x80) {
-      end--;
-    }
-  }
-  return bytes.subarray(0, end);
 }
 
 /** UTF-8 as text of at most 1,024 code units that ends on a whole character. */

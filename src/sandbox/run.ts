@@ -1,10 +1,15 @@
 import { capabilityModule, kernelModule } from "../contracts/imports.js";
+import { sealedWasiModule } from "../contracts/wasi.js";
 import { type ErrorCode, ExoArmurError } from "../errors.js";
 import type { ExecutionStatus, RunLimits, SandboxOutcome } from "../ports.js";
 import { engine, type WasmGlobal, type WasmInstance, type WasmMemory, type WasmModule } from "./engine.js";
-import { exportName, type HostImports, hasNoEntryPoint, instantiate, plain } from "./extism.js";
+import { callExports } from "./entry.js";
+import { type HostImports, hasNoEntryPoint, instantiate, plain } from "./extism.js";
+import { withGuest } from "./guest-state.js";
+import { httpImports } from "./http.js";
 import { type CallSync, capabilityImport, type HostFunction, Kernel, kernelImports, withKernel } from "./kernel.js";
 import { Stop } from "./stop.js";
+import { wasiImports } from "./wasi.js";
 
 /** Bits of a sealed module's `exo:state`. */
 const growRefused = 1;
@@ -44,14 +49,12 @@ export function describeGuest(module: WasmModule): Guest {
   if (!hasNoEntryPoint(module)) {
     throw new ExoArmurError("EXO_WASM_EXPORT", "expected a module that compileGuest made");
   }
-  const env: Record<string, HostFunction> = {};
-  const user: Record<string, HostFunction> = {};
+  const imports: Record<string, Record<string, HostFunction>> = {};
   for (const item of engine.Module.imports(module)) {
-    const kernelImport = Object.hasOwn(kernelImports, item.name) ? kernelImports[item.name] : undefined;
-    if (item.kind === "function" && item.module === kernelModule && kernelImport !== undefined) {
-      env[item.name] = plain(kernelImport);
-    } else if (item.kind === "function" && item.module === capabilityModule) {
-      user[item.name] ??= plain(capabilityImport(item.name));
+    const host = item.kind === "function" ? hostFunction(item.module, item.name) : undefined;
+    if (host !== undefined) {
+      imports[item.module] ??= {};
+      (imports[item.module] as Record<string, HostFunction>)[item.name] = plain(host);
     } else {
       const what = `${item.kind} ${item.module} ${item.name}`.slice(0, 200);
       throw new ExoArmurError(
@@ -60,9 +63,22 @@ export function describeGuest(module: WasmModule): Guest {
       );
     }
   }
-  const imports = { [kernelModule]: env, [capabilityModule]: user };
   return { module, imports, memory: exported.find((item) => item.kind === "memory")?.name };
 }
+
+/** The host's function for an import of a sealed module, undefined when there is none. */
+function hostFunction(module: string, name: string): HostFunction | undefined {
+  if (module === capabilityModule) {
+    return capabilityImport(name);
+  }
+  const offered = offers.get(module)?.find((functions) => Object.hasOwn(functions, name));
+  return offered?.[name];
+}
+
+const offers: ReadonlyMap<string, readonly Readonly<Record<string, HostFunction>>[]> = new Map([
+  [kernelModule, [kernelImports, httpImports]],
+  [sealedWasiModule, [wasiImports]],
+]);
 
 /**
  * Runs one function of a sealed module in a fresh instance and waits for its end, in this thread (spec/abi.md). `call`
@@ -102,15 +118,17 @@ function runInstance(
   const stack = exports["exo:stack"] as WasmGlobal;
   const state = exports["exo:state"] as WasmGlobal;
   const fuelUsed = (): number => Math.max(0, Math.min(limits.fuel, limits.fuel - Number(fuel.value)));
+  const memory = guest.memory === undefined ? undefined : (exports[guest.memory] as WasmMemory);
   let kernel: Kernel | undefined;
   let end: End;
   let thrown: unknown;
   try {
     fuel.value = BigInt(limits.fuel);
     stack.value = Math.floor(limits.stackBytes / 8);
-    kernel = new Kernel(job.input, limits, call, fuelUsed);
-    const returned = withKernel(kernel, () => callExports(exports, job.function));
-    end = endOfReturn(kernel, returned);
+    const current = new Kernel(job.input, limits, call, fuelUsed);
+    kernel = current;
+    const returned = withKernel(current, () => withGuest(current, memory, () => callExports(exports, job.function)));
+    end = endOfReturn(current, returned);
   } catch (error) {
     thrown = error;
     end = endOfThrow(error);
@@ -119,7 +137,6 @@ function runInstance(
   if (end === hostFault) {
     report?.(describe(thrown));
   }
-  const memory = guest.memory === undefined ? undefined : (exports[guest.memory] as WasmMemory);
   const counts = {
     fuelUsed: fuelUsed(),
     memoryPeakPages: memory === undefined ? 0 : memory.buffer.byteLength / pageBytes,
@@ -129,24 +146,6 @@ function runInstance(
     ? { status: "completed", output: (kernel as Kernel).output, ...counts }
     : { status: end.status, error: end.error, ...counts };
 }
-
-/** Runs start section, initializer and function, in this order. */
-function callExports(exports: WasmInstance["exports"], name: string): unknown {
-  const wanted = exportName(name);
-  const main = exports[wanted];
-  if (typeof main !== "function") {
-    throw new ExoArmurError("EXO_WASM_EXPORT", `the module has no function ${name.slice(0, 100)}`);
-  }
-  for (const before of beforeMain) {
-    const run = exports[before];
-    if (typeof run === "function" && before !== wanted) {
-      run();
-    }
-  }
-  return main();
-}
-
-const beforeMain = ["exo:start", exportName("_initialize")];
 
 type End =
   | { readonly status: "completed" }

@@ -36,7 +36,7 @@ export function writeThunk(shape: ModuleShape, appendix: Appendix, index: number
       out.u8(op.i64ExtendI32U);
     }
     // Unsigned and shifted the difference stays above -2^62, so the fuel cannot wrap around.
-    writeScale(out, { multiply: 1, shift: readFuelTable().lengthShift });
+    writeScale(out, row.lengthCost ?? { multiply: 1, shift: readFuelTable().lengthShift });
     out.u8(op.i64Sub);
   }
   writeFuelCheck(out, appendix.fuel, params.length, 0);

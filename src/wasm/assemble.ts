@@ -1,3 +1,4 @@
+import { findImport, sealedModuleOf } from "../contracts/imports.js";
 import { writeGrow, writeThunk } from "./appendix.js";
 import type { Appendix } from "./meter.js";
 import { reservedExports } from "./permit.js";
@@ -80,7 +81,7 @@ export function assemble(
       writer.copy(results);
     }
   });
-  sections.original(2);
+  sections.rewritten(2, shape.imports.length, (writer) => writeImports(writer, shape));
   const thunks = shape.importedFunctions;
   const defined = shape.functionTypes.length - thunks;
   sections.appended(3, defined, thunks + (memory === undefined ? 0 : 1), (writer) => {
@@ -117,6 +118,20 @@ export function assemble(
   writeCode(sections, shape, appendix, code, defined, maximum);
   sections.original(11);
   return out.take();
+}
+
+/** Imports under the names of their table rows: whatever the guest called them, a host serves one name each. */
+function writeImports(writer: ByteWriter, shape: ModuleShape): void {
+  for (const { module, name, typeIndex } of shape.imports) {
+    const row = findImport(module, name);
+    if (row === undefined) {
+      throw new TypeError("only admitted imports are written");
+    }
+    writer.name(sealedModuleOf(row));
+    writer.name(row.name);
+    writer.u8(0);
+    writer.u32(typeIndex);
+  }
 }
 
 function writeExports(sections: SectionWriter, shape: ModuleShape, appendix: Appendix): void {

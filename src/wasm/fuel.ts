@@ -23,12 +23,13 @@ export type FuelTable = {
   readonly localsPerUnit: number;
   /** Charged just before the instruction, from its last operand. */
   readonly dynamic: Readonly<Record<string, DynamicCost>>;
-  /** Charged just before an import is called. `lengthShift` applies to the argument `lengthArg`. */
+  /** Charged just before an import is called. `lengthShift` applies to the argument `lengthArg` without `lengthCost`. */
   readonly imports: readonly {
     readonly module: string;
     readonly name: string;
     readonly cost: number;
     readonly lengthArg: number | null;
+    readonly lengthCost?: DynamicCost;
   }[];
   readonly lengthShift: number;
   /** Where charges stand (spec/sandbox.md, Fuel): thresholds of the charge plan. */
@@ -72,11 +73,12 @@ const table: FuelTable = {
     "table.copy": elements,
     "table.init": elements,
   },
-  imports: importTable.map(({ module, name, cost, lengthArg }) => ({
+  imports: importTable.map(({ module, name, cost, lengthArg, lengthCost }) => ({
     module,
     name,
     cost,
     lengthArg: lengthArg ?? null,
+    ...(lengthCost === undefined ? {} : { lengthCost }),
   })),
   lengthShift: 3,
   plan: { block: 16, path: 96, callee: 200 },

@@ -1,6 +1,6 @@
 import { alwaysGranted, findImport } from "../contracts/imports.js";
 import { type Findings, showName } from "./reasons.js";
-import { type ImportEntry, type ModuleShape, nameTypes, showSignature } from "./shape.js";
+import { type ImportEntry, type ModuleShape, nameTypes, showSignature, typeOfFunction } from "./shape.js";
 
 /** Export names the meter uses, and any other with this prefix, are the host's. */
 const reservedPrefix = "exo:";
@@ -46,14 +46,31 @@ function importProblem(shape: ModuleShape, entry: ImportEntry, granted: Readonly
   return null;
 }
 
-/** Notes every reserved export name (EXO_WASM_EXPORT). */
+/** Notes every reserved export name, and functions the host would call that are not of their type (EXO_WASM_EXPORT). */
 export function checkExports(shape: ModuleShape, findings: Findings): void {
   for (const entry of shape.exports) {
     if (entry.name.startsWith(reservedPrefix)) {
       findings.note("EXO_WASM_EXPORT", `the export name ${showName(entry.name)} is reserved`, entry.offset);
     }
+    const expected = initializers.get(entry.name);
+    const type = entry.kind === "function" ? typeOfFunction(shape, entry.index) : undefined;
+    if (expected === undefined || type === undefined) {
+      continue;
+    }
+    const found = showSignature(nameTypes(type.params), nameTypes(type.results));
+    if (!expected.includes(found)) {
+      const message = `the export ${entry.name} expects the signature ${expected.join(" or ")}, found ${found}`;
+      findings.note("EXO_WASM_EXPORT", message, entry.offset);
+    }
   }
 }
+
+/** Functions the host calls before the one asked for (spec/abi.md, a run), with the signatures it can call. */
+const initializers: ReadonlyMap<string, readonly string[]> = new Map([
+  ["_initialize", ["() -> ()"]],
+  ["__wasm_call_ctors", ["() -> ()"]],
+  ["hs_init", ["(i32, i32) -> ()", "() -> ()"]],
+]);
 
 /** Notes memories and tables that start larger than their caps (EXO_WASM_LIMIT). */
 export function checkSizes(shape: ModuleShape, memoryPages: number, tableElements: number, findings: Findings): void {

@@ -161,7 +161,7 @@ describe("calls out of turn", () => {
   it.each([
     ["a gap", callOf(1, "log", { level: "info", message: "x" })],
     ["a negative number", callOf(-1, "log", { level: "info", message: "x" })],
-    ["an unknown capability", callOf(0, "http_request", {})],
+    ["an unknown capability", callOf(0, "kv_put", {})],
     ["an inherited name", callOf(0, "constructor", {})],
   ])("end the run and are not recorded: %s", async (_what, call: GuestCall) => {
     const broker = brokerOf({ performers: { log: fine } });

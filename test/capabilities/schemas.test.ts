@@ -119,5 +119,8 @@ describe("readRequest", () => {
 });
 
 it("names write content", () => {
-  expect(Object.entries(contentMembers).filter(([, members]) => members.length > 0)).toEqual([["fs_write", ["bytes"]]]);
+  expect(Object.entries(contentMembers).filter(([, members]) => members.length > 0)).toEqual([
+    ["fs_write", ["bytes"]],
+    ["http_request", ["body"]],
+  ]);
 });

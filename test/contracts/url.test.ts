@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { isPathPrefix, splitUrl } from "../../src/policy/url.js";
-import { answer, judge } from "./helpers.js";
+import { isPathPrefix, splitUrl } from "../../src/contracts/url.js";
+import { answer, judge } from "../policy/helpers.js";
 
 test.each([
   ["https://api.example.com/", { scheme: "https", host: "api.example.com", port: 443, path: "/" }],

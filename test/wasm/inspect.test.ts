@@ -205,10 +205,15 @@ describe("tables", () => {
     expect(dynamic["table.copy"]).toEqual(dynamic["table.fill"]);
     expect(dynamic["table.init"]).toEqual(dynamic["table.fill"]);
     expect(imports.every(({ cost }) => cost === callCost)).toBe(true);
+    const perVector = { multiply: 16, shift: 0 };
     expect(imports.filter(({ lengthArg }) => lengthArg !== null)).toEqual([
       { module: "extism:host/env", name: "alloc", cost: 10, lengthArg: 0 },
       { module: "extism:host/env", name: "output_set", cost: 10, lengthArg: 1 },
+      { module: "wasi_snapshot_preview1", name: "fd_pwrite", cost: 10, lengthArg: 2, lengthCost: perVector },
+      { module: "wasi_snapshot_preview1", name: "fd_write", cost: 10, lengthArg: 2, lengthCost: perVector },
+      { module: "wasi_snapshot_preview1", name: "random_get", cost: 10, lengthArg: 1 },
     ]);
+    expect(spec).toContain("`fd_write` and `fd_pwrite` are charged 16 for every vector");
     expect(revision).toBe(meterRevision);
     expect(spec).toContain(`Meter revision: **${meterRevision}**`);
   });
@@ -265,9 +270,9 @@ describe("tables", () => {
 
   test("the import table: no floats, lengths are arguments, capabilities are known", () => {
     expect(new Set(importTable.map(({ module, name }) => `${module} ${name}`)).size).toBe(importTable.length);
-    expect(importTable.length).toBe(23 + capabilityNames.length);
+    expect(importTable.length).toBe(26 + capabilityNames.length + 46);
     for (const { module, params, results, lengthArg, capability, cost } of importTable) {
-      expect(["extism:host/env", "extism:host/user"]).toContain(module);
+      expect(["extism:host/env", "extism:host/user", "wasi_snapshot_preview1"]).toContain(module);
       expect([...params, ...results].every((type) => type === "i32" || type === "i64")).toBe(true);
       expect(lengthArg === undefined || lengthArg < params.length).toBe(true);
       expect(capability === null || capabilityNames.includes(capability)).toBe(true);
@@ -282,6 +287,7 @@ describe("tables", () => {
       fs_list: "read",
       fs_stat: "read",
       fs_remove: "write",
+      http_request: "write",
     });
   });
 });

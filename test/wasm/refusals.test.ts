@@ -76,8 +76,8 @@ describe("imports", () => {
   test.each([
     [
       "not in the table",
-      `(import "extism:host/env" "http_request" (func (param i64 i64) (result i64)))`,
-      /^EXO_WASM_IMPORT import "extism:host\/env"."http_request": no such function is offered; nothing would grant it \(at byte \d+\)$/,
+      `(import "extism:host/env" "http_get" (func (param i64 i64) (result i64)))`,
+      /^EXO_WASM_IMPORT import "extism:host\/env"."http_get": no such function is offered; nothing would grant it \(at byte \d+\)$/,
     ],
     [
       "same name, other module",
@@ -95,10 +95,53 @@ describe("imports", () => {
       /"extism:host\/env"."fs_read": no such function/,
     ],
     [
-      "WASI",
-      `(import "wasi_snapshot_preview1" "fd_write" (func (param i32 i32 i32 i32) (result i32)))`,
-      /no such function is offered/,
+      "an unknown WASI function",
+      `(import "wasi_snapshot_preview1" "fd_copy" (func (param i32 i32 i32 i32) (result i32)))`,
+      /"wasi_snapshot_preview1"."fd_copy": no such function is offered/,
     ],
+    ["the older WASI", `(import "wasi_unstable" "sched_yield" (func (result i32)))`, /no such function is offered/],
+    ["WASI as sealed", `(import "exo:wasi_preview1" "sched_yield" (func (result i32)))`, /no such function is offered/],
+    [
+      "a WASI function of another type",
+      `(import "wasi_snapshot_preview1" "fd_seek" (func (param i32 i32 i32 i32) (result i32)))`,
+      /expected the signature \(i32, i64, i32, i32\) -> \(i32\), found \(i32, i32, i32, i32\) -> \(i32\)/,
+    ],
+    [
+      "WASI clock",
+      `(import "wasi_snapshot_preview1" "clock_time_get" (func (param i32 i64 i32) (result i32)))`,
+      /"clock_time_get": needs the capability clock_now, which "capabilities" in the manifest must name/,
+    ],
+    [
+      "WASI random",
+      `(import "wasi_snapshot_preview1" "random_get" (func (param i32 i32) (result i32)))`,
+      /"random_get": needs the capability random_bytes/,
+    ],
+    [
+      "kernel function without its old prefix",
+      `(import "env" "alloc" (func (param i64) (result i64)))`,
+      /"env"."alloc": no such function is offered/,
+    ],
+    [
+      "old prefix in the new module",
+      `(import "extism:host/env" "extism_alloc" (func (param i64) (result i64)))`,
+      /"extism_alloc": no such function is offered/,
+    ],
+    [
+      "old kernel function of another type",
+      `(import "env" "extism_alloc" (func (param i32) (result i32)))`,
+      /"env"."extism_alloc": expected the signature \(i64\) -> \(i64\), found \(i32\) -> \(i32\)/,
+    ],
+    [
+      "ungranted capability by its old module",
+      `(import "env" "fs_read" (func (param i64) (result i64)))`,
+      /"env"."fs_read": needs the capability fs_read/,
+    ],
+    [
+      "ungranted http_request",
+      `(import "env" "extism_http_request" (func (param i64 i64) (result i64)))`,
+      /"env"."extism_http_request": needs the capability http_request/,
+    ],
+    ["WASI by the old module", `(import "env" "sched_yield" (func (result i32)))`, /no such function is offered/],
     [
       "wrong parameter",
       `(import "extism:host/env" "alloc" (func (param i32) (result i64)))`,
