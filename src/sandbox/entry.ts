@@ -3,6 +3,7 @@ import type { WasmInstance } from "./engine.js";
 import { exportName } from "./extism.js";
 import { guestState } from "./guest-state.js";
 import { Stop } from "./stop.js";
+import { flushStreams } from "./wasi-streams.js";
 
 /** Thrown by `proc_exit`; only {@link callExports} catches it. `code` is what the guest gave, as unsigned. */
 export class GuestExit extends Error {
@@ -34,11 +35,14 @@ export function callExports(exports: WasmInstance["exports"], name: string): unk
       functionOf(exports, initializer)?.(0, 0);
     }
     begun = true;
-    return main();
+    const returned = main();
+    flushStreams(guestState());
+    return returned;
   } catch (thrown) {
     if (!(thrown instanceof GuestExit)) {
       throw thrown;
     }
+    flushStreams(guestState());
     if (begun && thrown.code === 0) {
       return 0;
     }

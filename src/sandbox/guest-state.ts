@@ -9,6 +9,8 @@ export type GuestState = {
   readonly memory: WasmMemory | undefined;
   /** Bit n is set while the standard stream n is open. */
   openStreams: number;
+  /** What was written to a standard stream and has no line end yet, by descriptor. */
+  readonly unended: Map<number, Uint8Array>;
   /** The latest time WASI's monotonic clock gave, in milliseconds. */
   monotonicMs: number;
   /** Status of the last HTTP answer, 0 before there is one. */
@@ -28,6 +30,7 @@ export function withGuest<T>(kernel: Kernel, memory: WasmMemory | undefined, bod
     kernel,
     memory,
     openStreams: 0b111,
+    unended: new Map(),
     monotonicMs: 0,
     httpStatus: 0,
     httpHeaders: undefined,

@@ -1,5 +1,4 @@
 import type { GuestState } from "./guest-state.js";
-import { lineBytes } from "./log-line.js";
 
 /** Most vectors of one call: IOV_MAX of the C libraries for WASI. */
 const vectorCount = 1024;
@@ -23,10 +22,15 @@ export function within(state: GuestState, address: number, length: number): Data
 }
 
 /**
- * The first bytes that the vectors name, at most one log line of them, copied. The cut is never inside a character of
- * UTF-8. Vectors behind the cut are not looked at; `inval` for too many, `fault` for what is outside the memory.
+ * The first bytes that the vectors name, at most `most` and one more, copied. Vectors behind them are not looked at.
+ * `inval` for too many vectors, `fault` for what is outside the memory.
  */
-export function readVectors(state: GuestState, vectors: number, count: number): Uint8Array | "inval" | "fault" {
+export function readVectors(
+  state: GuestState,
+  vectors: number,
+  count: number,
+  most: number,
+): Uint8Array | "inval" | "fault" {
   const vectorsAt = pointer(vectors);
   const vectorsLength = pointer(count);
   if (vectorsLength > vectorCount) {
@@ -36,43 +40,30 @@ export function readVectors(state: GuestState, vectors: number, count: number): 
   if (view === undefined) {
     return "fault";
   }
-  // One byte more than a line tells whether the cut is inside a character.
   const parts: Uint8Array[] = [];
   let length = 0;
-  for (let index = 0; index < vectorsLength && length <= lineBytes; index++) {
+  for (let index = 0; index < vectorsLength && length <= most; index++) {
     const at = vectorsAt + index * 8;
     const address = view.getUint32(at, true);
     const size = view.getUint32(at + 4, true);
     if (within(state, address, size) === undefined) {
       return "fault";
     }
-    const part = Math.min(size, lineBytes + 1 - length);
+    const part = Math.min(size, most + 1 - length);
     if (part > 0) {
       parts.push(new Uint8Array(view.buffer, address, part));
       length += part;
     }
   }
+  return join(parts, length);
+}
+
+function join(parts: readonly Uint8Array[], length: number): Uint8Array {
   const bytes = new Uint8Array(length);
   let at = 0;
   for (const part of parts) {
     bytes.set(part, at);
     at += part.length;
   }
-  return bytes.subarray(0, cut(bytes));
-}
-
-/** Where one line ends. A character has at most three bytes after its first; a longer tail is no UTF-8 anyway. */
-function cut(bytes: Uint8Array): number {
-  if (bytes.length <= lineBytes) {
-    return bytes.length;
-  }
-  let end = lineBytes;
-  while (end > lineBytes - 3 && isContinuation(bytes[end])) {
-    end--;
-  }
-  return isContinuation(bytes[end]) ? lineBytes : end;
-}
-
-function isContinuation(byte: number | undefined): boolean {
-  return ((byte ?? 0) & 0xc0) === 0x80;
+  return bytes;
 }

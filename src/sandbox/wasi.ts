@@ -7,15 +7,10 @@ import { GuestExit } from "./entry.js";
 import { type GuestState, guestState } from "./guest-state.js";
 import type { HostFunction } from "./kernel.js";
 
-import { logRequest } from "./log-line.js";
 import { pointer, readVectors, within } from "./wasi-memory.js";
+import { flushStream, isOpen, isOutput, roomOf, writeStream } from "./wasi-streams.js";
 
-/** Standard streams: what a descriptor is, if it is open. */
 const stdin = 0;
-const levels: ReadonlyMap<number, string> = new Map([
-  [1, "info"],
-  [2, "warn"],
-]);
 
 /** Bytes one `random_bytes` call may ask for; a longer random_get makes several. */
 const randomChunk = 65_536;
@@ -30,8 +25,6 @@ const monotonic = 1;
 const characterDevice = 2;
 const rightRead = 1n << 1n;
 const rightWrite = 1n << 6n;
-
-const isOpen = (state: GuestState, fd: number): boolean => fd >= 0 && fd <= 2 && ((state.openStreams >> fd) & 1) === 1;
 
 /** Error number of a capability's refusal. */
 function refusalOf(answer: Extract<Answer, { ok: false }>): WasiErrno {
@@ -122,25 +115,19 @@ function fdRead(state: GuestState, fd: number, vectors: number, count: number, r
   return "success";
 }
 
-/** One log line for what the vectors hold, as far as it fits one line: the rest is for the guest to write again. */
 function fdWrite(state: GuestState, fd: number, vectors: number, count: number, result: number): WasiErrno {
-  const level = isOpen(state, fd) ? levels.get(fd) : undefined;
-  if (level === undefined) {
+  if (!isOpen(state, fd) || !isOutput(fd)) {
     return "badf";
   }
   const view = within(state, result, 4);
-  const line = readVectors(state, vectors, count);
-  if (typeof line === "string") {
-    return line;
+  const bytes = readVectors(state, vectors, count, roomOf(state, fd));
+  if (typeof bytes === "string") {
+    return bytes;
   }
   if (view === undefined) {
     return "fault";
   }
-  if (line.length > 0) {
-    const newline = line[line.length - 1] === 0x0a ? 1 : 0;
-    state.kernel.callCapability("log", logRequest(level, line.subarray(0, line.length - newline)));
-  }
-  view.setUint32(pointer(result), line.length, true);
+  view.setUint32(pointer(result), writeStream(state, fd, bytes), true);
   return "success";
 }
 
@@ -148,6 +135,7 @@ function fdClose(state: GuestState, fd: number): WasiErrno {
   if (!isOpen(state, fd)) {
     return "badf";
   }
+  flushStream(state, fd);
   state.openStreams &= ~(1 << fd);
   return "success";
 }
