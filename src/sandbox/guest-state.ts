@@ -1,16 +1,35 @@
 import { ExoArmurError } from "../errors.js";
 import type { WasmMemory } from "./engine.js";
-import type { Kernel } from "./kernel.js";
+
+/** What the imports beside the kernel's own need of it. All but `callCapability` is about blocks (spec/abi.md). */
+export type GuestKernel = {
+  /** Calls a capability and returns its answer; counts as a host call. */
+  callCapability(capability: string, request: Uint8Array): Uint8Array;
+  /** Copies a block's bytes, at most `most`; none for address 0. */
+  read(address: bigint, most?: number): Uint8Array;
+  /** Address of a new block with these bytes, 0 when there are none. */
+  store(bytes: Uint8Array): bigint;
+  free(address: bigint): void;
+  /** False for address 0 and for a block that has been freed. */
+  isLive(address: bigint): boolean;
+  /** The error the guest has set, if any. */
+  readonly error: string | undefined;
+};
+
+/** A line of a stream: the first `length` of `bytes`. */
+export type Line = { readonly bytes: Uint8Array; length: number };
 
 /** What the imports beside the kernel's own keep of the run under way: WASI's descriptors, the last HTTP answer. */
 export type GuestState = {
-  readonly kernel: Kernel;
+  readonly kernel: GuestKernel;
   /** The guest's linear memory, undefined when it has none. Its buffer changes whenever the guest grows it. */
   readonly memory: WasmMemory | undefined;
+  /** The view of that memory that was used last. */
+  view: DataView;
   /** Bit n is set while the standard stream n is open. */
   openStreams: number;
   /** What was written to a standard stream and has no line end yet, by descriptor. */
-  readonly unended: Map<number, Uint8Array>;
+  readonly lines: Map<number, Line>;
   /** The latest time WASI's monotonic clock gave, in milliseconds. */
   monotonicMs: number;
   /** Status of the last HTTP answer, 0 before there is one. */
@@ -21,16 +40,20 @@ export type GuestState = {
   httpHeadersBlock: bigint;
 };
 
+/** A guest without a memory has one of no bytes. */
+const noMemory = new DataView(new ArrayBuffer(0));
+
 /** One guest runs at a time in a thread, from its first instruction to its end: see the kernel's own `current`. */
 let current: GuestState | undefined;
 
 /** Calls `body` with a new state behind this thread's imports. */
-export function withGuest<T>(kernel: Kernel, memory: WasmMemory | undefined, body: () => T): T {
+export function withGuest<T>(kernel: GuestKernel, memory: WasmMemory | undefined, body: () => T): T {
   current = {
     kernel,
     memory,
+    view: noMemory,
     openStreams: 0b111,
-    unended: new Map(),
+    lines: new Map(),
     monotonicMs: 0,
     httpStatus: 0,
     httpHeaders: undefined,
@@ -49,4 +72,13 @@ export function guestState(): GuestState {
     throw new ExoArmurError("EXO_INTERNAL", "a host function was called outside a run");
   }
   return current;
+}
+
+/** A view of the guest's linear memory as it is now. */
+export function memoryOf(state: GuestState): DataView {
+  const buffer = state.memory?.buffer;
+  if (buffer !== undefined && state.view.buffer !== buffer) {
+    state.view = new DataView(buffer);
+  }
+  return state.view;
 }

@@ -112,7 +112,7 @@ function httpHeaders(): bigint {
     state.httpHeadersBlock = state.kernel.store(state.httpHeaders);
     state.httpHeaders = undefined;
   }
-  return state.kernel.blocks.find(state.httpHeadersBlock) === undefined ? 0n : state.httpHeadersBlock;
+  return state.kernel.isLive(state.httpHeadersBlock) ? state.httpHeadersBlock : 0n;
 }
 
 /** Extism's HTTP functions, which `extism:host/env` has beside the kernel's own (spec/abi.md). */

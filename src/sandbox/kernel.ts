@@ -80,6 +80,11 @@ export class Kernel {
     }
   }
 
+  /** False for address 0 and for a block that has been freed. */
+  isLive(address: bigint): boolean {
+    return this.blocks.find(address) !== undefined;
+  }
+
   /** What the guest's last output_set names, as it is now; no bytes when it set none. A copy. */
   get output(): Uint8Array {
     const output = this.#output;

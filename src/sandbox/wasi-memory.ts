@@ -1,4 +1,4 @@
-import type { GuestState } from "./guest-state.js";
+import { type GuestState, memoryOf } from "./guest-state.js";
 
 /** Most vectors of one call: IOV_MAX of the C libraries for WASI. */
 const vectorCount = 1024;
@@ -8,29 +8,22 @@ export function pointer(value: number): number {
   return value >>> 0;
 }
 
-/**
- * A view of the guest's linear memory as it is now, undefined when `length` bytes at `address` are not all inside it. A
- * guest without a memory has one of no bytes.
- */
+/** The guest's linear memory as it is now, undefined when `length` bytes at `address` are not all inside it. */
 export function within(state: GuestState, address: number, length: number): DataView | undefined {
-  const buffer = state.memory?.buffer;
-  const size = buffer?.byteLength ?? 0;
-  if (pointer(address) + length > size) {
-    return undefined;
-  }
-  return new DataView(buffer ?? new ArrayBuffer(0));
+  const view = memoryOf(state);
+  return pointer(address) + length <= view.byteLength ? view : undefined;
 }
 
 /**
- * The first bytes that the vectors name, at most `most` and one more, copied. Vectors behind them are not looked at.
- * `inval` for too many vectors, `fault` for what is outside the memory.
+ * Copies the first bytes that the vectors name into `target`, as many as it takes, and returns how many there were.
+ * Vectors behind them are not looked at. `inval` for too many vectors, `fault` for what is outside the memory.
  */
 export function readVectors(
   state: GuestState,
   vectors: number,
   count: number,
-  most: number,
-): Uint8Array | "inval" | "fault" {
+  target: Uint8Array,
+): number | "inval" | "fault" {
   const vectorsAt = pointer(vectors);
   const vectorsLength = pointer(count);
   if (vectorsLength > vectorCount) {
@@ -40,30 +33,16 @@ export function readVectors(
   if (view === undefined) {
     return "fault";
   }
-  const parts: Uint8Array[] = [];
   let length = 0;
-  for (let index = 0; index < vectorsLength && length <= most; index++) {
-    const at = vectorsAt + index * 8;
+  for (let at = vectorsAt; at < vectorsAt + vectorsLength * 8 && length < target.length; at += 8) {
     const address = view.getUint32(at, true);
     const size = view.getUint32(at + 4, true);
-    if (within(state, address, size) === undefined) {
+    if (address + size > view.byteLength) {
       return "fault";
     }
-    const part = Math.min(size, most + 1 - length);
-    if (part > 0) {
-      parts.push(new Uint8Array(view.buffer, address, part));
-      length += part;
-    }
+    const part = Math.min(size, target.length - length);
+    target.set(new Uint8Array(view.buffer, address, part), length);
+    length += part;
   }
-  return join(parts, length);
-}
-
-function join(parts: readonly Uint8Array[], length: number): Uint8Array {
-  const bytes = new Uint8Array(length);
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
+  return length;
 }

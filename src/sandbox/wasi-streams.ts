@@ -1,4 +1,4 @@
-import type { GuestState } from "./guest-state.js";
+import type { GuestState, Line } from "./guest-state.js";
 import { lineBytes, logRequest } from "./log-line.js";
 
 /** Levels of the log lines that standard output and standard error become. */
@@ -12,8 +12,6 @@ const characterBytes = 4;
 
 const newline = 0x0a;
 
-const empty = new Uint8Array(0);
-
 /** True for a standard stream that the guest has not closed. */
 export function isOpen(state: GuestState, fd: number): boolean {
   return fd >= 0 && fd <= 2 && ((state.openStreams >> fd) & 1) === 1;
@@ -26,7 +24,7 @@ export function isOutput(fd: number): boolean {
 
 /** Bytes that the present line of a stream can still take: at least four. */
 export function roomOf(state: GuestState, fd: number): number {
-  return lineBytes - (state.unended.get(fd)?.length ?? 0);
+  return lineBytes - (state.lines.get(fd)?.length ?? 0);
 }
 
 /**
@@ -34,28 +32,32 @@ export function roomOf(state: GuestState, fd: number): number {
  * is for the guest to write again. A line end, or a line that is full, makes one log line; what has no end waits.
  */
 export function writeStream(state: GuestState, fd: number, bytes: Uint8Array): number {
-  const room = roomOf(state, fd);
+  const line = lineOf(state, fd);
+  const room = lineBytes - line.length;
   const ended = bytes.lastIndexOf(newline, room - 1) + 1;
   const taken = ended > 0 ? ended : cut(bytes, room);
-  const before = state.unended.get(fd) ?? empty;
-  const line = new Uint8Array(before.length + taken);
-  line.set(before);
-  line.set(bytes.subarray(0, taken), before.length);
+  line.bytes.set(bytes.subarray(0, taken), line.length);
+  line.length += taken;
   if (ended > 0 || line.length > lineBytes - characterBytes) {
-    state.unended.delete(fd);
-    log(state, fd, ended > 0 ? line.subarray(0, line.length - 1) : line);
-  } else if (taken > 0) {
-    state.unended.set(fd, line);
+    log(state, fd, line, ended > 0 ? 1 : 0);
   }
   return taken;
 }
 
+function lineOf(state: GuestState, fd: number): Line {
+  let line = state.lines.get(fd);
+  if (line === undefined) {
+    line = { bytes: new Uint8Array(lineBytes), length: 0 };
+    state.lines.set(fd, line);
+  }
+  return line;
+}
+
 /** Logs what waits for its line end. */
 export function flushStream(state: GuestState, fd: number): void {
-  const line = state.unended.get(fd);
-  if (line !== undefined) {
-    state.unended.delete(fd);
-    log(state, fd, line);
+  const line = state.lines.get(fd);
+  if (line !== undefined && line.length > 0) {
+    log(state, fd, line, 0);
   }
 }
 
@@ -66,8 +68,11 @@ export function flushStreams(state: GuestState): void {
   }
 }
 
-function log(state: GuestState, fd: number, line: Uint8Array): void {
-  state.kernel.callCapability("log", logRequest(levels.get(fd) ?? "info", line));
+/** Logs a line without its last `ending` bytes, and begins another. */
+function log(state: GuestState, fd: number, line: Line, ending: number): void {
+  const request = logRequest(levels.get(fd) ?? "info", line.bytes.subarray(0, line.length - ending));
+  line.length = 0;
+  state.kernel.callCapability("log", request);
 }
 
 /** At most `most` bytes, and no part of a character of UTF-8, which has up to three bytes after its first. */

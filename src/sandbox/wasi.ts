@@ -6,6 +6,7 @@ import { type Answer, readAnswer } from "./answer.js";
 import { GuestExit } from "./entry.js";
 import { type GuestState, guestState } from "./guest-state.js";
 import type { HostFunction } from "./kernel.js";
+import { lineBytes } from "./log-line.js";
 
 import { pointer, readVectors, within } from "./wasi-memory.js";
 import { flushStream, isOpen, isOutput, roomOf, writeStream } from "./wasi-streams.js";
@@ -20,6 +21,9 @@ const nanosPerMs = 1_000_000n;
 
 const realtime = 0;
 const monotonic = 1;
+
+/** Where written bytes are put together; nothing is kept in it between two calls. */
+const scratch = new Uint8Array(lineBytes + 1);
 
 /** File type of the standard streams: a character device, so that libraries write line by line. */
 const characterDevice = 2;
@@ -120,14 +124,16 @@ function fdWrite(state: GuestState, fd: number, vectors: number, count: number, 
     return "badf";
   }
   const view = within(state, result, 4);
-  const bytes = readVectors(state, vectors, count, roomOf(state, fd));
-  if (typeof bytes === "string") {
-    return bytes;
+  // One byte more than a line takes tells whether it is cut inside a character.
+  const target = scratch.subarray(0, roomOf(state, fd) + 1);
+  const length = readVectors(state, vectors, count, target);
+  if (typeof length === "string") {
+    return length;
   }
   if (view === undefined) {
     return "fault";
   }
-  view.setUint32(pointer(result), writeStream(state, fd, bytes), true);
+  view.setUint32(pointer(result), writeStream(state, fd, target.subarray(0, length)), true);
   return "success";
 }
 
