@@ -65,7 +65,7 @@ export function checkHttp(
       entry.scheme === target.scheme &&
       entry.host === target.host &&
       entry.port === target.port &&
-      (entry.methods as readonly string[]).includes(String(method)) &&
+      entry.methods.some((allowed) => allowed === method) &&
       isPathPrefix(target.path, entry.pathPrefix),
   );
   const line = `grants.${executor}.http_request.allow in config.json must name its scheme, host, port, method and path`;
