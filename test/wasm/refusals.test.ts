@@ -234,6 +234,33 @@ describe("exports", () => {
     }
   });
 
+  test.each([
+    ["_initialize", "(param i32)", "() -> ()", "(i32) -> ()"],
+    ["_initialize", "(result i64)", "() -> ()", "() -> (i64)"],
+    ["__wasm_call_ctors", "(param i64)", "() -> ()", "(i64) -> ()"],
+    ["hs_init", "(param i32)", "(i32, i32) -> () or () -> ()", "(i32) -> ()"],
+    ["hs_init", "(param i64 i64)", "(i32, i32) -> () or () -> ()", "(i64, i64) -> ()"],
+    ["hs_init", "(param i32 i32) (result i32)", "(i32, i32) -> () or () -> ()", "(i32, i32) -> (i32)"],
+  ])("%s %s is no initializer the host can call", (name, type, expected, found) => {
+    const message = refusal(assemble(`(module (func (export "${name}") ${type} unreachable))`));
+    expect(message).toMatch(/^EXO_WASM_EXPORT /);
+    expect(message).toContain(`the export ${name} expects the signature ${expected}, found ${found} (at byte `);
+  });
+
+  test("initializers of their types, and other things of their names, are admitted", () => {
+    for (const item of [
+      `(func (export "_initialize"))`,
+      `(func (export "__wasm_call_ctors"))`,
+      `(func (export "hs_init") (param i32 i32))`,
+      `(func (export "hs_init"))`,
+      `(func (export "_start") (result i32) (i32.const 0))`,
+      `(global (export "_initialize") i32 (i32.const 1))`,
+      `(memory (export "hs_init") 1)`,
+    ]) {
+      expect(seal(assemble(`(module ${item})`)).exports.length).toBeLessThan(2);
+    }
+  });
+
   test("names that only resemble them are the guest's own", () => {
     const sealed = seal(
       assemble(
