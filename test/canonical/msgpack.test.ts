@@ -182,6 +182,12 @@ describe("decoding refuses", () => {
   test("limits are the caller's", () => {
     expect(decodeAbi(bytes("9191c0"), { maxDepth: 2, maxBytes: 3 })).toEqual([[null]]);
     expect(codeOf(() => decodeAbi(bytes("9191c0"), { maxDepth: 1 }))).toBe("EXO_MSGPACK");
+    // {a: 1, b: [2, 3]}: four in the map, two in the array.
+    const six = bytes("82 a161 01 a162 92 02 03");
+    expect(decodeAbi(six, { maxItems: 6 })).toEqual({ a: 1, b: [2, 3] });
+    for (const maxItems of [5, 4, 3, 0]) {
+      expect(errorOf(() => decodeAbi(six, { maxItems })).message).toMatch(/has too many values/);
+    }
     expect(codeOf(() => decodeAbi(bytes("9191c0"), { maxBytes: 2 }))).toBe("EXO_MSGPACK");
     expect(decodeAbi(bytes("91".repeat(32) + "c0"))).toBeDefined();
   });

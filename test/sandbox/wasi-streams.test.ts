@@ -115,6 +115,15 @@ describe("output", () => {
     expect(lines(calls)).toEqual([{ level: "info", message: "�".repeat(1365) }]);
   });
 
+  it("always has room for a whole character", async () => {
+    for (const before of [4092, 4093, 4094, 4095]) {
+      const { memory, calls } = await probe(`${long([0x61], before)} ${write(1)} ${written("😀\n")} ${write(1)}`, 2);
+      expect([before, u32At(memory, 256)]).toEqual([before, before === 4092 ? 4 : 5]);
+      const first = "a".repeat(before) + (before === 4092 ? "😀" : "");
+      expect(lines(calls)[0]).toEqual({ level: "info", message: first });
+    }
+  });
+
   it("in small pieces without a line end is logged when the line is full", async () => {
     const { memory, calls } = await probe(`${long([0x61], 1000)} ${write(1).repeat(5)}`, 5);
     expect(u32At(memory, 256)).toBe(96);
