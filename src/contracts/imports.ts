@@ -49,6 +49,9 @@ export function isCapabilityName(name: string): name is CapabilityName {
 /** Module name of the kernel's own functions: blocks, input, output, configuration, variables, log lines. */
 export const kernelModule = "extism:host/env";
 
+/** Module name under which a sealed module imports Extism's HTTP functions. */
+export const sealedHttpModule = "exo:http";
+
 /** Module name of the capabilities. */
 export const capabilityModule = "extism:host/user";
 
@@ -67,6 +70,11 @@ export type ImportRow = {
   readonly lengthArg?: number;
   /** How `lengthArg` is charged where it counts something else: `(length * multiply) >> shift`. For i32 arguments. */
   readonly lengthCost?: { readonly multiply: number; readonly shift: number };
+  /**
+   * Module under which a sealed module imports it, where that is another: loaders have functions of their own for some
+   * names, and a guest must never get those.
+   */
+  readonly sealedModule?: string;
   /** Capability that must be granted; null for the kernel functions every guest may use. */
   readonly capability: CapabilityName | null;
 };
@@ -78,7 +86,7 @@ function kernel(
   name: string,
   params: readonly ImportType[],
   results: readonly ImportType[],
-  extra: { readonly lengthArg?: number; readonly capability?: CapabilityName } = {},
+  extra: { readonly lengthArg?: number; readonly capability?: CapabilityName; readonly sealedModule?: string } = {},
 ): ImportRow {
   return { module: kernelModule, name, params, results, cost: callCost, capability: null, ...extra };
 }
@@ -108,9 +116,10 @@ export const importTable: readonly ImportRow[] = [
   kernel("log_warn", ["i64"], [], { capability: "log" }),
   kernel("log_error", ["i64"], [], { capability: "log" }),
   kernel("get_log_level", [], ["i32"]),
-  kernel("http_request", ["i64", "i64"], ["i64"], { capability: "http_request" }),
-  kernel("http_status_code", [], ["i32"]),
-  kernel("http_headers", [], ["i64"]),
+  // Extism's JavaScript SDK puts requests of its own in the place of these wherever the engine can suspend a guest.
+  kernel("http_request", ["i64", "i64"], ["i64"], { capability: "http_request", sealedModule: sealedHttpModule }),
+  kernel("http_status_code", [], ["i32"], { sealedModule: sealedHttpModule }),
+  kernel("http_headers", [], ["i64"], { sealedModule: sealedHttpModule }),
   ...capabilityNames.map(
     (name): ImportRow => ({
       module: capabilityModule,
@@ -122,7 +131,14 @@ export const importTable: readonly ImportRow[] = [
       capability: name,
     }),
   ),
-  ...wasiRows.map(({ answer: _answer, ...row }): ImportRow => ({ module: wasiModule, cost: callCost, ...row })),
+  ...wasiRows.map(
+    ({ answer: _answer, ...row }): ImportRow => ({
+      module: wasiModule,
+      sealedModule: sealedWasiModule,
+      cost: callCost,
+      ...row,
+    }),
+  ),
 ];
 
 /** Module name of every import before Extism 1.0: kernel functions with a prefix, host functions without. */
@@ -150,5 +166,5 @@ export function findImport(module: string, name: string): ImportRow | undefined 
 
 /** Module name under which a sealed module imports a row. Its name there is the row's. */
 export function sealedModuleOf(row: ImportRow): string {
-  return row.module === wasiModule ? sealedWasiModule : row.module;
+  return row.sealedModule ?? row.module;
 }

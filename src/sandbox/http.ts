@@ -115,7 +115,7 @@ function httpHeaders(): bigint {
   return state.kernel.isLive(state.httpHeadersBlock) ? state.httpHeadersBlock : 0n;
 }
 
-/** Extism's HTTP functions, which `extism:host/env` has beside the kernel's own (spec/abi.md). */
+/** Extism's HTTP functions, which a sealed module imports from `exo:http` (spec/abi.md). */
 export const httpImports: Readonly<Record<string, HostFunction>> = {
   http_request: httpRequest,
   http_status_code: () => guestState().httpStatus,

@@ -1,4 +1,4 @@
-import { capabilityModule, kernelModule } from "../contracts/imports.js";
+import { capabilityModule, kernelModule, sealedHttpModule } from "../contracts/imports.js";
 import { sealedWasiModule } from "../contracts/wasi.js";
 import { type ErrorCode, ExoArmurError } from "../errors.js";
 import type { ExecutionStatus, RunLimits, SandboxOutcome } from "../ports.js";
@@ -71,13 +71,14 @@ function hostFunction(module: string, name: string): HostFunction | undefined {
   if (module === capabilityModule) {
     return capabilityImport(name);
   }
-  const offered = offers.get(module)?.find((functions) => Object.hasOwn(functions, name));
-  return offered?.[name];
+  const offered = offers.get(module);
+  return offered !== undefined && Object.hasOwn(offered, name) ? offered[name] : undefined;
 }
 
-const offers: ReadonlyMap<string, readonly Readonly<Record<string, HostFunction>>[]> = new Map([
-  [kernelModule, [kernelImports, httpImports]],
-  [sealedWasiModule, [wasiImports]],
+const offers: ReadonlyMap<string, Readonly<Record<string, HostFunction>>> = new Map([
+  [kernelModule, kernelImports],
+  [sealedHttpModule, httpImports],
+  [sealedWasiModule, wasiImports],
 ]);
 
 /**
