@@ -8,12 +8,12 @@
 // Clang and lld are Debian 12's packages clang and lld, rustc its packages rustc and libstd-rust-dev-wasm32.
 
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import asc from "assemblyscript/asc";
-import { digestOf, guestFolder, guests, readDigests } from "./guests.mjs";
+import { compareGuests, digestOf, guestFolder, guests, sourceDigest } from "./guests.mjs";
 
 const folder = fileURLToPath(guestFolder);
 const sources = join(folder, "src");
@@ -23,33 +23,41 @@ const link = ["-Wl,--no-entry", "-Wl,--export=run", "-Wl,--strip-all"];
 const script = ["--optimizeLevel", "3", "--converge", "--use", "abort="];
 const rust = [
   ["--edition", "2021", "--crate-type", "cdylib", "--target", "wasm32-unknown-unknown"],
-  ["opt-level=3", "lto=fat", "codegen-units=1", "panic=abort", "strip=symbols"].flatMap((option) => ["-C", option]),
+  ["opt-level=3", "lto=off", "codegen-units=1", "panic=abort", "strip=symbols"].flatMap((option) => ["-C", option]),
 ].flat();
 
 /** Options of single guests. Without libc a loop must not become a call of memset; with bulk memory it need not. */
 const special = { copy: ["-mbulk-memory"] };
 const optionsInC = ({ name, simd }) => [...(special[name] ?? ["-fno-builtin"]), ...(simd ? ["-msimd128"] : [])];
 
-/** By language: ending of sources, other files they include, the compiler's version, and how it builds. */
+const lld = { name: "LLD 14.0.6", present: () => versionOf("/usr/bin/wasm-ld").startsWith("Debian LLD 14.0.6") };
+const rustTarget = "/usr/lib/rustlib/wasm32-unknown-unknown";
+
+/** By language: what building takes, and how it builds. */
 const languages = {
   c: {
-    ending: "c",
-    shared: ["guest.h"],
-    programs: [
-      ["/usr/bin/clang", "Debian clang version 14.0.6"],
-      ["/usr/bin/wasm-ld", "Debian LLD 14.0.6"],
+    needs: [
+      { name: "clang 14.0.6", present: () => versionOf("/usr/bin/clang").startsWith("Debian clang version 14.0.6") },
+      lld,
     ],
     build: (guest, out) =>
       compile("/usr/bin/clang", [...clang, ...optionsInC(guest), ...link, "-o", out, `${guest.name}.c`], out),
   },
   rust: {
-    ending: "rs",
-    shared: [],
-    programs: [["/usr/bin/rustc", "rustc 1.63.0"]],
+    needs: [
+      { name: "rustc 1.63.0", present: () => versionOf("/usr/bin/rustc").startsWith("rustc 1.63.0") },
+      { name: "its library for wasm32", present: () => existsSync(rustTarget) },
+      lld,
+    ],
     build: ({ name }, out) => compile("/usr/bin/rustc", [...rust, "-o", out, `${name}.rs`], out),
   },
-  as: { ending: "as", shared: [], programs: [], build: ({ name }) => compileScript(name) },
+  as: { needs: [], build: ({ name }) => compileScript(name) },
 };
+
+/** What a program says its version is, or nothing if it isn't there. */
+function versionOf(path) {
+  return spawnSync(path, ["--version"], { encoding: "utf8" }).stdout ?? "";
+}
 
 /** What is not collected anyway is never freed, as in most plugins. */
 const runtimeOf = (name) => (name === "trees" ? "incremental" : "stub");
@@ -81,32 +89,16 @@ async function compileScript(name) {
   return Buffer.from(wasm);
 }
 
-/** The first program of a language that is not here in its version, as "rustc 1.63.0", or null. */
-function missing({ programs }) {
-  const lacks = programs.find(([path, version]) => {
-    const { stdout } = spawnSync(path, ["--version"], { encoding: "utf8" });
-    return !stdout?.startsWith(version);
-  });
-  return lacks?.[1] ?? null;
-}
-
-/** The digest of a guest's sources. */
-function sourceDigest({ name, language }) {
-  const { ending, shared } = languages[language];
-  return digestOf(Buffer.concat([`${name}.${ending}`, ...shared].map((file) => readFileSync(join(sources, file)))));
-}
-
 /**
- * Builds what the compilers here can build. `modules` maps names to bytes, `lacking` languages to the compiler that is
- * not here. Throws what a compiler prints, warnings too.
+ * Builds what the compilers here can build. `modules` maps names to bytes, `lacking` languages to what is not here. Throws what a compiler prints, warnings too.
  */
 export async function buildGuests() {
   const scratch = mkdtempSync(join(tmpdir(), "exoarmur-guests-"));
   try {
     const lacking = new Map();
     for (const [language, one] of Object.entries(languages)) {
-      const program = missing(one);
-      if (program !== null) lacking.set(language, program);
+      const lacks = one.needs.filter(({ present }) => !present()).map(({ name }) => name);
+      if (lacks.length > 0) lacking.set(language, lacks.join(", "));
     }
     const modules = new Map();
     for (const guest of guests.filter(({ language }) => !lacking.has(language))) {
@@ -118,30 +110,9 @@ export async function buildGuests() {
   }
 }
 
-/** Every way in which the files in the folder differ from a build and from digests.json, in words. */
-export function compareGuests(modules) {
-  const problems = [];
-  const digests = readDigests();
-  const files = new Set(readdirSync(folder).filter((file) => file.endsWith(".wasm")));
-  for (const guest of guests) {
-    const { name } = guest;
-    const present = files.delete(`${name}.wasm`) ? readFileSync(join(folder, `${name}.wasm`)) : null;
-    const built = modules.get(name);
-    if (present === null) problems.push(`${name}.wasm: missing`);
-    else if (digestOf(present) !== digests[name]?.module) problems.push(`${name}.wasm: differs from digests.json`);
-    else if (built !== undefined && !built.equals(present)) problems.push(`${name}.wasm: differs from a fresh build`);
-    if (sourceDigest(guest) !== digests[name]?.source)
-      problems.push(`${name}: the source was changed since it was built`);
-    delete digests[name];
-  }
-  for (const name of Object.keys(digests)) problems.push(`${name}: in digests.json, but no guest`);
-  for (const file of files) problems.push(`${file}: no guest`);
-  return problems;
-}
-
 function write({ modules, lacking }) {
   if (lacking.size > 0) {
-    console.error(`nothing written, not installed: ${[...lacking.values()].join(", ")}`);
+    console.error(`nothing written, not installed: ${[...new Set(lacking.values())].join(", ")}`);
     return 1;
   }
   const digests = {};
@@ -158,11 +129,9 @@ function write({ modules, lacking }) {
 function check({ modules, lacking }) {
   const problems = compareGuests(modules);
   for (const problem of problems) console.error(problem);
-  for (const [language, program] of lacking) {
-    const count = guests.filter((guest) => guest.language === language).length;
-    console.log(`${count} guests in ${language} not rebuilt, only digests compared: ${program} is not installed`);
-  }
-  console.log(`${modules.size} of ${guests.length} guests rebuilt, ${problems.length} problems`);
+  const rest = [...lacking].map(([language, lacks]) => `${language} (${lacks} not installed)`);
+  const others = rest.length === 0 ? "" : `; of the others only digests compared: ${rest.join(", ")}`;
+  console.log(`${modules.size} of ${guests.length} guests rebuilt, ${problems.length} problems${others}`);
   return problems.length === 0 ? 0 : 1;
 }
 

@@ -1,6 +1,6 @@
 /** The guests that metering is measured on: what there is, and the committed modules of it. */
 import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 
 /** The folder of the modules, their digests and (in src/) their sources. */
 export const guestFolder = new URL("./guests/", import.meta.url);
@@ -48,9 +48,12 @@ const table = [
 /** Every guest as {name, language, kind, simd}, in the order in which they are listed. */
 export const guests = table.map(([name, language, kind]) => ({ name, language, kind, simd: kind.startsWith("SIMD") }));
 
-/** What digests.json says of a module and its sources, by the guest's name. */
-export function readDigests() {
-  return JSON.parse(readFileSync(new URL("digests.json", guestFolder), "utf8"));
+/** By language: ending of sources, and what they include. */
+const sources = { c: ["c", "guest.h"], rust: ["rs"], as: ["as"] };
+
+/** What digests.json says: by name, the digests of module and source. */
+export function readDigests(folder = guestFolder) {
+  return JSON.parse(readFileSync(new URL("digests.json", folder), "utf8"));
 }
 
 /** The digest of some bytes as digests.json writes it. */
@@ -58,9 +61,41 @@ export function digestOf(bytes) {
   return `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
 }
 
+/** The digest of a guest's source together with what it includes. */
+export function sourceDigest({ name, language }, folder = guestFolder) {
+  const [ending, ...shared] = sources[language];
+  const files = [`${name}.${ending}`, ...shared].map((file) => readFileSync(new URL(`src/${file}`, folder)));
+  return digestOf(Buffer.concat(files));
+}
+
 /** The bytes of a guest's module. Throws when they are not those that digests.json names. */
 export function readGuest(name) {
   const bytes = readFileSync(new URL(`${name}.wasm`, guestFolder));
   if (digestOf(bytes) !== readDigests()[name]?.module) throw new Error(`${name}.wasm differs from digests.json`);
   return bytes;
+}
+
+/**
+ * Every way, in words, in which a folder differs from its own digests.json and from freshly built modules, which are
+ * given by name as far as there are any.
+ */
+export function compareGuests(modules, folder = guestFolder) {
+  const problems = [];
+  const digests = readDigests(folder);
+  const files = new Set(readdirSync(folder).filter((file) => file.endsWith(".wasm")));
+  for (const guest of guests) {
+    const { name } = guest;
+    const present = files.delete(`${name}.wasm`) ? readFileSync(new URL(`${name}.wasm`, folder)) : null;
+    const { module, source } = digests[name] ?? {};
+    if (present === null) problems.push(`${name}.wasm: missing`);
+    else if (digestOf(present) !== module) problems.push(`${name}.wasm: differs from digests.json`);
+    if (present !== null && modules.get(name)?.equals(present) === false) {
+      problems.push(`${name}.wasm: differs from a fresh build`);
+    }
+    if (sourceDigest(guest, folder) !== source) problems.push(`${name}: the source was changed since it was built`);
+    delete digests[name];
+  }
+  for (const name of Object.keys(digests)) problems.push(`${name}: in digests.json, but no guest`);
+  for (const file of files) problems.push(`${file}: no guest`);
+  return problems;
 }
