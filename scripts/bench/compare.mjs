@@ -30,8 +30,13 @@ const columnsOf = (show) => runs.map(({ file }, at) => [file, (one) => show(one.
 const ratios = (one) => (typeof one.ratio === "number" ? `${one.ratio.toFixed(2)} ${one.best.toFixed(2)}` : "");
 const speeds = (one) => (typeof one.speed === "number" ? figure(one.speed) : "");
 
-console.log(render("Metered by unmetered time, median and best", joined("metering"), [name, ...columnsOf(ratios)]));
-console.log(render("Fuel in a millisecond", joined("fuel"), [name, ...columnsOf(speeds)]));
+for (const [section, title, show] of [
+  ["metering", "Metered by unmetered time, median and best", ratios],
+  ["fuel", "Fuel in a millisecond", speeds],
+]) {
+  const rows = joined(section);
+  if (rows.length > 0) console.log(render(title, rows, [name, ...columnsOf(show)]));
+}
 
 const charged = new Map();
 for (const { file, sections } of runs) {
