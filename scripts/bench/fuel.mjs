@@ -31,16 +31,13 @@ const host = {
 /** One row a kernel, then the spread over all of them. */
 export async function fuelTable({ quick, guests: chosen }) {
   const wabt = await wabtFactory();
-  const rows = [];
+  const measured = [];
   for (const kernel of kernels.filter(({ name }) => chosen?.includes(name) ?? true)) {
-    rows.push(await measureKernel(wabt, kernel, quick ? efforts.quick : efforts.whole));
+    measured.push(await measureKernel(wabt, kernel, quick ? efforts.quick : efforts.whole));
   }
-  const refused = rows.filter(({ speed }) => speed === undefined);
-  const measured = rows.filter(({ speed }) => speed !== undefined);
   const middle = median(measured.map(({ speed }) => speed));
   for (const one of measured) one.relative = one.speed / middle;
-  const notes = refused.length === 0 ? [] : [row(`${refused.length} kernels skipped`, { note: refused[0].note })];
-  return { meterRevision, columns, rows: [...measured, ...notes, ...summary(measured, middle)] };
+  return { meterRevision, columns, rows: [...measured, ...summary(measured, middle)] };
 }
 
 /** What an instruction can cost by where it reaches, which no price of the instruction can tell. */
@@ -74,9 +71,6 @@ async function measureKernel(wabt, kernel, { ms, rounds }) {
   const { name, group } = kernel;
   const bytes = assemble(wabt, kernel);
   const sealed = sealModule(bytes, sealOptions);
-  if (!sealed.ok && kernel.simd && sealed.error.code === "EXO_WASM_FEATURE") {
-    return row(name, { group, note: `skipped, ${sealed.error.message}` });
-  }
   if (!sealed.ok) throw new Error(`${name}: ${sealed.error.message}`);
   const subject = { module: await WebAssembly.compile(sealed.value.bytes), touched: kernel.touched ?? false };
   let fuel = kernel.fuel ?? 100_000;

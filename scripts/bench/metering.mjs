@@ -42,12 +42,7 @@ export async function meteringTable({ quick, guests: chosen }) {
   const { warm, sweeps, rounds } = quick ? efforts.quick : efforts.whole;
   const wanted = guests.filter(({ name }) => chosen?.includes(name) ?? true);
   const subjects = [];
-  const refused = [];
-  for (const guest of wanted) {
-    const subject = await prepare(guest);
-    if (typeof subject === "string") refused.push(row(guest.name, { ...guest, note: subject }));
-    else subjects.push(subject);
-  }
+  for (const guest of wanted) subjects.push(await prepare(guest));
   for (let sweep = -warm; sweep < sweeps; sweep++) {
     for (const subject of subjects) {
       for (let round = 0; round < rounds; round++) await pair(subject, sweep >= 0, round % 2 === 0);
@@ -58,7 +53,6 @@ export async function meteringTable({ quick, guests: chosen }) {
   const rows = [
     ...summed(scalar, "scalar", [`<= 1.15x`, 1.15], [`<= 1.6x`, 1.6]),
     ...summed(simd, "SIMD", [null, 0], [null, 0]),
-    ...refused,
   ];
   return { meterRevision, columns, rows };
 }
@@ -66,7 +60,6 @@ export async function meteringTable({ quick, guests: chosen }) {
 async function prepare(guest) {
   const bytes = readGuest(guest.name);
   const sealed = sealModule(bytes, sealOptions);
-  if (!sealed.ok && guest.simd && sealed.error.code === "EXO_WASM_FEATURE") return `skipped, ${sealed.error.message}`;
   if (!sealed.ok) throw new Error(`${guest.name}: ${sealed.error.message}`);
   const [original, metered] = [await WebAssembly.compile(bytes), await WebAssembly.compile(sealed.value.bytes)];
   const size = sealed.value.bytes.length / bytes.length;
