@@ -7,7 +7,7 @@
 ;;   entry   +0 tag of the live block; in a free slot 0 (in slot 0: -1), which is no tag of that slot
 ;;           +4 place of the block's first byte; in a free slot the next free slot
 ;;           +8 length of the block
-;;           +12 uses of the slot, the generation of the next one in the low half; never below 0x10000 again once there
+;;           +12 how often the slot was used, the next generation in its low half; from 0x1ffff it goes on at 0x10000
 ;;   block   -8 slot, 0 when the block has been freed
 ;;           -4 length of the block
 ;;
@@ -193,20 +193,16 @@
     (if (i32.wrap_i64 (local.get $address)) (then (call $fail (i32.const 1))))
     (call $within (local.get $address) (i64.const 0)))
 
-  ;; The same, but 0 for address 0 and for a block that has been freed.
+  ;; The same, but 0 for address 0 and for a block that has been freed. A slot never used, 0 among them, has no uses.
   (func $find (param $address i64) (result i32)
-    (local $tag i32) (local $slot i32) (local $entry i32) (local $uses i32)
+    (local $tag i32) (local $entry i32)
     (if (i64.eqz (local.get $address)) (then (return (i32.const 0))))
-    (local.set $tag (i32.wrap_i64 (i64.shr_u (local.get $address) (i64.const 32))))
-    (local.set $slot (i32.and (local.get $tag) (i32.const 0xffff)))
     (if (i32.wrap_i64 (local.get $address)) (then (call $fail (i32.const 1))))
-    (if (i32.eqz (local.get $slot)) (then (call $fail (i32.const 1))))
-    (if (i32.ge_u (local.get $slot) (global.get $slots)) (then (call $fail (i32.const 1))))
-    (local.set $entry (i32.shl (local.get $slot) (i32.const 4)))
+    (local.set $tag (i32.wrap_i64 (i64.shr_u (local.get $address) (i64.const 32))))
+    (local.set $entry (i32.shl (i32.and (local.get $tag) (i32.const 0xffff)) (i32.const 4)))
     (if (i32.eq (i32.load (local.get $entry)) (local.get $tag)) (then (return (local.get $entry))))
-    (local.set $uses (i32.load offset=12 (local.get $entry)))
-    ;; A generation that is still to come, unless the slot has had all of them.
-    (if (i32.ge_u (i32.shr_u (local.get $tag) (i32.const 16)) (local.get $uses)) (then (call $fail (i32.const 1))))
+    (if (i32.ge_u (i32.shr_u (local.get $tag) (i32.const 16)) (i32.load offset=12 (local.get $entry)))
+      (then (call $fail (i32.const 1))))
     (i32.const 0))
 
   ;; Where in the memory the `length` bytes from an address are.
@@ -252,14 +248,34 @@
   (func (export "load_u8") (param $address i64) (result i32)
     (i32.load8_u (call $pointer (local.get $address) (i64.const 1))))
 
-  (func (export "load_u64") (param $address i64) (result i64)
-    (i64.load (call $pointer (local.get $address) (i64.const 8))))
-
   (func (export "store_u8") (param $address i64) (param $value i32)
     (i32.store8 (call $pointer (local.get $address) (i64.const 1)) (local.get $value)))
 
+  ;; These two do what $pointer does themselves: with calls of it an echo of 1 MiB takes a fifth longer.
+  (func (export "load_u64") (param $address i64) (result i64)
+    (local $tag i32) (local $entry i32)
+    (local.set $tag (i32.wrap_i64 (i64.shr_u (local.get $address) (i64.const 32))))
+    (local.set $entry (i32.shl (i32.and (local.get $tag) (i32.const 0xffff)) (i32.const 4)))
+    (if (i32.ne (i32.load (local.get $entry)) (local.get $tag)) (then (call $fail (i32.const 1))))
+    (if (i64.gt_u
+          (i64.add (i64.and (local.get $address) (i64.const 0xffffffff)) (i64.const 8))
+          (i64.load32_u offset=8 (local.get $entry)))
+      (then (call $fail (i32.const 1))))
+    (i64.load
+      (i32.add (i32.load offset=4 (local.get $entry)) (i32.wrap_i64 (local.get $address)))))
+
   (func (export "store_u64") (param $address i64) (param $value i64)
-    (i64.store (call $pointer (local.get $address) (i64.const 8)) (local.get $value)))
+    (local $tag i32) (local $entry i32)
+    (local.set $tag (i32.wrap_i64 (i64.shr_u (local.get $address) (i64.const 32))))
+    (local.set $entry (i32.shl (i32.and (local.get $tag) (i32.const 0xffff)) (i32.const 4)))
+    (if (i32.ne (i32.load (local.get $entry)) (local.get $tag)) (then (call $fail (i32.const 1))))
+    (if (i64.gt_u
+          (i64.add (i64.and (local.get $address) (i64.const 0xffffffff)) (i64.const 8))
+          (i64.load32_u offset=8 (local.get $entry)))
+      (then (call $fail (i32.const 1))))
+    (i64.store
+      (i32.add (i32.load offset=4 (local.get $entry)) (i32.wrap_i64 (local.get $address)))
+      (local.get $value)))
 
   (func (export "input_offset") (result i64)
     (select (i64.const 0) (i64.const 0x100000000) (i64.eqz (global.get $input_length))))

@@ -176,9 +176,12 @@ describe("blocks", () => {
     }
     expect(stopOf(blocks, () => f.load_u8([...seen][65_535] as bigint))).toBe(bounds);
     expect(f.length(again)).toBe(8n);
-    for (let i = 0; i < 3 * 65_536; i++) {
-      f.free(f.alloc(1n));
+    let last = 0n;
+    for (let i = 0; i < 2 * 65_536 + 1; i++) {
+      last = f.alloc(1n);
+      f.free(last);
     }
+    expect(f.length(last + (0xfffen << 48n))).toBe(0n);
     expect(f.length(again)).toBe(8n);
     expect(blocks.pages).toBe(firstPages);
   });
@@ -294,6 +297,12 @@ describe("output and error", () => {
 describe("a kernel that has served a run", () => {
   it("is like a new one: same addresses, zeroed blocks, no output, no error, no input", () => {
     const used = begin(1_000_000, new Blocks(), new Uint8Array(1000).fill(0xaa));
+    used.f.output_set(1n << 32n, 1n);
+    used.f.error_set(1n << 32n);
+    begin(1_000_000, used);
+    for (let i = 0; i < 10; i++) {
+      used.f.free(used.f.alloc(1_000_000n));
+    }
     for (let i = 0; i < 500; i++) {
       const block = used.f.alloc(BigInt(1 + i * 3));
       for (let at = 0n; at < BigInt(1 + i * 3); at++) {
@@ -314,6 +323,11 @@ describe("a kernel that has served a run", () => {
       expect([blocks.f.input_offset(), blocks.f.input_length()]).toEqual([0n, 0n]);
       expect(stopOf(blocks, () => blocks.f.input_load_u8(0n))).toBe(bounds);
       expect(stopOf(blocks, () => blocks.f.length(1n << 32n))).toBe(bounds);
+    }
+    for (const blocks of [used, fresh]) {
+      for (let i = 0; i < 10; i++) {
+        blocks.f.free(blocks.f.alloc(1_000_000n));
+      }
     }
     for (let i = 0; i < 300; i++) {
       const address = used.f.alloc(BigInt(1 + i * 7));

@@ -124,6 +124,13 @@ describe("ends", () => {
     expect(await runHere(module)).toMatchObject({ status: "completed", memoryPeakPages: 3 });
   });
 
+  it("counts them where the guest keeps its memory to itself, and 0 where it has none", async () => {
+    const grow = `(memory 2 9) (export "exo:memory" (memory 0)) (func (export "run") (drop (memory.grow (i32.const 3))))`;
+    expect(await runRaw(`(module ${budgets} ${state} ${grow})`)).toMatchObject({ memoryPeakPages: 5 });
+    const none = `(func (export "run"))`;
+    expect(await runRaw(`(module ${budgets} ${state} ${none})`)).toMatchObject({ memoryPeakPages: 0 });
+  });
+
   it("a native stack that runs out is the host's fault", async () => {
     const source = `(module ${budgets} ${state} (func $f (export "run") (call $f)))`;
     expect(await runRaw(source)).toMatchObject({ status: "host_fault", error: { code: "EXO_HOST_FAULT" } });
