@@ -210,6 +210,24 @@ describe("one function, one instance", () => {
     expect(await runHere(module)).toEqual(first);
   });
 
+  it("keeps runs apart that overlap in one thread, also when one of them uses up its kernel", async () => {
+    const module = program(`
+      (local.set $a (call $alloc (call $input_load_u64 (i64.const 0))))
+      (call $store_u8 (local.get $a) (call $input_load_u8 (i64.const 1)))
+      (call $show (i64.add (call $length (local.get $a)) (i64.extend_i32_u (call $load_u8 (local.get $a)))))`);
+    const sizes = [300, 20_000_000, 70_000, 30_000_000, 8];
+    const run = (size: number) =>
+      runHere(module, {
+        input: new Uint8Array(new BigUint64Array([BigInt(size)]).buffer),
+        limits: { kernelBytes: 40_000_000 },
+      });
+    const outcomes = await Promise.all(sizes.map(run));
+    expect(outcomes.map(number)).toEqual(sizes.map((size) => BigInt(size + ((size >> 8) & 0xff))));
+    for (const [at, size] of sizes.entries()) {
+      expect(await run(size)).toEqual(outcomes[at]);
+    }
+  });
+
   it("gives every run of a seal the same fuel, pages and calls", async () => {
     const module = seal(assemble(readFixture("echo.wat")));
     const input = new Uint8Array(1000).fill(7);
