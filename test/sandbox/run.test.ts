@@ -125,10 +125,10 @@ describe("ends", () => {
   });
 
   it("counts them where the guest keeps its memory to itself, and 0 where it has none", async () => {
-    const grow = `(memory 2 9) (export "exo:memory" (memory 0)) (func (export "run") (drop (memory.grow (i32.const 3))))`;
-    expect(await runRaw(`(module ${budgets} ${state} ${grow})`)).toMatchObject({ memoryPeakPages: 5 });
-    const none = `(func (export "run"))`;
-    expect(await runRaw(`(module ${budgets} ${state} ${none})`)).toMatchObject({ memoryPeakPages: 0 });
+    const grown = seal(assemble(`(module (memory 2 9) (func (export "run") (drop (memory.grow (i32.const 3)))))`));
+    expect(await runHere(grown)).toMatchObject({ status: "completed", memoryPeakPages: 5 });
+    const none = seal(assemble(`(module (func (export "run")))`));
+    expect(await runHere(none)).toMatchObject({ status: "completed", memoryPeakPages: 0 });
   });
 
   it("a native stack that runs out is the host's fault", async () => {
