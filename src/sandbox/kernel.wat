@@ -12,7 +12,7 @@
 ;;           -4 length of the block
 ;;
 ;; New blocks go to the top of the heap. When it is full and at least half of it is waste, the blocks in it are moved
-;; together, else it grows: so it stays below 2.5 times what is in use, and every byte moved is paid for by one freed.
+;; together, else it grows: it stays below three times the most that was in use, and each byte moved is paid by one freed.
 ;; A freed block that is the output or the error is no waste, and counts, until it is neither.
 ;;
 ;; A function that must end the run sets the global `fault` and traps: 1 bounds, 2 kernelBytes or blocks used up,
