@@ -18,7 +18,8 @@
 ;; A function that must end the run sets the global `fault` and traps: 1 bounds, 2 kernelBytes or blocks used up,
 ;; 3 output too long, 4 the host has no more memory.
 (module
-  (memory (export "memory") 17)
+  ;; The maximum, 1 GiB, is above what the greatest kernelBytes that a manifest may ask for can need.
+  (memory (export "memory") 17 16384)
   (data (i32.const 0) "\ff\ff\ff\ff")
 
   (global $fault (export "fault") (mut i32) (i32.const 0))
@@ -33,6 +34,9 @@
   ;; The first byte above all blocks, and how many bytes below it are waste.
   (global $top (mut i32) (i32.const 0x100000))
   (global $waste (mut i32) (i32.const 0))
+  ;; The first byte above all blocks there ever were in this instance. From here on everything is still 0, and what a guest
+  ;; asks for and does not use costs the host nothing.
+  (global $clean (mut i32) (i32.const 0x100000))
   ;; Length of the input, 0 once it has been freed. It is the first block of a run: slot 1, generation 0.
   (global $input_length (mut i64) (i64.const 0))
   ;; Places of the blocks that are output and error, 0 for none; which part of its block the output is.
@@ -102,6 +106,7 @@
       (then (call $make_room (local.get $size))))
     (local.set $header (global.get $top))
     (global.set $top (i32.add (local.get $header) (i32.wrap_i64 (local.get $size))))
+    (if (i32.gt_u (global.get $top) (global.get $clean)) (then (global.set $clean (global.get $top))))
     (i32.store (local.get $header) (local.get $slot))
     (i32.store offset=4 (local.get $header) (i32.wrap_i64 (local.get $length)))
     (local.set $entry (i32.shl (local.get $slot) (i32.const 4)))
@@ -216,13 +221,21 @@
     (i32.load offset=4 (call $at (local.get $address))))
 
   (func (export "alloc") (param $length i64) (result i64)
-    (local $address i64)
+    (local $address i64) (local $clean i32) (local $place i32)
     (if (i64.eqz (local.get $length)) (then (return (i64.const 0))))
+    (local.set $clean (global.get $clean))
     (local.set $address (call $place (local.get $length)))
-    (memory.fill
-      (call $pointer (local.get $address) (local.get $length))
-      (i32.const 0)
-      (i32.wrap_i64 (local.get $length)))
+    (local.set $place (call $pointer (local.get $address) (local.get $length)))
+    (if (i32.lt_u (local.get $place) (local.get $clean))
+      (then
+        (local.set $clean (i32.sub (local.get $clean) (local.get $place)))
+        (memory.fill
+          (local.get $place)
+          (i32.const 0)
+          (select
+            (i32.wrap_i64 (local.get $length))
+            (local.get $clean)
+            (i32.lt_u (i32.wrap_i64 (local.get $length)) (local.get $clean))))))
     (local.get $address))
 
   (func $free (export "free") (param $address i64)

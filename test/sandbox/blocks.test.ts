@@ -222,11 +222,22 @@ describe("blocks", () => {
   });
 
   it("below the cap that the host has no memory for are the host's fault", () => {
-    const blocks = begin(2 ** 40);
+    const blocks = begin(2 ** 50);
     const fault = "no memory for the blocks of a guest that is below its cap";
-    expect(stopOf(blocks, () => blocks.functions["alloc"]?.((1n << 32n) as never))).toBe(fault);
-    begin(2 ** 40, blocks);
-    expect(stopOf(blocks, () => blocks.functions["alloc"]?.(((1n << 32n) - 5n * 65_536n) as never))).toBe(fault);
+    for (const length of [
+      (1n << 30n) - 16n * 65_536n,
+      (1n << 32n) - 72n,
+      1n << 32n,
+      (1n << 33n) + 1n,
+      1n << 39n,
+      1n << 48n,
+    ]) {
+      expect(
+        stopOf(blocks, () => blocks.f.alloc(length)),
+        String(length),
+      ).toBe(fault);
+      begin(2 ** 50, blocks);
+    }
     expect(blocks.pages).toBe(firstPages);
   });
 });
@@ -333,6 +344,20 @@ describe("a kernel that has served a run", () => {
       const address = used.f.alloc(BigInt(1 + i * 7));
       expect(address).toBe(fresh.f.alloc(BigInt(1 + i * 7)));
       expect(same(used.read(address), new Uint8Array(1 + i * 7))).toBe(true);
+    }
+  });
+});
+
+describe("a block that is larger than all there were", () => {
+  it("is zeroed where they were and where none was", () => {
+    for (const length of [1, 63, 64, 65, 999, 1000, 1008, 70_000]) {
+      const blocks = begin(1_000_000);
+      const small = blocks.f.alloc(BigInt(length));
+      for (let at = 0n; at < BigInt(length); at++) {
+        blocks.f.store_u8(small + at, 0xaa);
+      }
+      begin(1_000_000, blocks);
+      expect(same(blocks.read(blocks.f.alloc(100_000n)), new Uint8Array(100_000)), String(length)).toBe(true);
     }
   });
 });
