@@ -38,6 +38,11 @@ const sections = [
     title: "Fuel burnt in a millisecond, by what a guest does",
     run: async (options) => (await import("./fuel.mjs")).fuelTable(options),
   },
+  {
+    name: "io",
+    title: "Input and output of a guest through the kernel, eight bytes a call",
+    run: async (options) => (await import("./io.mjs")).ioRows(options),
+  },
   { name: "policy", title: "Policy", run: async (options) => (await import("./documents.mjs")).policyRows(options) },
   {
     name: "canonical",

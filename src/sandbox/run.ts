@@ -1,9 +1,15 @@
-import { capabilityModule, kernelModule } from "../contracts/imports.js";
 import { type ErrorCode, ExoArmurError } from "../errors.js";
 import type { ExecutionStatus, RunLimits, SandboxOutcome } from "../ports.js";
-import { engine, type WasmGlobal, type WasmInstance, type WasmMemory, type WasmModule } from "./engine.js";
-import { exportName, type HostImports, hasNoEntryPoint, instantiate, plain } from "./extism.js";
-import { type CallSync, capabilityImport, type HostFunction, Kernel, kernelImports, withKernel } from "./kernel.js";
+import {
+  engine,
+  type HostFunction,
+  type WasmGlobal,
+  type WasmInstance,
+  type WasmMemory,
+  type WasmModule,
+} from "./engine.js";
+import { exportName, type HostImports, hasNoEntryPoint, instantiate } from "./extism.js";
+import { type CallSync, type Kernel, returnKernel, takeKernel } from "./kernel.js";
 import { Stop } from "./stop.js";
 
 /** Bits of a sealed module's `exo:state`. */
@@ -15,7 +21,6 @@ const pageBytes = 65_536;
 /** What one run needs to know; the part of SandboxJob that can travel to another thread. */
 export type GuestJob = {
   readonly function: string;
-  /** Handed over: the guest may overwrite these bytes. */
   readonly input: Uint8Array;
   readonly limits: RunLimits;
 };
@@ -23,8 +28,8 @@ export type GuestJob = {
 /** A compiled sealed module and what was read from its import and export lists. */
 export type Guest = {
   readonly module: WasmModule;
-  readonly imports: HostImports;
-  /** Name of an export that is the linear memory, if there is one. */
+  readonly imports: readonly { readonly module: string; readonly name: string }[];
+  /** Name of an export that is the linear memory, `exo:memory` or the guest's own: a module has one memory at most. */
   readonly memory: string | undefined;
 };
 
@@ -44,15 +49,10 @@ export function describeGuest(module: WasmModule): Guest {
   if (!hasNoEntryPoint(module)) {
     throw new ExoArmurError("EXO_WASM_EXPORT", "expected a module that compileGuest made");
   }
-  const env: Record<string, HostFunction> = {};
-  const user: Record<string, HostFunction> = {};
-  for (const item of engine.Module.imports(module)) {
-    const kernelImport = Object.hasOwn(kernelImports, item.name) ? kernelImports[item.name] : undefined;
-    if (item.kind === "function" && item.module === kernelModule && kernelImport !== undefined) {
-      env[item.name] = plain(kernelImport);
-    } else if (item.kind === "function" && item.module === capabilityModule) {
-      user[item.name] ??= plain(capabilityImport(item.name));
-    } else {
+  const imports = engine.Module.imports(module);
+  const { functions } = takeKernel();
+  for (const item of imports) {
+    if (item.kind !== "function" || findFunction(functions, item) === undefined) {
       const what = `${item.kind} ${item.module} ${item.name}`.slice(0, 200);
       throw new ExoArmurError(
         "EXO_WASM_IMPORT",
@@ -60,8 +60,25 @@ export function describeGuest(module: WasmModule): Guest {
       );
     }
   }
-  const imports = { [kernelModule]: env, [capabilityModule]: user };
   return { module, imports, memory: exported.find((item) => item.kind === "memory")?.name };
+}
+
+function findFunction(functions: HostImports, item: { readonly module: string; readonly name: string }) {
+  const named = Object.hasOwn(functions, item.module) ? functions[item.module] : undefined;
+  return named !== undefined && Object.hasOwn(named, item.name) ? named[item.name] : undefined;
+}
+
+/** What a guest imports and nothing else: the SDK looks at every function it is given. */
+function link(guest: Guest, kernel: Kernel): HostImports {
+  const imports: Record<string, Record<string, HostFunction>> = {};
+  for (const item of guest.imports) {
+    const found = findFunction(kernel.functions, item);
+    if (found !== undefined) {
+      imports[item.module] ??= {};
+      (imports[item.module] as Record<string, HostFunction>)[item.name] = found;
+    }
+  }
+  return imports;
 }
 
 /**
@@ -75,9 +92,10 @@ export async function runGuest(
   call: CallSync,
   report?: (fault: string) => void,
 ): Promise<SandboxOutcome> {
+  const kernel = takeKernel();
   let instance: WasmInstance;
   try {
-    instance = await instantiate(guest.module, guest.imports);
+    instance = await instantiate(guest.module, link(guest, kernel));
   } catch (thrown) {
     // A segment that does not fit is the guest's own trap, before its first instruction.
     const end = thrown instanceof engine.RuntimeError ? trapped : hostFault;
@@ -86,7 +104,9 @@ export async function runGuest(
     }
     return { status: end.status, error: end.error, fuelUsed: 0, memoryPeakPages: 0, hostCalls: 0 };
   }
-  return runInstance(guest, job, instance, call, report);
+  const outcome = runInstance(guest, job, instance, kernel, call, report);
+  returnKernel(kernel);
+  return outcome;
 }
 
 /** The part of a run that the guest takes part in: from here to the return nothing else runs in this thread. */
@@ -94,6 +114,7 @@ function runInstance(
   guest: Guest,
   job: GuestJob,
   { exports }: WasmInstance,
+  kernel: Kernel,
   call: CallSync,
   report: ((fault: string) => void) | undefined,
 ): SandboxOutcome {
@@ -102,18 +123,16 @@ function runInstance(
   const stack = exports["exo:stack"] as WasmGlobal;
   const state = exports["exo:state"] as WasmGlobal;
   const fuelUsed = (): number => Math.max(0, Math.min(limits.fuel, limits.fuel - Number(fuel.value)));
-  let kernel: Kernel | undefined;
   let end: End;
   let thrown: unknown;
   try {
     fuel.value = BigInt(limits.fuel);
     stack.value = Math.floor(limits.stackBytes / 8);
-    kernel = new Kernel(job.input, limits, call, fuelUsed);
-    const returned = withKernel(kernel, () => callExports(exports, job.function));
-    end = endOfReturn(kernel, returned);
+    kernel.begin(job.input, limits, call, fuelUsed);
+    end = endOfReturn(kernel, callExports(exports, job.function));
   } catch (error) {
-    thrown = error;
-    end = endOfThrow(error);
+    thrown = kernel.stop ?? error;
+    end = endOfThrow(thrown);
   }
   end = endOfCounters(Number(fuel.value), Number(stack.value), Number(state.value)) ?? withRefusal(end, state);
   if (end === hostFault) {
@@ -123,10 +142,10 @@ function runInstance(
   const counts = {
     fuelUsed: fuelUsed(),
     memoryPeakPages: memory === undefined ? 0 : memory.buffer.byteLength / pageBytes,
-    hostCalls: kernel?.calls ?? 0,
+    hostCalls: kernel.end(),
   };
   return end.status === "completed"
-    ? { status: "completed", output: (kernel as Kernel).output, ...counts }
+    ? { status: "completed", output: kernel.blocks.output, ...counts }
     : { status: end.status, error: end.error, ...counts };
 }
 
