@@ -30,6 +30,7 @@ const gates = [
   { name: "errors", args: ["scripts/generate-errors-page.mjs", "--check"] },
   { name: "schemas", args: ["scripts/generate-schemas.mjs", "--check"] },
   { name: "plugins", args: ["scripts/build-plugins.mjs", "--check"] },
+  { name: "guests", says: true, args: ["scripts/bench/build-guests.mjs", "--check"] },
   { name: "tests", vitest: true, args: [bin.vitest, "run"] },
   { name: "readme", args: ["scripts/readme.mjs"] },
   { name: "stability", args: ["scripts/stability.mjs"] },
@@ -75,6 +76,7 @@ function run(gate) {
       detail = `   ${counted.line}`;
       if (!good && counted.failed === 0) total.failed++;
     } else if (!good) total.failed++;
+    else if (gate.says) detail = `   ${stdout.trim()}`;
   } catch {
     good = false;
     total.failed++;

@@ -26,28 +26,25 @@ export function figure(value) {
   return Number(value.toPrecision(3)).toString();
 }
 
+/** Columns as [head, what to show of a row, "right" to align numbers]. A column with nothing to show is left out. */
 const columns = [
   ["", (one) => one.name],
-  ["value", (one) => (one.value === null ? "" : `${figure(one.value)} ${one.unit}`)],
-  ["p99", (one) => figure(one.p99)],
-  ["a second", (one) => figure(one.rate)],
+  ["value", (one) => (one.value === null ? "" : `${figure(one.value)} ${one.unit}`), "right"],
+  ["p99", (one) => figure(one.p99), "right"],
+  ["a second", (one) => figure(one.rate), "right"],
   ["ratio", (one) => (one.ratio === null ? "" : `${figure(one.ratio)}x ${one.peer ?? ""}`)],
   ["target", (one) => one.target ?? ""],
   ["", (one) => (one.reached === null ? "" : one.reached ? "reached" : "MISSED")],
   ["", (one) => one.note ?? ""],
 ];
 
-/** A section as text. */
-export function render(title, rows) {
-  const cells = [columns.map(([head]) => head), ...rows.map((one) => columns.map(([, show]) => show(one)))];
-  const widths = columns.map((_column, at) => Math.max(...cells.map((line) => line[at].length)));
-  const shown = widths.map((width) => width > 0);
-  const lines = cells.map((line) =>
-    line
-      .map((cell, at) => (at > 0 && at < 4 ? cell.padStart(widths[at]) : cell.padEnd(widths[at])))
-      .filter((_cell, at) => shown[at])
-      .join("  ")
-      .trimEnd(),
-  );
-  return `\n${title}\n${lines.map((line) => `  ${line}`).join("\n")}`;
+/** A section as text; `shown` are its columns, if it has its own. */
+export function render(title, rows, shown = columns) {
+  const cells = rows.map((one) => shown.map(([, show]) => show(one)));
+  const used = shown.map((_column, at) => cells.some((line) => line[at] !== ""));
+  const lines = [shown.map(([head]) => head), ...cells].map((line) => line.filter((_cell, at) => used[at]));
+  const right = shown.filter((_column, at) => used[at]).map(([, , align]) => align === "right");
+  const widths = right.map((_right, at) => Math.max(...lines.map((line) => line[at].length)));
+  const pad = (cell, at) => (right[at] ? cell.padStart(widths[at]) : cell.padEnd(widths[at]));
+  return `\n${title}\n${lines.map((line) => `  ${line.map(pad).join("  ").trimEnd()}`).join("\n")}`;
 }

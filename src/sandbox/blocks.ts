@@ -1,191 +1,128 @@
-import { boundsStop, memoryStop } from "./stop.js";
+import { decodeBase64 } from "../crypto/encoding.js";
+import { ExoArmurError } from "../errors.js";
+import { engine, type HostFunction, type WasmGlobal, type WasmMemory, type WasmModule } from "./engine.js";
+import { kernelCode } from "./kernel-code.js";
+import { boundsStop, memoryStop, outputStop, shortageFault } from "./stop.js";
 
-/** Least a live block counts against the byte cap, however small it is (spec/abi.md). */
-const blockFloor = 64;
+/** What kernel.wat exports for the host. */
+type HostExports = {
+  readonly memory: WasmMemory;
+  readonly fault: WasmGlobal;
+  readonly output: WasmGlobal;
+  readonly output_offset: WasmGlobal;
+  readonly output_length: WasmGlobal;
+  readonly error: WasmGlobal;
+  readonly begin: (kernelBytes: bigint, outputBytes: bigint, inputLength: bigint) => number;
+  readonly charge: (length: bigint) => void;
+  readonly refund: (length: bigint) => void;
+  readonly place: (length: bigint) => bigint;
+  readonly locate: (address: bigint) => number;
+  readonly length: (address: bigint) => bigint;
+  readonly free: (address: bigint) => void;
+};
 
-/** Most blocks that can be live at once (spec/abi.md). */
-export const maxBlocks = 0xffff;
+/** What the values of `fault` in kernel.wat stand for, from 1. */
+const faults: readonly (() => Error)[] = [boundsStop, memoryStop, outputStop, shortageFault];
 
-const slotMask = 0xffff;
+/** Bytes before a block that hold its slot and its length. */
+const lengthBefore = 4;
 
-// One 64-bit cell seen as a whole and as two halves: storing a BigInt and reading numbers back costs an engine two
-// moves, where Number(bigint) is a call. The halves follow the machine's byte order, hence LOW and HIGH.
-const whole = new BigUint64Array(1);
-const halves = new Uint32Array(whole.buffer);
-whole[0] = 1n;
-const LOW = halves[0] === 1 ? 0 : 1;
-const HIGH = 1 - LOW;
+let compiled: WasmModule | undefined;
 
-/** A live piece of kernel memory. Its address is `tag * 2^32`; `view` covers exactly its bytes. */
-export class Block {
-  readonly tag: number;
-  readonly view: DataView;
-
-  constructor(tag: number, view: DataView) {
-    this.tag = tag;
-    this.view = view;
+/** Compiled once a thread: its instances share the code, which the engine goes on optimizing. */
+function compileKernel(): WasmModule {
+  const code = decodeBase64(kernelCode);
+  if (code === undefined) {
+    throw new ExoArmurError("EXO_INTERNAL", "the kernel's code is not base64");
   }
-
-  /** Address of the first byte, as the guest sees it. */
-  get address(): bigint {
-    return BigInt(this.tag) << 32n;
-  }
-
-  /** Its bytes themselves. */
-  get bytes(): Uint8Array {
-    return new Uint8Array(this.view.buffer, this.view.byteOffset, this.view.byteLength);
-  }
-
-  /** A copy of `length` bytes from `offset`; the caller has checked that they are inside. */
-  copy(offset: number, length: number): Uint8Array {
-    return new Uint8Array(this.view.buffer, this.view.byteOffset + offset, length).slice();
-  }
+  compiled = new engine.Module(code);
+  return compiled;
 }
 
 /**
- * The blocks of one run. The upper half of an address is a tag (16 bits of generation, 16 bits of slot), the lower half
- * an offset, so a look-up is one index and one comparison, and the address of a freed block stays dead until its slot
- * has been used 65,535 times more. Slot 0 is never used: no address is 0.
+ * A guest's blocks (spec/abi.md), in an instance of kernel.wat that serves one run after another. Where a method is not
+ * given what it needs, it ends the run as kernel.wat does: it throws a trap, and {@link stop} tells why.
  */
-export class BlockTable {
-  readonly #slots: (Block | undefined)[] = [undefined];
-  readonly #generations: number[] = [0];
-  readonly #free: number[] = [];
-  /** Cells of 64 bytes, one for every slot in use: a buffer of its own for every small block would cost far more. */
-  readonly #slabs: ArrayBuffer[] = [];
-  readonly #limit: number;
-  #bytes = 0;
+export class Blocks {
+  readonly #kernel = new engine.Instance(compiled ?? compileKernel()).exports as unknown as HostExports;
 
-  /** @param limit Cap of the live bytes, each block counting at least {@link blockFloor}. */
-  constructor(limit: number) {
-    this.#limit = limit;
+  /** The functions of kernel.wat by name. Only those that contracts/imports.ts lists are for guests. */
+  get functions(): Readonly<Record<string, HostFunction>> {
+    return this.#kernel as unknown as Record<string, HostFunction>;
   }
 
-  /** Counts `length` bytes against the cap. Throws the out_of_memory stop when they do not fit. */
-  charge(length: number): void {
-    const cost = length < blockFloor ? blockFloor : length;
-    if (cost > this.#limit - this.#bytes) {
-      throw memoryStop();
+  /** Pages of the memory that all blocks are in. It never gets smaller. */
+  get pages(): number {
+    return this.#kernel.memory.buffer.byteLength / 65_536;
+  }
+
+  /** Forgets everything of the run before and copies the input of the next one into its first block. */
+  begin(limits: { readonly kernelBytes: number; readonly outputBytes: number }, input: Uint8Array): void {
+    this.#kernel.fault.value = 0;
+    const place = this.#kernel.begin(BigInt(limits.kernelBytes), BigInt(limits.outputBytes), BigInt(input.byteLength));
+    this.#view(place, input.byteLength).set(input);
+  }
+
+  /** Why the kernel trapped since {@link begin}, undefined if it did not. */
+  get stop(): Error | undefined {
+    return faults[Number(this.#kernel.fault.value) - 1]?.();
+  }
+
+  /** The whole of a block, or its first `most` bytes, copied; no bytes for address 0. */
+  read(address: bigint, most = Number.POSITIVE_INFINITY): Uint8Array<ArrayBuffer> {
+    return address === 0n ? new Uint8Array(0) : this.#copy(this.#kernel.locate(address), most);
+  }
+
+  /** Address of a new block with a copy of `bytes`; 0 when there are none. */
+  store(bytes: Uint8Array): bigint {
+    if (bytes.byteLength === 0) {
+      return 0n;
     }
-    this.#bytes += cost;
+    const address = this.#kernel.place(BigInt(bytes.byteLength));
+    this.#view(this.#kernel.locate(address), bytes.byteLength).set(bytes);
+    return address;
   }
 
-  /** Gives back what {@link charge} counted. */
-  refund(length: number): void {
-    this.#bytes -= length < blockFloor ? blockFloor : length;
+  /** Length of a live block, 0 for address 0 and a freed one. */
+  length(address: bigint): number {
+    return Number(this.#kernel.length(address));
   }
 
-  /** A new zeroed block. Throws the out_of_memory stop at the byte cap and at {@link maxBlocks}. */
-  allocate(length: number): Block {
-    this.charge(length);
-    const slot = this.#nextSlot();
-    return this.#place(slot, length > blockFloor ? new DataView(new ArrayBuffer(length)) : this.#cell(slot, length));
+  /** Frees a block. Address 0 and a block that is free already are no error: PDKs free what the host freed. */
+  free(address: bigint): void {
+    this.#kernel.free(address);
   }
 
-  /** A block over `bytes` themselves, not a copy: the guest may overwrite them. */
-  adopt(bytes: Uint8Array): Block {
-    this.charge(bytes.byteLength);
-    return this.#place(this.#nextSlot(), new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+  /** Counts bytes that the host keeps for the guest against the cap. */
+  charge(bytes: number): void {
+    this.#kernel.charge(BigInt(bytes));
   }
 
-  #nextSlot(): number {
-    const slot = this.#free.pop() ?? this.#slots.length;
-    if (slot > maxBlocks) {
-      throw memoryStop();
-    }
-    return slot;
+  /** Takes back what {@link charge} counted. */
+  refund(bytes: number): void {
+    this.#kernel.refund(BigInt(bytes));
   }
 
-  /** The slot's cell, zeroed. */
-  #cell(slot: number, length: number): DataView {
-    const index = slot >>> 6;
-    let slab = this.#slabs[index];
-    if (slab === undefined) {
-      slab = new ArrayBuffer(64 * blockFloor);
-      this.#slabs[index] = slab;
-    }
-    const view = new DataView(slab, (slot & 63) * blockFloor, length);
-    for (let at = 0; at < length; at++) {
-      view.setUint8(at, 0);
-    }
-    return view;
+  /** What the guest's last output_set names, as it is now; no bytes when it set none. A copy. */
+  get output(): Uint8Array<ArrayBuffer> {
+    const { output, output_offset: offset, output_length: length } = this.#kernel;
+    const place = Number(output.value);
+    return place === 0 ? new Uint8Array(0) : this.#view(place + Number(offset.value), Number(length.value)).slice();
   }
 
-  #place(slot: number, view: DataView): Block {
-    const generation = ((this.#generations[slot] ?? -1) + 1) & slotMask;
-    const block = new Block(generation * 0x10000 + slot, view);
-    this.#slots[slot] = block;
-    this.#generations[slot] = generation;
-    return block;
+  /** The first `most` bytes of the block that error_set names, as it is now. A copy; undefined when none is set. */
+  error(most: number): Uint8Array<ArrayBuffer> | undefined {
+    const place = Number(this.#kernel.error.value);
+    return place === 0 ? undefined : this.#copy(place, most);
   }
 
-  /**
-   * The live block that holds all of `length` bytes from `address`; {@link offset} then tells where in it they start.
-   * Throws the bounds stop when there is none.
-   */
-  within(address: bigint, length: number): Block {
-    whole[0] = address;
-    const tag = halves[HIGH] as number;
-    const block = this.#slots[tag & slotMask];
-    if (block === undefined || block.tag !== tag || (halves[LOW] as number) + length > block.view.byteLength) {
-      throw boundsStop();
-    }
-    return block;
+  #copy(place: number, most: number): Uint8Array<ArrayBuffer> {
+    const length = new DataView(this.#kernel.memory.buffer).getUint32((place >>> 0) - lengthBefore, true);
+    return this.#view(place, Math.min(length, most)).slice();
   }
 
-  /** Offset of the address that {@link within} looked up last. */
-  offset(): number {
-    return halves[LOW] as number;
+  /** The buffer changes when the memory grows: a view is used at once and not kept. */
+  #view(place: number, length: number): Uint8Array<ArrayBuffer> {
+    return new Uint8Array(this.#kernel.memory.buffer, place >>> 0, length);
   }
-
-  /** The live block that starts at `address`. Throws the bounds stop when there is none. */
-  at(address: bigint): Block {
-    const block = this.within(address, 0);
-    if (this.offset() !== 0) {
-      throw boundsStop();
-    }
-    return block;
-  }
-
-  /**
-   * The live block that starts at `address`, or undefined for address 0 and for a block that has been freed. Throws the
-   * bounds stop for an address that never was a block's.
-   */
-  find(address: bigint): Block | undefined {
-    whole[0] = address;
-    const tag = halves[HIGH] as number;
-    const slot = tag & slotMask;
-    if (halves[LOW] !== 0 || (slot === 0 && tag !== 0) || slot >= this.#slots.length) {
-      throw boundsStop();
-    }
-    const block = this.#slots[slot];
-    if (block?.tag === tag || slot === 0) {
-      return block;
-    }
-    if (tag >>> 16 > (this.#generations[slot] as number)) {
-      throw boundsStop();
-    }
-    return undefined;
-  }
-
-  /** A block with the bytes of `block`, which stay as they are when `block` is freed and its place is used again. */
-  keep(block: Block): Block {
-    const { length } = block.bytes;
-    return length > blockFloor ? block : new Block(block.tag, new DataView(block.copy(0, length).buffer));
-  }
-
-  /** Frees a live block. */
-  release(block: Block): void {
-    const slot = block.tag & slotMask;
-    this.#slots[slot] = undefined;
-    this.#free.push(slot);
-    this.refund(block.view.byteLength);
-  }
-}
-
-/** The value of an unsigned 64-bit argument, or Infinity when it is 2^53 or more. */
-export function toLength(value: bigint): number {
-  whole[0] = value;
-  const high = halves[HIGH] as number;
-  return high > 0x1fffff ? Number.POSITIVE_INFINITY : high * 0x100000000 + (halves[LOW] as number);
 }

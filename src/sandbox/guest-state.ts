@@ -1,19 +1,21 @@
 import { ExoArmurError } from "../errors.js";
 import type { WasmMemory } from "./engine.js";
 
-/** What the imports beside the kernel's own need of it. All but `callCapability` is about blocks (spec/abi.md). */
+/** What the imports beside the kernel's own need of it (spec/abi.md). */
 export type GuestKernel = {
   /** Calls a capability and returns its answer; counts as a host call. */
   callCapability(capability: string, request: Uint8Array): Uint8Array;
-  /** Copies a block's bytes, at most `most`; none for address 0. */
-  read(address: bigint, most?: number): Uint8Array;
-  /** Address of a new block with these bytes, 0 when there are none. */
-  store(bytes: Uint8Array): bigint;
-  free(address: bigint): void;
-  /** False for address 0 and for a block that has been freed. */
-  isLive(address: bigint): boolean;
   /** The error the guest has set, if any. */
   readonly error: string | undefined;
+  readonly blocks: {
+    /** Copies a block's bytes, at most `most`; none for address 0. */
+    read(address: bigint, most?: number): Uint8Array;
+    /** Address of a new block with these bytes, 0 when there are none. */
+    store(bytes: Uint8Array): bigint;
+    free(address: bigint): void;
+    /** Length of a live block, 0 for address 0 and a freed one. */
+    length(address: bigint): number;
+  };
 };
 
 /** A line of a stream: the first `length` of `bytes`. */

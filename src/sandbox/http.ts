@@ -4,8 +4,8 @@ import { readJson } from "../canonical/read.js";
 import { type ErrorCode, isExoArmurError } from "../errors.js";
 import type { AbiValue } from "../ports.js";
 import { isMap, readAnswer } from "./answer.js";
+import type { HostFunction } from "./engine.js";
 import { guestState } from "./guest-state.js";
-import type { HostFunction } from "./kernel.js";
 import { Stop } from "./stop.js";
 
 /** Largest request document of a guest; the body is apart. */
@@ -78,10 +78,10 @@ function httpRequest(request: bigint, body: bigint): bigint {
   state.httpStatus = 0;
   state.httpHeaders = undefined;
   state.httpHeadersBlock = 0n;
-  const asked = readDocument(kernel.read(request, documentBytes + 1), kernel.read(body));
+  const asked = readDocument(kernel.blocks.read(request, documentBytes + 1), kernel.blocks.read(body));
   const answer = readAnswer(kernel.callCapability("http_request", encodeAbi(asked)));
-  kernel.free(request);
-  kernel.free(body);
+  kernel.blocks.free(request);
+  kernel.blocks.free(body);
   if (!answer.ok) {
     throw failed(`http_request: ${answer.code}: ${answer.message}`.slice(0, 1024));
   }
@@ -91,7 +91,7 @@ function httpRequest(request: bigint, body: bigint): bigint {
   }
   state.httpStatus = status;
   state.httpHeaders = canonicalize(headers);
-  return kernel.store(content);
+  return kernel.blocks.store(content);
 }
 
 function isStatus(status: AbiValue | undefined): status is number {
@@ -109,10 +109,10 @@ function isTexts(fields: AbiValue | undefined): fields is Readonly<Record<string
 function httpHeaders(): bigint {
   const state = guestState();
   if (state.httpHeaders !== undefined) {
-    state.httpHeadersBlock = state.kernel.store(state.httpHeaders);
+    state.httpHeadersBlock = state.kernel.blocks.store(state.httpHeaders);
     state.httpHeaders = undefined;
   }
-  return state.kernel.isLive(state.httpHeadersBlock) ? state.httpHeadersBlock : 0n;
+  return state.kernel.blocks.length(state.httpHeadersBlock) > 0 ? state.httpHeadersBlock : 0n;
 }
 
 /** Extism's HTTP functions, which a sealed module imports from `exo:http` (spec/abi.md). */

@@ -1,17 +1,17 @@
+import { capabilityModule, capabilityNames, kernelModule, sealedHttpModule } from "../contracts/imports.js";
+import { sealedWasiModule } from "../contracts/wasi.js";
 import { type ErrorCode, ExoArmurError } from "../errors.js";
 import type { GuestAnswer, GuestCall, RunLimits } from "../ports.js";
-import { type Block, BlockTable, toLength } from "./blocks.js";
+import { Blocks } from "./blocks.js";
+import type { HostFunction } from "./engine.js";
+import { plain } from "./extism.js";
+import { httpImports } from "./http.js";
 import { cutCharacters, lineBytes, logRequest } from "./log-line.js";
-import { boundsStop, memoryStop, Stop } from "./stop.js";
+import { memoryStop, Stop } from "./stop.js";
+import { wasiImports } from "./wasi.js";
 
 /** Answers one capability call at once; the guest waits for it. */
 export type CallSync = (call: GuestCall) => GuestAnswer;
-
-/** A function as a WebAssembly module imports it. */
-export type HostFunction = (...args: never[]) => bigint | number | undefined;
-
-/** Level `info`: the only one a guest ever sees, whatever the host logs (spec/abi.md). */
-const pinnedLogLevel = 2;
 
 /** Longest message of a guest's own error, in UTF-16 code units. */
 const errorUnits = 1024;
@@ -27,153 +27,124 @@ const notUtf8 = "(the message is not UTF-8)";
 
 const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** The state of one run's kernel: blocks, input, output, error, variables, calls (spec/abi.md). */
+/** What a kernel knows of the run under way. */
+type Run = {
+  readonly limits: RunLimits;
+  readonly call: CallSync;
+  /** How much fuel is used so far. */
+  readonly fuel: () => number;
+  readonly variables: Map<string, Uint8Array>;
+  variableBytes: number;
+  calls: number;
+};
+
+/**
+ * The host's half of the guest ABI (spec/abi.md): blocks, input and output are kernel.wat's, variables, log lines and
+ * capability calls are here. It serves one run after another, and nothing passes from one to the next.
+ */
 export class Kernel {
-  readonly blocks: BlockTable;
-  /** The input, until the guest frees it. */
-  input: Block | undefined;
-  /** Capability calls made so far, log lines included. */
-  calls = 0;
-  readonly #limits: RunLimits;
-  readonly #call: CallSync;
-  readonly #fuel: () => number;
-  #output: { readonly block: Block; readonly offset: number; readonly length: number } | undefined;
-  #error: Block | undefined;
-  #variables: Map<string, Uint8Array> | undefined;
-  #variableBytes = 0;
+  readonly blocks = new Blocks();
+  /** Every function a guest can import, by module and name. */
+  readonly functions: Readonly<Record<string, Readonly<Record<string, HostFunction>>>>;
+  #run: Run | undefined;
+
+  constructor() {
+    const calls = Object.entries(environment).map(([name, make]) => [name, plain(make(this))] as const);
+    const capabilities = capabilityNames.map((name) => [name, plain(capabilityCall(this, name))] as const);
+    const linked = linkedNames.map((name) => [name, plain(this.blocks.functions[name] as HostFunction)] as const);
+    this.functions = {
+      [kernelModule]: Object.fromEntries([...linked, ...calls]),
+      [capabilityModule]: Object.fromEntries(capabilities),
+      [sealedHttpModule]: allPlain(httpImports),
+      [sealedWasiModule]: allPlain(wasiImports),
+    };
+  }
+
+  /** Ends the run before, whatever its state, and begins another. Throws when the input does not fit. */
+  begin(input: Uint8Array, limits: RunLimits, call: CallSync, fuel: () => number): void {
+    this.#run = { limits, call, fuel, variables: new Map(), variableBytes: 0, calls: 0 };
+    this.blocks.begin(limits, input);
+  }
 
   /**
-   * @param input Becomes the guest's input block as it is, not copied: the guest may overwrite it.
-   * @param fuel Tells how much fuel is used so far.
+   * Ends the run: no host function can be called until the next one begins. Returns how many capability calls were made,
+   * log lines included.
    */
-  constructor(input: Uint8Array, limits: RunLimits, call: CallSync, fuel: () => number) {
-    this.#limits = limits;
-    this.#call = call;
-    this.#fuel = fuel;
-    this.blocks = new BlockTable(limits.kernelBytes);
-    this.input = input.byteLength === 0 ? undefined : this.blocks.adopt(input);
+  end(): number {
+    const calls = this.#run?.calls ?? 0;
+    this.#run = undefined;
+    return calls;
   }
 
-  /** A block of `length` bytes; no block and address 0 for none. */
-  allocate(length: bigint): bigint {
-    const bytes = toLength(length);
-    if (bytes > this.#limits.kernelBytes) {
-      throw memoryStop();
+  get #current(): Run {
+    if (this.#run === undefined) {
+      throw new ExoArmurError("EXO_INTERNAL", "a host function was called outside a run");
     }
-    return bytes === 0 ? 0n : this.blocks.allocate(bytes).address;
+    return this.#run;
   }
 
-  /** Frees a block. Address 0 and a block that is free already are no error: PDKs free what the host freed. */
-  free(address: bigint): void {
-    const block = this.blocks.find(address);
-    if (block !== undefined) {
-      if (block === this.input) {
-        this.input = undefined;
-      }
-      if (block === this.#output?.block) {
-        this.#output = { ...this.#output, block: this.blocks.keep(block) };
-      }
-      if (block === this.#error) {
-        this.#error = this.blocks.keep(block);
-      }
-      this.blocks.release(block);
-    }
-  }
-
-  /** False for address 0 and for a block that has been freed. */
-  isLive(address: bigint): boolean {
-    return this.blocks.find(address) !== undefined;
-  }
-
-  /** What the guest's last output_set names, as it is now; no bytes when it set none. A copy. */
-  get output(): Uint8Array {
-    const output = this.#output;
-    return output === undefined ? new Uint8Array(0) : output.block.copy(output.offset, output.length);
+  /** Why kernel.wat ended this run, undefined if it did not. */
+  get stop(): Error | undefined {
+    return this.#run && this.blocks.stop;
   }
 
   /** The guest's own error message as it is now, undefined when none is set. */
   get error(): string | undefined {
-    const block = this.#error;
-    return block && decodeMessage(block.copy(0, Math.min(block.view.byteLength, errorUnits * 4 + 1)));
+    const bytes = this.blocks.error(errorUnits * 4 + 1);
+    return bytes && decodeMessage(bytes);
   }
 
-  /** Calls a capability with the bytes of a request block; the answer comes in a block of its own. */
+  /** Calls a capability with the bytes of a request; returns the answer's. */
   callCapability(capability: string, request: Uint8Array): Uint8Array {
-    if (this.calls >= this.#limits.hostCalls) {
+    const run = this.#current;
+    if (run.calls >= run.limits.hostCalls) {
       throw new Stop("host_call_limit", "EXO_HOST_CALL_LIMIT" satisfies ErrorCode);
     }
-    const seq = this.calls++;
-    const answer = this.#call({ seq, capability, request, fuel: this.#fuel() });
+    const seq = run.calls++;
+    const answer = run.call({ seq, capability, request, fuel: run.fuel() });
     if (answer.kind === "stop") {
       throw new Stop(answer.status, answer.code, answer.message);
     }
     return answer.response;
   }
 
-  /** The whole of a block, or its first `most` bytes, copied; no bytes for address 0. */
-  read(address: bigint, most = Number.POSITIVE_INFINITY): Uint8Array {
-    if (address === 0n) {
-      return new Uint8Array(0);
-    }
-    const block = this.blocks.at(address);
-    return block.copy(0, Math.min(block.view.byteLength, most));
-  }
-
-  /** Makes `length` bytes from `address` the output. They are read when the run has ended, freed or not. */
-  setOutput(address: bigint, length: bigint): void {
-    const bytes = toLength(length);
-    if (bytes > this.#limits.outputBytes) {
-      throw new Stop("output_limit", "EXO_OUTPUT_LIMIT" satisfies ErrorCode);
-    }
-    if (bytes === 0 && address === 0n) {
-      this.#output = undefined;
-      return;
-    }
-    const block = this.blocks.within(address, bytes);
-    this.#output = { block, offset: this.blocks.offset(), length: bytes };
-  }
-
-  /** Makes a block's text the guest's error; address 0 takes it back. It is read when the run has ended. */
-  setError(address: bigint): void {
-    this.#error = address === 0n ? undefined : this.blocks.at(address);
-  }
-
   /** Sends a log line through the `log` capability and frees its block. */
   log(level: string, address: bigint): void {
-    this.callCapability("log", logRequest(level, this.read(address, lineBytes + 1)));
-    this.free(address);
+    this.callCapability("log", logRequest(level, this.blocks.read(address, lineBytes + 1)));
+    this.blocks.free(address);
   }
 
   /** Address of a new block with the variable's value, 0 when it is not set. Frees the key's block. */
   getVariable(key: bigint): bigint {
-    const name = this.#variableKey(key);
-    const value = this.#variables?.get(name);
-    const address = value === undefined ? 0n : this.store(value);
-    this.free(key);
+    const value = this.#current.variables.get(this.#variableKey(key));
+    const address = value === undefined ? 0n : this.blocks.store(value);
+    this.blocks.free(key);
     return address;
   }
 
   /** Sets a variable to the bytes of a block; address 0 deletes it. Frees both blocks. */
   setVariable(key: bigint, value: bigint): void {
+    const { variables } = this.#current;
     const name = this.#variableKey(key);
-    const bytes = this.read(value);
-    this.#variables ??= new Map();
-    const old = this.#variables.get(name);
+    // One byte more than fits is enough to see that it does not.
+    const bytes = this.blocks.read(value, variableBytes + 1);
+    const old = variables.get(name);
     if (old !== undefined) {
-      this.#variables.delete(name);
+      variables.delete(name);
       this.#chargeVariable(-1, name.length + old.byteLength);
     }
     if (value !== 0n) {
       this.#chargeVariable(1, name.length + bytes.byteLength);
-      this.#variables.set(name, bytes);
-      this.free(value);
+      variables.set(name, bytes);
+      this.blocks.free(value);
     }
-    this.free(key);
+    this.blocks.free(key);
   }
 
   #chargeVariable(sign: 1 | -1, bytes: number): void {
-    this.#variableBytes += sign * bytes;
-    if (this.#variableBytes > variableBytes) {
+    const run = this.#current;
+    run.variableBytes += sign * bytes;
+    if (run.variableBytes > variableBytes) {
       throw memoryStop();
     }
     if (sign === 1) {
@@ -185,34 +156,16 @@ export class Kernel {
 
   /** Variables are named by bytes: two names that differ are two, also where neither is UTF-8. */
   #variableKey(address: bigint): string {
-    if (address === 0n) {
-      return "";
-    }
-    const { bytes } = this.blocks.at(address);
+    const bytes = this.blocks.read(address, variableBytes + 1);
     if (bytes.byteLength > variableBytes) {
       throw memoryStop();
     }
-    return String.fromCharCode.apply(null, bytes as Uint8Array & number[]);
+    return String.fromCharCode(...bytes);
   }
+}
 
-  /** Address of a new block with a copy of `bytes`; 0 when there are none. */
-  store(bytes: Uint8Array): bigint {
-    if (bytes.byteLength === 0) {
-      return 0n;
-    }
-    const block = this.blocks.allocate(bytes.byteLength);
-    block.bytes.set(bytes);
-    return block.address;
-  }
-
-  /** The input's view. Throws the bounds stop when `length` bytes at `offset` are not inside it. */
-  inputView(offset: number, length: number): DataView {
-    const input = this.input;
-    if (input === undefined || offset + length > input.view.byteLength) {
-      throw boundsStop();
-    }
-    return input.view;
-  }
+function allPlain(functions: Readonly<Record<string, HostFunction>>): Record<string, HostFunction> {
+  return Object.fromEntries(Object.entries(functions).map(([name, host]) => [name, plain(host)]));
 }
 
 /** UTF-8 as text of at most 1,024 code units that ends on a whole character. */
@@ -228,102 +181,68 @@ function decodeMessage(bytes: Uint8Array): string {
   return text.slice(0, splitsPair ? errorUnits - 1 : errorUnits);
 }
 
-/**
- * The kernel of the run under way in this thread. A guest runs without a break from its first instruction to its end,
- * so there is never more than one, and host functions can be made once instead of once a run.
- */
-let current: Kernel | undefined;
+/** The functions that a guest is linked to in kernel.wat; no JavaScript runs when it calls one. */
+const linkedNames = [
+  "alloc",
+  "free",
+  "length",
+  "length_unsafe",
+  "load_u8",
+  "load_u64",
+  "store_u8",
+  "store_u64",
+  "input_offset",
+  "input_length",
+  "input_load_u8",
+  "input_load_u64",
+  "output_set",
+  "error_set",
+  "config_get",
+  "get_log_level",
+];
 
-function kernelOf(): Kernel {
-  if (current === undefined) {
-    throw new ExoArmurError("EXO_INTERNAL", "a host function was called outside a run");
-  }
-  return current;
-}
-
-/** Calls `body` with `kernel` behind the host functions of this thread. */
-export function withKernel<T>(kernel: Kernel, body: () => T): T {
-  current = kernel;
-  try {
-    return body();
-  } finally {
-    current = undefined;
-  }
-}
-
-const lengthOf = (address: bigint): bigint => BigInt(kernelOf().blocks.find(address)?.view.byteLength ?? 0);
-
-const logImport =
-  (level: string): HostFunction =>
+const logCall =
+  (level: string) =>
+  (kernel: Kernel): HostFunction =>
   (address: bigint): undefined => {
-    kernelOf().log(level, address);
+    kernel.log(level, address);
   };
 
-/** Every function of `extism:host/env` that admission lets through (spec/abi.md). */
-export const kernelImports: Readonly<Record<string, HostFunction>> = {
-  alloc: (length: bigint) => kernelOf().allocate(length),
-  free: (address: bigint): undefined => {
-    kernelOf().free(address);
-  },
-  length: lengthOf,
-  length_unsafe: lengthOf,
-  load_u8: (address: bigint) => {
-    const { blocks } = kernelOf();
-    return blocks.within(address, 1).view.getUint8(blocks.offset());
-  },
-  load_u64: (address: bigint) => {
-    const { blocks } = kernelOf();
-    return blocks.within(address, 8).view.getBigUint64(blocks.offset(), true);
-  },
-  store_u8: (address: bigint, value: number): undefined => {
-    const { blocks } = kernelOf();
-    blocks.within(address, 1).view.setUint8(blocks.offset(), value);
-  },
-  store_u64: (address: bigint, value: bigint): undefined => {
-    const { blocks } = kernelOf();
-    blocks.within(address, 8).view.setBigUint64(blocks.offset(), value, true);
-  },
-  input_offset: () => kernelOf().input?.address ?? 0n,
-  input_length: () => BigInt(kernelOf().input?.view.byteLength ?? 0),
-  input_load_u8: (offset: bigint) => {
-    const at = toLength(offset);
-    return kernelOf().inputView(at, 1).getUint8(at);
-  },
-  input_load_u64: (offset: bigint) => {
-    const at = toLength(offset);
-    return kernelOf().inputView(at, 8).getBigUint64(at, true);
-  },
-  output_set: (address: bigint, length: bigint): undefined => {
-    kernelOf().setOutput(address, length);
-  },
-  error_set: (address: bigint): undefined => {
-    kernelOf().setError(address);
-  },
-  // The configuration is empty and pinned; the key is looked up all the same, so that a wild pointer ends the run.
-  config_get: (key: bigint) => {
-    const kernel = kernelOf();
-    if (key !== 0n) {
-      kernel.blocks.at(key);
-      kernel.free(key);
-    }
-    return 0n;
-  },
-  var_get: (key: bigint) => kernelOf().getVariable(key),
-  var_set: (key: bigint, value: bigint): undefined => {
-    kernelOf().setVariable(key, value);
-  },
-  log_trace: logImport("trace"),
-  log_debug: logImport("debug"),
-  log_info: logImport("info"),
-  log_warn: logImport("warn"),
-  log_error: logImport("error"),
-  get_log_level: () => pinnedLogLevel,
+/** The other functions of `extism:host/env`. */
+const environment: Readonly<Record<string, (kernel: Kernel) => HostFunction>> = {
+  var_get: (kernel) => (key: bigint) => kernel.getVariable(key),
+  var_set:
+    (kernel) =>
+    (key: bigint, value: bigint): undefined => {
+      kernel.setVariable(key, value);
+    },
+  log_trace: logCall("trace"),
+  log_debug: logCall("debug"),
+  log_info: logCall("info"),
+  log_warn: logCall("warn"),
+  log_error: logCall("error"),
 };
 
 /** The import `(handle) -> handle` of a capability (spec/abi.md). */
-export function capabilityImport(capability: string): HostFunction {
-  return (request: bigint): bigint => {
-    const kernel = kernelOf();
-    return kernel.store(kernel.callCapability(capability, kernel.read(request)));
-  };
+function capabilityCall(kernel: Kernel, capability: string): HostFunction {
+  return (request: bigint): bigint =>
+    kernel.blocks.store(kernel.callCapability(capability, kernel.blocks.read(request)));
+}
+
+/** Pages of a kernel's memory that are kept for the next run; a larger one is given back. */
+const keptPages = 256;
+
+let kept: Kernel | undefined;
+
+/** This thread's kernel. A run that was linked to it uses it from begin to end without a break. */
+export function takeKernel(): Kernel {
+  kept ??= new Kernel();
+  return kept;
+}
+
+/** Gives a kernel's memory back if a run has made it large. */
+export function returnKernel(kernel: Kernel): void {
+  if (kernel === kept && kernel.blocks.pages > keptPages) {
+    kept = undefined;
+  }
 }

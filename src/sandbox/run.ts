@@ -1,15 +1,18 @@
-import { capabilityModule, kernelModule, sealedHttpModule } from "../contracts/imports.js";
-import { sealedWasiModule } from "../contracts/wasi.js";
 import { type ErrorCode, ExoArmurError } from "../errors.js";
 import type { ExecutionStatus, RunLimits, SandboxOutcome } from "../ports.js";
-import { engine, type WasmGlobal, type WasmInstance, type WasmMemory, type WasmModule } from "./engine.js";
+import {
+  engine,
+  type HostFunction,
+  type WasmGlobal,
+  type WasmInstance,
+  type WasmMemory,
+  type WasmModule,
+} from "./engine.js";
 import { callExports } from "./entry.js";
-import { type HostImports, hasNoEntryPoint, instantiate, plain } from "./extism.js";
+import { type HostImports, hasNoEntryPoint, instantiate } from "./extism.js";
 import { withGuest } from "./guest-state.js";
-import { httpImports } from "./http.js";
-import { type CallSync, capabilityImport, type HostFunction, Kernel, kernelImports, withKernel } from "./kernel.js";
+import { type CallSync, type Kernel, returnKernel, takeKernel } from "./kernel.js";
 import { Stop } from "./stop.js";
-import { wasiImports } from "./wasi.js";
 
 /** Bits of a sealed module's `exo:state`. */
 const growRefused = 1;
@@ -20,7 +23,6 @@ const pageBytes = 65_536;
 /** What one run needs to know; the part of SandboxJob that can travel to another thread. */
 export type GuestJob = {
   readonly function: string;
-  /** Handed over: the guest may overwrite these bytes. */
   readonly input: Uint8Array;
   readonly limits: RunLimits;
 };
@@ -28,8 +30,8 @@ export type GuestJob = {
 /** A compiled sealed module and what was read from its import and export lists. */
 export type Guest = {
   readonly module: WasmModule;
-  readonly imports: HostImports;
-  /** Name of an export that is the linear memory, if there is one. */
+  readonly imports: readonly { readonly module: string; readonly name: string }[];
+  /** Name of an export that is the linear memory, `exo:memory` or the guest's own: a module has one memory at most. */
   readonly memory: string | undefined;
 };
 
@@ -49,13 +51,10 @@ export function describeGuest(module: WasmModule): Guest {
   if (!hasNoEntryPoint(module)) {
     throw new ExoArmurError("EXO_WASM_EXPORT", "expected a module that compileGuest made");
   }
-  const imports: Record<string, Record<string, HostFunction>> = {};
-  for (const item of engine.Module.imports(module)) {
-    const host = item.kind === "function" ? hostFunction(item.module, item.name) : undefined;
-    if (host !== undefined) {
-      imports[item.module] ??= {};
-      (imports[item.module] as Record<string, HostFunction>)[item.name] = plain(host);
-    } else {
+  const imports = engine.Module.imports(module);
+  const { functions } = takeKernel();
+  for (const item of imports) {
+    if (item.kind !== "function" || findFunction(functions, item) === undefined) {
       const what = `${item.kind} ${item.module} ${item.name}`.slice(0, 200);
       throw new ExoArmurError(
         "EXO_WASM_IMPORT",
@@ -66,20 +65,23 @@ export function describeGuest(module: WasmModule): Guest {
   return { module, imports, memory: exported.find((item) => item.kind === "memory")?.name };
 }
 
-/** The host's function for an import of a sealed module, undefined when there is none. */
-function hostFunction(module: string, name: string): HostFunction | undefined {
-  if (module === capabilityModule) {
-    return capabilityImport(name);
-  }
-  const offered = offers.get(module);
-  return offered !== undefined && Object.hasOwn(offered, name) ? offered[name] : undefined;
+function findFunction(functions: HostImports, item: { readonly module: string; readonly name: string }) {
+  const named = Object.hasOwn(functions, item.module) ? functions[item.module] : undefined;
+  return named !== undefined && Object.hasOwn(named, item.name) ? named[item.name] : undefined;
 }
 
-const offers: ReadonlyMap<string, Readonly<Record<string, HostFunction>>> = new Map([
-  [kernelModule, kernelImports],
-  [sealedHttpModule, httpImports],
-  [sealedWasiModule, wasiImports],
-]);
+/** What a guest imports and nothing else: the SDK looks at every function it is given. */
+function link(guest: Guest, kernel: Kernel): HostImports {
+  const imports: Record<string, Record<string, HostFunction>> = {};
+  for (const item of guest.imports) {
+    const found = findFunction(kernel.functions, item);
+    if (found !== undefined) {
+      imports[item.module] ??= {};
+      (imports[item.module] as Record<string, HostFunction>)[item.name] = found;
+    }
+  }
+  return imports;
+}
 
 /**
  * Runs one function of a sealed module in a fresh instance and waits for its end, in this thread (spec/abi.md). `call`
@@ -92,9 +94,10 @@ export async function runGuest(
   call: CallSync,
   report?: (fault: string) => void,
 ): Promise<SandboxOutcome> {
+  const kernel = takeKernel();
   let instance: WasmInstance;
   try {
-    instance = await instantiate(guest.module, guest.imports);
+    instance = await instantiate(guest.module, link(guest, kernel));
   } catch (thrown) {
     // A segment that does not fit is the guest's own trap, before its first instruction.
     const end = thrown instanceof engine.RuntimeError ? trapped : hostFault;
@@ -103,7 +106,9 @@ export async function runGuest(
     }
     return { status: end.status, error: end.error, fuelUsed: 0, memoryPeakPages: 0, hostCalls: 0 };
   }
-  return runInstance(guest, job, instance, call, report);
+  const outcome = runInstance(guest, job, instance, kernel, call, report);
+  returnKernel(kernel);
+  return outcome;
 }
 
 /** The part of a run that the guest takes part in: from here to the return nothing else runs in this thread. */
@@ -111,6 +116,7 @@ function runInstance(
   guest: Guest,
   job: GuestJob,
   { exports }: WasmInstance,
+  kernel: Kernel,
   call: CallSync,
   report: ((fault: string) => void) | undefined,
 ): SandboxOutcome {
@@ -120,19 +126,17 @@ function runInstance(
   const state = exports["exo:state"] as WasmGlobal;
   const fuelUsed = (): number => Math.max(0, Math.min(limits.fuel, limits.fuel - Number(fuel.value)));
   const memory = guest.memory === undefined ? undefined : (exports[guest.memory] as WasmMemory);
-  let kernel: Kernel | undefined;
   let end: End;
   let thrown: unknown;
   try {
     fuel.value = BigInt(limits.fuel);
     stack.value = Math.floor(limits.stackBytes / 8);
-    const current = new Kernel(job.input, limits, call, fuelUsed);
-    kernel = current;
-    const returned = withKernel(current, () => withGuest(current, memory, () => callExports(exports, job.function)));
-    end = endOfReturn(current, returned);
+    kernel.begin(job.input, limits, call, fuelUsed);
+    const returned = withGuest(kernel, memory, () => callExports(exports, job.function));
+    end = endOfReturn(kernel, returned);
   } catch (error) {
-    thrown = error;
-    end = endOfThrow(error);
+    thrown = kernel.stop ?? error;
+    end = endOfThrow(thrown);
   }
   end = endOfCounters(Number(fuel.value), Number(stack.value), Number(state.value)) ?? withRefusal(end, state);
   if (end === hostFault) {
@@ -141,10 +145,10 @@ function runInstance(
   const counts = {
     fuelUsed: fuelUsed(),
     memoryPeakPages: memory === undefined ? 0 : memory.buffer.byteLength / pageBytes,
-    hostCalls: kernel?.calls ?? 0,
+    hostCalls: kernel.end(),
   };
   return end.status === "completed"
-    ? { status: "completed", output: (kernel as Kernel).output, ...counts }
+    ? { status: "completed", output: kernel.blocks.output, ...counts }
     : { status: end.status, error: end.error, ...counts };
 }
 

@@ -10,7 +10,7 @@ export const moduleCacheSize = 64;
 /** Native stack of a worker. The counted stack of a guest must stay under a third of it (spec/sandbox.md). */
 export const workerStackMb = 4;
 
-/** JavaScript heap of a worker. The blocks of a guest are outside it; their bookkeeping is inside. */
+/** JavaScript heap of a worker. The memory and the blocks of a guest are outside it. */
 export const workerHeapMb = 256;
 
 /** Longest wait for a worker to come up. */

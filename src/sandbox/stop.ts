@@ -1,4 +1,4 @@
-import type { ErrorCode } from "../errors.js";
+import { type ErrorCode, ExoArmurError } from "../errors.js";
 import type { ExecutionStatus } from "../ports.js";
 
 /**
@@ -26,4 +26,14 @@ export function boundsStop(): Stop {
 /** The stop for a guest that asks the kernel for more than its byte or block cap. */
 export function memoryStop(): Stop {
   return new Stop("out_of_memory", "EXO_OUT_OF_MEMORY" satisfies ErrorCode);
+}
+
+/** The stop for an output longer than outputBytes. */
+export function outputStop(): Stop {
+  return new Stop("output_limit", "EXO_OUTPUT_LIMIT" satisfies ErrorCode);
+}
+
+/** What ends the run of a guest that was to get memory which the host does not have: no stop, a fault of the host. */
+export function shortageFault(): ExoArmurError {
+  return new ExoArmurError("EXO_HOST_FAULT", "no memory for the blocks of a guest that is below its cap");
 }

@@ -3,9 +3,9 @@ import { type WasiAnswer, type WasiErrno, type WasiRow, wasiErrno, wasiRows } fr
 import { ExoArmurError } from "../errors.js";
 import type { AbiValue } from "../ports.js";
 import { type Answer, readAnswer } from "./answer.js";
+import type { HostFunction } from "./engine.js";
 import { GuestExit } from "./entry.js";
 import { type GuestState, guestState } from "./guest-state.js";
-import type { HostFunction } from "./kernel.js";
 import { lineBytes } from "./log-line.js";
 
 import { pointer, readVectors, within } from "./wasi-memory.js";

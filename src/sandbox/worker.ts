@@ -3,6 +3,7 @@ import { ExoArmurError } from "../errors.js";
 import type { GuestAnswer, GuestCall } from "../ports.js";
 import { engine } from "./engine.js";
 import { instantiate } from "./extism.js";
+import { takeKernel } from "./kernel.js";
 import { type AnswerMessage, packBytes, type RunMessage, type WorkerData, type WorkerMessage } from "./protocol.js";
 import { describeGuest, type Guest, runGuest } from "./run.js";
 import { answerSlackMs } from "./settings.js";
@@ -95,6 +96,7 @@ port.on("message", (message: RunMessage | AnswerMessage) => {
   }
 });
 
-// An empty module, so that the first job finds the SDK loaded and its code compiled.
+// An empty module and a kernel, so that the first job finds the SDK loaded and all code compiled.
+takeKernel();
 await instantiate(new engine.Module(new Uint8Array([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0])), {});
 post({ kind: "ready" }, undefined);

@@ -1,7 +1,7 @@
 import type { BodyFacts, InstructionList } from "./code.js";
 import { ImmediateReader } from "./immediates.js";
 import { structuralLimits } from "./limits.js";
-import { op } from "./opcodes.js";
+import { op, operands } from "./opcodes.js";
 import { ByteReader } from "./reader.js";
 import type { Findings } from "./reasons.js";
 import { type FuncType, type ModuleShape, type Range, wordsOf, wordsOfType } from "./shape.js";
@@ -107,19 +107,20 @@ export class BodyDecoder {
     const start = this.#reader.at;
     const list = this.#list;
     const labels = list.labelCount;
-    const opcode = this.#immediate.read();
-    if (this.#dead && !this.#revives(opcode.code)) {
+    const code = this.#immediate.read();
+    if (this.#dead && !this.#revives(code)) {
       list.labelCount = labels;
       return;
     }
     const depth = this.#frames.length;
-    if (opcode.pops >= 0) {
-      this.#move(opcode.pops, opcode.pushes);
+    const pops = operands.pops[code] as number;
+    if (pops >= 0) {
+      this.#move(pops, operands.pushes[code] as number);
     }
-    this.#wide ||= opcode.code >= 0x200;
-    const joined = this.#control(opcode.code);
-    const value = opcode.code === op.end ? Number(joined) : this.#immediate.value;
-    list.push(opcode.code, start, this.#reader.at, value, this.#immediate.labelsOf, depth);
+    this.#wide ||= code >= 0x200;
+    const joined = code <= op.callIndirect && this.#control(code);
+    const value = code === op.end ? Number(joined) : this.#immediate.value;
+    list.push(code, start, this.#reader.at, value, this.#immediate.labelsOf, depth);
   }
 
   /** In dead code: does this instruction end it? Keeps count of the blocks that are skipped whole. */

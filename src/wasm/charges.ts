@@ -25,6 +25,9 @@ export type Entry =
 /** An open block. `label` gathers what arrives at its end; `saved` is the state before its `if` or `loop`. */
 type Frame = { op: number; at: number; metered: number; readonly label: CostMap; readonly saved: CostMap };
 
+/** A basic block that costs more is charged in pieces, so that no charge comes near 2^31. */
+const mostAtOnce = 1_000_000;
+
 /** The charge point at a function's entry. */
 const entryPoint = 0;
 
@@ -101,7 +104,7 @@ export class ChargePlanner {
       } else if (code === op.brTable) {
         cost += Math.floor(((list.labelsOf[last] as number) - 1) / table.labelsPerUnit);
       }
-      if (endsBlock(code, value)) {
+      if (endsBlock(code, value) || cost > mostAtOnce) {
         break;
       }
     }

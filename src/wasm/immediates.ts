@@ -1,12 +1,16 @@
 import type { InstructionList } from "./code.js";
 import { structuralLimits } from "./limits.js";
-import type { Opcode } from "./opcode.js";
+import type { Immediate } from "./opcode.js";
 import { codeOf, opcodeByCode } from "./opcodes.js";
 import type { ByteReader } from "./reader.js";
 import type { Findings } from "./reasons.js";
 import { refusedInstruction, refusedType } from "./refused.js";
 import { readReferenceType } from "./segments.js";
 import { type FuncType, type ModuleShape, typeOfFunction, valueTypes } from "./shape.js";
+
+/** By opcode code: what follows it, and the feature it belongs to, "" for the first version; undefined where refused. */
+const immediates: readonly (Immediate | undefined)[] = opcodeByCode.map((opcode) => opcode?.immediate);
+const features: readonly (string | undefined)[] = opcodeByCode.map((opcode) => opcode && (opcode.feature ?? ""));
 
 /** The block type that takes and leaves nothing. */
 export const emptyBlockType = -64;
@@ -45,15 +49,16 @@ export class ImmediateReader {
     this.#reader = reader;
   }
 
-  /** Reads one instruction. Throws Malformed, or Halt with a reason noted. */
-  read(): Opcode {
-    const opcode = this.#readOpcode();
+  /** Reads one instruction and returns its code. Throws Malformed, or Halt with a reason noted. */
+  read(): number {
+    const code = this.#readCode();
     this.value = 0;
     this.labelsOf = 0;
-    if (opcode.immediate !== "none") {
-      this.#readImmediate(opcode);
+    const immediate = immediates[code] as Immediate;
+    if (immediate !== "none") {
+      this.#readImmediate(immediate);
     }
-    return opcode;
+    return code;
   }
 
   /** Reads a value type byte. */
@@ -70,20 +75,21 @@ export class ImmediateReader {
     return type;
   }
 
-  #readOpcode(): Opcode {
+  #readCode(): number {
     const reader: ByteReader = this.#reader;
     const at = reader.at;
     const byte = reader.u8();
     const sub = byte >= 0xfb && byte <= 0xfe ? reader.u32() : undefined;
-    const opcode = opcodeByCode[codeOf(byte, sub)];
-    if (opcode === undefined) {
+    const code = codeOf(byte, sub);
+    const feature = features[code];
+    if (feature === undefined) {
       const shown = sub === undefined ? `0x${byte.toString(16)}` : `0x${byte.toString(16)} ${sub}`;
       this.#findings.halt("EXO_WASM_FEATURE", `not admitted: ${refusedInstruction(byte, sub)}, opcode ${shown}`, at);
     }
-    if (opcode.feature !== undefined) {
-      this.#findings.use(opcode.feature, at);
+    if (feature !== "") {
+      this.#findings.use(feature, at);
     }
-    return opcode;
+    return code;
   }
 
   #readBlockType(): void {
@@ -168,68 +174,50 @@ export class ImmediateReader {
     reader.u32();
   }
 
-  #readImmediate(opcode: Opcode): void {
+  /** Reads what follows an opcode; the most frequent kinds come first. */
+  #readImmediate(immediate: Immediate): void {
     const reader: ByteReader = this.#reader;
-    switch (opcode.immediate) {
-      case "none":
-        return;
+    switch (immediate) {
       case "local":
       case "global":
       case "label":
         this.value = reader.u32();
         return;
-      case "table":
-      case "data":
-      case "element":
-        reader.u32();
-        return;
       case "i32":
         reader.skipSigned(32);
+        return;
+      case "memarg":
+        this.#readMemoryArgument();
+        return;
+      case "block":
+        this.#readBlockType();
+        return;
+      case "function":
+        this.#readCallee();
         return;
       case "i64":
         reader.skipSigned(64);
         return;
-      case "f32":
-        reader.skip(4);
+      case "labels":
+        this.#readLabels();
         return;
-      case "f64":
-        reader.skip(8);
-        return;
-      case "v128":
-        reader.skip(16);
-        return;
-      case "lane":
-        reader.skip(1);
-        return;
-      case "memarg":
-        this.#readMemoryArgument();
+      case "indirect":
+        this.#readIndirectCallee();
         return;
       case "memarg-lane":
         this.#readMemoryArgument();
         reader.skip(1);
         return;
-      case "block":
-        this.#readBlockType();
-        return;
-      case "labels":
-        this.#readLabels();
-        return;
-      case "function":
-        this.#readCallee();
-        return;
-      case "indirect":
-        this.#readIndirectCallee();
-        return;
-      case "memory":
-        this.#readMemoryIndex();
-        return;
-      case "heap":
-        readReferenceType(reader, this.#findings);
-        return;
       case "types":
         for (let count = reader.count("value type"); count > 0; count -= 1) {
           this.readValueType();
         }
+        return;
+      case "heap":
+        readReferenceType(reader, this.#findings);
+        return;
+      case "memory":
+        this.#readMemoryIndex();
         return;
       case "data-memory":
         reader.u32();
@@ -243,6 +231,23 @@ export class ImmediateReader {
       case "table-table":
         reader.u32();
         reader.u32();
+        return;
+      case "table":
+      case "data":
+      case "element":
+        reader.u32();
+        return;
+      default:
+        reader.skip(immediateBytes[immediate]);
     }
   }
 }
+
+/** Bytes of the immediates that have a fixed size. */
+const immediateBytes: Readonly<Record<"none" | "f32" | "f64" | "v128" | "lane", number>> = {
+  none: 0,
+  lane: 1,
+  f32: 4,
+  f64: 8,
+  v128: 16,
+};

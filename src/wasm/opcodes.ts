@@ -131,6 +131,13 @@ export const opcodes: readonly Opcode[] = [
 /** One more than the greatest code. */
 export const opcodeSpace = 0x300;
 
+/** Operands popped and pushed by opcode code; -1 where they depend on types or the code is refused. */
+export const operands = { pops: new Int8Array(opcodeSpace).fill(-1), pushes: new Int8Array(opcodeSpace).fill(-1) };
+for (const { code, pops, pushes } of opcodes) {
+  operands.pops[code] = pops;
+  operands.pushes[code] = pushes;
+}
+
 /** Opcode by code; undefined where refused. */
 export const opcodeByCode: readonly (Opcode | undefined)[] = (() => {
   const table = new Array<Opcode | undefined>(opcodeSpace).fill(undefined);

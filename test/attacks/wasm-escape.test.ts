@@ -154,7 +154,7 @@ describe("fuel", () => {
       (func (export "copy") (param i32) (table.copy (i32.const 1) (i32.const 0) (local.get 0))))`;
     for (const name of ["init", "fill", "copy"]) {
       const used = (size: number) => 1_000_000n - run(source, [[name, size]]).fuel;
-      expect(used(500) - used(0)).toBe(16_000n);
+      expect(used(500) - used(0)).toBe(32_000n);
     }
   });
 
@@ -243,14 +243,14 @@ describe("memory", () => {
     const source = `(module (memory 1 100) (func (export "f") (result i32) (memory.grow (i32.const -1))))`;
     const ended = run(source, [["f"]]);
     expect(ended.results).toEqual(["started", "-1"]);
-    expect(1_000_000n - ended.fuel).toBe(501n);
+    expect(1_000_000n - ended.fuel).toBe(1001n);
     expect(ended.state).toBe(1);
   });
 
-  test("pages that are granted cost 2,000 each, before they are there", () => {
+  test("pages that are granted cost 20,000 each, before they are there", () => {
     const source = `(module (memory (export "memory") 1) (func (export "f") (param i32) (result i32) (memory.grow (local.get 0))))`;
-    expect(1_000_000n - run(source, [["f", 3]]).fuel).toBe(6501n);
-    const poor = runSealed(seal(assemble(source)), [["f", 3]], 6500n);
+    expect(1_000_000n - run(source, [["f", 3]]).fuel).toBe(61_001n);
+    const poor = runSealed(seal(assemble(source)), [["f", 3]], 61_000n);
     expect(poor.results).toEqual(["started", trap]);
     expect(poor.fuel).toBe(-1n);
     expect(poor.state).toBe(0);
@@ -261,6 +261,7 @@ describe("memory", () => {
       run(
         `(module (memory ${source}) (func (export "f") (result i32) (loop $l (br_if $l (i32.ne (memory.grow (i32.const 1)) (i32.const -1)))) (memory.size)))`,
         [["f"]],
+        10_000_000n,
       );
     expect(size("1 65536").results[1]).toBe("64");
     expect(size("1 3").results[1]).toBe("3");

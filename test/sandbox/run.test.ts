@@ -124,6 +124,13 @@ describe("ends", () => {
     expect(await runHere(module)).toMatchObject({ status: "completed", memoryPeakPages: 3 });
   });
 
+  it("counts them where the guest keeps its memory to itself, and 0 where it has none", async () => {
+    const grown = seal(assemble(`(module (memory 2 9) (func (export "run") (drop (memory.grow (i32.const 3)))))`));
+    expect(await runHere(grown)).toMatchObject({ status: "completed", memoryPeakPages: 5 });
+    const none = seal(assemble(`(module (func (export "run")))`));
+    expect(await runHere(none)).toMatchObject({ status: "completed", memoryPeakPages: 0 });
+  });
+
   it("a native stack that runs out is the host's fault", async () => {
     const source = `(module ${budgets} ${state} (func $f (export "run") (call $f)))`;
     expect(await runRaw(source)).toMatchObject({ status: "host_fault", error: { code: "EXO_HOST_FAULT" } });
@@ -201,6 +208,24 @@ describe("one function, one instance", () => {
     const first = await runHere(module);
     expect(number(first)).toBe(101n);
     expect(await runHere(module)).toEqual(first);
+  });
+
+  it("keeps runs apart that overlap in one thread, also when one of them uses up its kernel", async () => {
+    const module = program(`
+      (local.set $a (call $alloc (call $input_load_u64 (i64.const 0))))
+      (call $store_u8 (local.get $a) (call $input_load_u8 (i64.const 1)))
+      (call $show (i64.add (call $length (local.get $a)) (i64.extend_i32_u (call $load_u8 (local.get $a)))))`);
+    const sizes = [300, 20_000_000, 70_000, 30_000_000, 8];
+    const run = (size: number) =>
+      runHere(module, {
+        input: new Uint8Array(new BigUint64Array([BigInt(size)]).buffer),
+        limits: { kernelBytes: 40_000_000 },
+      });
+    const outcomes = await Promise.all(sizes.map(run));
+    expect(outcomes.map(number)).toEqual(sizes.map((size) => BigInt(size + ((size >> 8) & 0xff))));
+    for (const [at, size] of sizes.entries()) {
+      expect(await run(size)).toEqual(outcomes[at]);
+    }
   });
 
   it("gives every run of a seal the same fuel, pages and calls", async () => {

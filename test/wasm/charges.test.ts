@@ -84,6 +84,16 @@ describe("where a function is charged", () => {
     expect(charges(source(10), ["f", 0]).points).toBeGreaterThan(1);
   });
 
+  test("a block of more than a million is charged in pieces", () => {
+    const source = `(module (memory 1) (func (export "f") (i32.const 0) ${"(memory.grow) ".repeat(3000)} (drop)))`;
+    const sealed = seal(assemble(source));
+    // 1 for the constant, 1,000 each: pieces end with the first instruction beyond a million.
+    expect(sealed.charges.points).toBe(3);
+    const run = runSealed(sealed, [["f"]], 10_000_000n);
+    expect(run.results[1]).toMatch(/^undefined$|^trap/);
+    expect(runSealed(sealed, [["f"]], 1_000_000n).fuel).toBe(-1n);
+  });
+
   test("what follows a loop is paid once, not once a pass", () => {
     const source = `(module (func (export "f") (param i32) (loop $l (br_if $l (local.tee 0 (i32.sub (local.get 0) (i32.const 1))))) ${nops(12)}))`;
     expect(charges(source, ["f", 1], ["f", 11])).toEqual({ points: 2, fuel: [12 + 9, 12 + 11 * 9] });

@@ -59,9 +59,9 @@ describe("literal fuel", () => {
       2 + 4 + 1 + 1 + 1,
     ],
     // sizes
-    ["memory.fill of 80", `(memory.fill (i32.const 0) (i32.const 1) (i32.const 80))`, 0, 4 + 10],
-    ["memory.copy of 87", `(memory.copy (i32.const 0) (i32.const 1) (i32.const 87))`, 0, 4 + 10],
-    ["a fill that traps is charged", `(memory.fill (i32.const -1) (i32.const 1) (i32.const 80))`, 0, 4 + 10],
+    ["memory.fill of 80", `(memory.fill (i32.const 0) (i32.const 1) (i32.const 80))`, 0, 13 + 10],
+    ["memory.copy of 87", `(memory.copy (i32.const 0) (i32.const 1) (i32.const 87))`, 0, 13 + 10],
+    ["a fill that traps is charged", `(memory.fill (i32.const -1) (i32.const 1) (i32.const 80))`, 0, 13 + 10],
     ["dead code is free", `(br 0) ${four}`, 0, 1],
     [
       "a value block",
