@@ -108,7 +108,7 @@ describe("a host function that goes wrong", () => {
     const rig = await open({ sandbox: pool, performers: {} });
     for (const name of ["reader", "writer"]) {
       const failed = await run(rig, name);
-      expect(endOf(failed)).toBe("failed EXO_HOST_FAULT");
+      expect(endOf(failed)).toBe("failed EXO_CAPABILITY_UNAVAILABLE");
       expect(failed.status === "failed" && failed.execution.status).toBe("host_fault");
       expect(eventTypes(rig, failed.intentId)).not.toContain("effect_started");
     }
