@@ -125,10 +125,19 @@ describe("a worker that dies while its guest waits for an answer", () => {
     rmSync(base, { recursive: true, force: true });
   });
 
-  /** A pool of real workers, which end in this way at their first capability call. */
-  function dying(name: string, death: string): SandboxHost {
+  /** Returns when the answer to the call has been posted: whoever carries it is done with it by then. */
+  const answered = "wait(...args);";
+
+  /** A pool of real workers, which end in this way at their first capability call, when `until` has been reached. */
+  function dying(name: string, until: string, death: string): SandboxHost {
     const file = join(base, `${name}.mjs`);
-    writeFileSync(file, `Atomics.wait = () => { ${death} };\nawait import(${JSON.stringify(workerUrl.href)});\n`);
+    const script = [
+      `import { existsSync } from "node:fs";`,
+      `const wait = Atomics.wait;`,
+      `Atomics.wait = (...args) => { ${until} ${death} };`,
+      `await import(${JSON.stringify(workerUrl.href)});`,
+    ];
+    writeFileSync(file, script.join("\n"));
     const pool = createSandboxPool({ workerUrl: pathToFileURL(file), size: 1 });
     pools.push(pool);
     return pool;
@@ -142,7 +151,7 @@ describe("a worker that dies while its guest waits for an answer", () => {
 
   for (const [what, death] of Object.entries(deaths)) {
     it(`${what}: the run is a host fault, an answered write stays committed, and another worker goes on`, async () => {
-      const sandbox = dying(what.replaceAll(" ", "-"), death);
+      const sandbox = dying(what.replaceAll(" ", "-"), answered, death);
       const rig = await open({ sandbox });
       const read = await run(rig, "reader");
       expect(endOf(read)).toBe("failed EXO_HOST_FAULT");
@@ -166,7 +175,8 @@ describe("a worker that dies while its guest waits for an answer", () => {
   }
 
   it("leaves a write that nobody answered in doubt", async () => {
-    const sandbox = dying("in-doubt", "process.exit(1);");
+    const begun = join(base, "begun");
+    const sandbox = dying("in-doubt", `while (!existsSync(${JSON.stringify(begun)}));`, "process.exit(1);");
     const aborted: boolean[] = [];
     const perform: Performer["perform"] = (_request, _constraints, signal) =>
       new Promise((_, reject) => {
@@ -174,6 +184,7 @@ describe("a worker that dies while its guest waits for an answer", () => {
           aborted.push(true);
           reject(new Error("gone"));
         });
+        writeFileSync(begun, "");
       });
     const rig = await open({ sandbox, performers: { fs_write: { perform } } });
     const wrote = await run(rig, "writer");

@@ -66,7 +66,7 @@ describe("faults of the reference implementation", () => {
     await rig.pipeline.execute(draft("fs.read", "data/orders.csv"));
     const denied = "EXO_CAPABILITY_DENIED";
     expect(codes).toEqual([denied, denied, denied, "EXO_FS_PATH", denied]);
-    for (const capability of ["process_spawn", "http_request", "__proto__", "constructor"]) {
+    for (const capability of ["process_spawn", "socket_open", "__proto__", "constructor"]) {
       rig.sandbox.scripts["read"] = (guest) => guest.call(capability, {});
       expect(endOf(await rig.pipeline.execute(draft("fs.read", "data/orders.csv")))).toBe("failed EXO_HOST_FAULT");
     }
