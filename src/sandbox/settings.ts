@@ -8,7 +8,7 @@ export const defaultQueueBound = 1024;
 export const moduleCacheSize = 64;
 
 /** Native stack of a worker. The counted stack of a guest must stay under a third of it (spec/sandbox.md). */
-export const workerStackMb = 4;
+export const workerStackMb = 64;
 
 /** JavaScript heap of a worker. The memory and the blocks of a guest are outside it. */
 export const workerHeapMb = 256;
