@@ -9,18 +9,30 @@ const json = (value) => text(JSON.stringify(value));
 /** Answers that depend on the call alone, as a recording's do. */
 const answers = {
   clock_now: ({ seq }) => ({ ok: { ms: 1_790_000_000_123 + seq } }),
-  random_bytes: ({ seq }) => ({ ok: { bytes: Uint8Array.from({ length: 32 }, (_, at) => (at * 37 + seq * 11) % 256) } }),
+  random_bytes: ({ seq }) => ({
+    ok: { bytes: Uint8Array.from({ length: 32 }, (_, at) => (at * 37 + seq * 11) % 256) },
+  }),
   log: () => ({ ok: {} }),
   fs_read: () => ({ ok: { bytes: text(table), size: table.length } }),
   fs_write: () => ({ error: { code: "EXO_FS_KIND", message: "The file exists." } }),
-  fs_list: () => ({ ok: { entries: [{ name: "a.txt", type: "file", size: 3 }, { name: "é", type: "directory", size: 0 }] } }),
+  fs_list: () => ({
+    ok: {
+      entries: [
+        { name: "a.txt", type: "file", size: 3 },
+        { name: "é", type: "directory", size: 0 },
+      ],
+    },
+  }),
   fs_remove: () => ({ ok: {} }),
 };
 
 /** Numbers whose sum depends on the order of addition, and cells that are none. */
 const table = [
   "id,amount",
-  ...Array.from({ length: 400 }, (_, row) => `${row},${row % 13 === 0 ? "" : `${(row * 7919) % 1000}.${row % 100}e${(row % 7) - 3}`}`),
+  ...Array.from(
+    { length: 400 },
+    (_, row) => `${row},${row % 13 === 0 ? "" : `${(row * 7919) % 1000}.${row % 100}e${(row % 7) - 3}`}`,
+  ),
 ].join("\n");
 
 /** Answers one call with a document of the msgpack profile. */
@@ -48,22 +60,31 @@ function shipped() {
   const files = ["fs_read", "fs_write", "fs_list", "fs_remove"];
   const at = (parameters, more = completed) => ({ input: json(parameters), ...more });
   return [
-    ...casesOf("table-stats", repositoryFile("plugins/table-stats.wasm"), [
-      ["stats", at({ path: "data/t.csv" }, { ...completed, repeat: 6, needed: true })],
-    ], ["fs_read"]),
-    ...casesOf("fs", repositoryFile("plugins/fs.wasm"), [
-      ["read", at({ path: "data/t.csv" })],
-      ["write", at({ path: "data/n", text: "é" }, ends("guest_error"))],
-      ["list", at({ path: "data" })],
-      ["remove", at({ path: "data/n" })],
-      ["read", at({ path: 7 }, ends("guest_error", { name: "fs with a bad path" }))],
-    ], files),
+    ...casesOf(
+      "table-stats",
+      repositoryFile("plugins/table-stats.wasm"),
+      [["stats", at({ path: "data/t.csv" }, { ...completed, repeat: 6, needed: true })]],
+      ["fs_read"],
+    ),
+    ...casesOf(
+      "fs",
+      repositoryFile("plugins/fs.wasm"),
+      [
+        ["read", at({ path: "data/t.csv" })],
+        ["write", at({ path: "data/n", text: "é" }, ends("guest_error"))],
+        ["list", at({ path: "data" })],
+        ["remove", at({ path: "data/n" })],
+        ["read", at({ path: 7 }, ends("guest_error", { name: "fs with a bad path" }))],
+      ],
+      files,
+    ),
     ...casesOf("spin", repositoryFile("plugins/spin.wasm"), [["spin", ends("out_of_fuel")]]),
   ];
 }
 
 function fixtures() {
-  const of = (name, rows, capabilities) => casesOf(name, repositoryFile(`test/fixtures/${name}.wasm`), rows, capabilities);
+  const of = (name, rows, capabilities) =>
+    casesOf(name, repositoryFile(`test/fixtures/${name}.wasm`), rows, capabilities);
   return [
     ...of("echo", [["echo", { input: json({ a: [1, "é".repeat(500)] }), ...completed, repeat: 3 }]]),
     ...of("nan", [["nan", { ...completed, repeat: 3 }]]),
@@ -71,11 +92,24 @@ function fixtures() {
     ...of("guest-error", [["refuse", ends("guest_error")]]),
     ...of("loop", [["spin", ends("out_of_fuel")]]),
     ...of("many-calls", [["calls", { input: text("40"), ...completed, needed: true }]]),
-    ...of("recurse", [["recurse", ends("stack_overflow")], ["descend", { input: text("300"), ...completed, needed: true }]]),
-    ...of("big-output", [["output", { limits: { fuel: 100_000_000 }, ...ends("out_of_memory") }], ["blocks", { input: text("99999999"), ...ends("out_of_memory") }]]),
-    ...of("memory-bomb", [["grow", ends("out_of_memory")], ["touch", { ...completed }]]),
+    ...of("recurse", [
+      ["recurse", ends("stack_overflow")],
+      ["descend", { input: text("300"), ...completed, needed: true }],
+    ]),
+    ...of("big-output", [
+      ["output", { limits: { fuel: 100_000_000 }, ...ends("out_of_memory") }],
+      ["blocks", { input: text("99999999"), ...ends("out_of_memory") }],
+    ]),
+    ...of("memory-bomb", [
+      ["grow", ends("out_of_memory")],
+      ["touch", { ...completed }],
+    ]),
     ...of("start-loop", [["run", ends("out_of_fuel")]]),
-    ...of("trap", [["trap", ends("trapped")], ["divide", ends("trapped")], ["bounds", ends("trapped")]]),
+    ...of("trap", [
+      ["trap", ends("trapped")],
+      ["divide", ends("trapped")],
+      ["bounds", ends("trapped")],
+    ]),
   ];
 }
 
@@ -86,22 +120,66 @@ function written() {
   return [
     ...of("floats", [["run", { ...completed, repeat: 3, limits: { fuel: 100_000_000 } }]]),
     ...of("orbits", [["run", { ...completed, repeat: 2, limits: { fuel: 100_000_000 } }]]),
-    ...of("hot", [["run", { ...completed, limits: { fuel: 1_000_000_000 } }], ["short", { ...completed, repeat: 40 }]]),
-    ...of("memory", [["grow", completed], ["bulk", { ...completed, repeat: 2 }], ["widths", completed], ["dropped", trapped],
-      ["past", trapped], ["edge", trapped], ["hungry", ends("out_of_memory")]]),
-    ...of("tables", [["run", completed], ["null", trapped], ["type", trapped], ["beyond", trapped], ["set", trapped]]),
+    ...of("hot", [
+      ["run", { ...completed, limits: { fuel: 1_000_000_000 } }],
+      ["short", { ...completed, repeat: 40 }],
+    ]),
+    ...of("memory", [
+      ["grow", completed],
+      ["bulk", { ...completed, repeat: 2 }],
+      ["widths", completed],
+      ["dropped", trapped],
+      ["past", trapped],
+      ["edge", trapped],
+      ["hungry", ends("out_of_memory")],
+    ]),
+    ...of("tables", [
+      ["run", completed],
+      ["null", trapped],
+      ["type", trapped],
+      ["beyond", trapped],
+      ["set", trapped],
+    ]),
     ...of("control", [["run", { ...completed, repeat: 3, needed: true }]]),
     ...of("recursion", [["run", { ...completed, repeat: 3, needed: true }]]),
-    ...of("traps", ["unreachable", "divide", "remainder", "overflow", "truncate", "large", "load", "wrapped"].map((name) => [name, trapped])),
-    ...of("host", [["run", { ...completed, repeat: 2 }], ["flood", ends("host_call_limit")], ["refuse", ends("guest_error")],
-      ["outside", trapped], ["spill", ends("output_limit")], ["hoard", ends("out_of_memory")], ["code", ends("guest_error")]],
-      ["clock_now", "random_bytes"]),
+    ...of(
+      "traps",
+      ["unreachable", "divide", "remainder", "overflow", "truncate", "large", "load", "wrapped"].map((name) => [
+        name,
+        trapped,
+      ]),
+    ),
+    ...of(
+      "host",
+      [
+        ["run", { ...completed, repeat: 2 }],
+        ["flood", ends("host_call_limit")],
+        ["refuse", ends("guest_error")],
+        ["outside", trapped],
+        ["spill", ends("output_limit")],
+        ["hoard", ends("out_of_memory")],
+        ["code", ends("guest_error")],
+      ],
+      ["clock_now", "random_bytes"],
+    ),
     ...of("started", [["run", completed]]),
     ...of("endless start", [["run", ends("out_of_fuel")]]),
     ...of("segment outside", [["run", trapped]]),
-    ...sweep.map((fuel) => ({ ...of("recursion", [["run", {}]])[0], name: `recursion with fuel ${fuel}`, limits: { fuel }, expect: undefined })),
-    ...sweep.map((fuel) => ({ ...of("host", [["run", {}]], ["clock_now", "random_bytes"])[0], name: `host with fuel ${fuel}`, limits: { fuel }, expect: undefined })),
-    ...(simdAdmitted ? casesOf("vectors", assemble(vectors), [["run", { ...completed, repeat: 3, limits: { fuel: 1_000_000_000 } }]]) : []),
+    ...sweep.map((fuel) => ({
+      ...of("recursion", [["run", {}]])[0],
+      name: `recursion with fuel ${fuel}`,
+      limits: { fuel },
+      expect: undefined,
+    })),
+    ...sweep.map((fuel) => ({
+      ...of("host", [["run", {}]], ["clock_now", "random_bytes"])[0],
+      name: `host with fuel ${fuel}`,
+      limits: { fuel },
+      expect: undefined,
+    })),
+    ...(simdAdmitted
+      ? casesOf("vectors", assemble(vectors), [["run", { ...completed, repeat: 3, limits: { fuel: 1_000_000_000 } }]])
+      : []),
   ];
 }
 
@@ -109,7 +187,14 @@ function written() {
 function attacks() {
   const limits = { fuel: 1_000_000_000_000, stackBytes: 262_144 };
   return shapesOf(true).map(({ name, source, warm }) => ({
-    name, wasm: assemble(source), function: "run", input: new Uint8Array(0), limits, capabilities: [], warm, ...ends("stack_overflow"),
+    name,
+    wasm: assemble(source),
+    function: "run",
+    input: new Uint8Array(0),
+    limits,
+    capabilities: [],
+    warm,
+    ...ends("stack_overflow"),
   }));
 }
 

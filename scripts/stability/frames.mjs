@@ -46,7 +46,8 @@ export function frames(shape) {
   const entry = (name, depth) => `(func (export "${name}") (result i32) (local $zero i32)
     (i32.store (i32.const ${counter}) (i32.const ${depth}))
     ${list(params, (index) => load(type, index)).join(" ")} (call $f0) ${"drop ".repeat(results)} (i32.const 0))`;
-  const small = (words) => `(func $small (type $frame) ${list(params, (index) => `(local.get ${index})`).join(" ")} ${words})`;
+  const small = (words) =>
+    `(func $small (type $frame) ${list(params, (index) => `(local.get ${index})`).join(" ")} ${words})`;
   return `(module
     ${host ? '(import "extism:host/env" "input_length" (func $host (result i64)))' : ""}
     (type $frame (func ${typesOf("param", type, params)} ${typesOf("result", type, results)}))

@@ -22,13 +22,38 @@ function guest(body, { memory = "2 32", imports = "" } = {}) {
 }
 
 const special = [
-  "7ff8000000000000", "fff8000000000000", "7ff8deadbeef0001", "fffc00000000cafe", "7ff0000000000001",
-  "0000000000000000", "8000000000000000", "3ff0000000000000", "bff8000000000000", "7ff0000000000000",
-  "fff0000000000000", "0000000000000001", "7fefffffffffffff", "47efffffffffffff", "36a0000000000000",
+  "7ff8000000000000",
+  "fff8000000000000",
+  "7ff8deadbeef0001",
+  "fffc00000000cafe",
+  "7ff0000000000001",
+  "0000000000000000",
+  "8000000000000000",
+  "3ff0000000000000",
+  "bff8000000000000",
+  "7ff0000000000000",
+  "fff0000000000000",
+  "0000000000000001",
+  "7fefffffffffffff",
+  "47efffffffffffff",
+  "36a0000000000000",
 ];
 const special32 = [
-  "7fc00000", "ffc00000", "7fdeadbe", "fff0cafe", "7f800001", "00000000", "80000000", "3f800000",
-  "bfc00000", "7f800000", "ff800000", "00000001", "7f7fffff", "4f000000", "5effffff",
+  "7fc00000",
+  "ffc00000",
+  "7fdeadbe",
+  "fff0cafe",
+  "7f800001",
+  "00000000",
+  "80000000",
+  "3f800000",
+  "bfc00000",
+  "7f800000",
+  "ff800000",
+  "00000001",
+  "7f7fffff",
+  "4f000000",
+  "5effffff",
 ];
 const little = (text) => Buffer.from(text, "hex").reverse();
 const count = special.length;
@@ -42,13 +67,15 @@ const lanes = ["add", "sub", "mul", "div", "min", "max", "pmin", "pmax"];
  * Results are mixed into a sum of their bits, in order, and those of the last pass are the output.
  */
 function floatTable(passes, vectors) {
-  const mix = (bits) => `(local.set $sum (i64.rotl (i64.xor (i64.mul (local.get $sum) (i64.const 0x100000001b3)) ${bits}) (i64.const 7)))`;
+  const mix = (bits) =>
+    `(local.set $sum (i64.rotl (i64.xor (i64.mul (local.get $sum) (i64.const 0x100000001b3)) ${bits}) (i64.const 7)))`;
   const f64 = (name) => `(f64.load (local.get $${name}))`;
   const f32 = (name) => `(f32.load offset=1024 (i32.shr_u (local.get $${name}) (i32.const 1)))`;
   const bits64 = (value) => `(i64.reinterpret_f64 ${value})`;
   const bits32 = (value) => `(i64.extend_i32_u (i32.reinterpret_f32 ${value}))`;
   const wide = (name) => `(v128.load (local.get $${name}))`;
-  const pair = (value) => `(local.set $v ${value}) ${mix("(i64x2.extract_lane 0 (local.get $v))")} ${mix("(i64x2.extract_lane 1 (local.get $v))")}`;
+  const pair = (value) =>
+    `(local.set $v ${value}) ${mix("(i64x2.extract_lane 0 (local.get $v))")} ${mix("(i64x2.extract_lane 1 (local.get $v))")}`;
   const scalar = `
     ${list(binary, (op) => mix(bits64(`(f64.${op} ${f64("a")} ${f64("b")})`)))}
     ${list(binary, (op) => mix(bits32(`(f32.${op} ${f32("a")} ${f32("b")})`)))}
@@ -216,7 +243,9 @@ const control = guest(`
   (type $many (func (param ${"i32 ".repeat(200)}) (result ${"i32 ".repeat(100)})))
   (func $turn (type $many) ${list(range(100), (i) => `(i32.add (local.get ${i}) (local.get ${199 - i}))`)})
   (func $case (param $x i32) (result i32)
-    ${"block ".repeat(40)} local.get $x br_table ${range(1000).map((label) => (label * 7) % 40).join(" ")}
+    ${"block ".repeat(40)} local.get $x br_table ${range(1000)
+      .map((label) => (label * 7) % 40)
+      .join(" ")}
     ${list(range(40), (i) => `end (local.set $x (i32.add (i32.mul (local.get $x) (i32.const 31)) (i32.const ${i})))`)}
     (local.get $x))
   (func (export "run") (result i32) (local $n i32)

@@ -1,10 +1,10 @@
 /** Runs the corpus through the sandbox, as production does, and once more in this thread. */
-import { canonicalText } from "../../dist/canonical/jcs.js";
 import { digestOf, digestOfJson } from "../../dist/canonical/digest.js";
 import { compileGuest } from "../../dist/sandbox/extism.js";
 import { createSandboxPool } from "../../dist/sandbox/pool.js";
 import { describeGuest, runGuest } from "../../dist/sandbox/run.js";
 import { sealModule } from "../../dist/wasm/seal.js";
+import { differenceOfFields } from "./compare.mjs";
 import { answerOf, corpusOf } from "./corpus.mjs";
 
 const limits = {
@@ -66,7 +66,8 @@ async function runCase(pool, item, sealed) {
   for (let run = 1; run < (item.repeat ?? 1); run++) again(`run ${run + 1}`, await runInPool(pool, item, sealed));
   const small = { ...item, limits: { ...item.limits, stackBytes: stackHere } };
   const here = item.warm ? undefined : await runHere(small, sealed);
-  if (here !== undefined && item.expect !== "stack_overflow" && here.status !== "stack_overflow") again("in this thread", here);
+  if (here !== undefined && item.expect !== "stack_overflow" && here.status !== "stack_overflow")
+    again("in this thread", here);
   return {
     ...first,
     module: sealed.original,
@@ -74,12 +75,6 @@ async function runCase(pool, item, sealed) {
     ...(here === undefined ? {} : { here }),
     ...(item.needed === true ? { stackNeeded: await stackNeeded(pool, item, sealed) } : {}),
   };
-}
-
-/** The first field in which two results differ, with both values, or undefined. */
-function differenceOfFields(one, other) {
-  const field = Object.keys(one).find((key) => canonicalText(one[key]) !== canonicalText(other[key]));
-  return field === undefined ? undefined : `${field} ${canonicalText(one[field])} | ${canonicalText(other[field])}`;
 }
 
 /** The least stack, in bytes, with which a run that completes still does. */
