@@ -4,7 +4,9 @@ import wabtFactory from "wabt";
 import { sealModule } from "../../dist/wasm/seal.js";
 import { frames, inlinedFrames, nameOf } from "./frames.mjs";
 
-const wabt = await wabtFactory();
+// A compilation under way does not keep Node 24 and later from ending, and wabt is WebAssembly itself.
+const alive = setInterval(() => {}, 1000);
+const wabt = await wabtFactory().finally(() => clearInterval(alive));
 
 /** Assembles WAT with every feature that admission may let through. */
 export function assemble(source) {
