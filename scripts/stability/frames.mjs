@@ -28,8 +28,14 @@ const ways = {
 };
 
 /** The name of a shape, which says all of it. */
-export function nameOf({ through, type, locals, params, operands, results, loop = false, host = false, chain = 0 }) {
-  const more = [loop ? "in a loop" : "", host ? "with host calls" : "", chain > 0 ? `over a chain of ${chain}` : ""];
+export function nameOf({ through, type, locals, params, operands, results, ...rest }) {
+  const { loop = false, host = false, chain = 0, phases = [] } = rest;
+  const more = [
+    loop ? "in a loop" : "",
+    host ? "with host calls" : "",
+    chain > 0 ? `over a chain of ${chain}` : "",
+    phases.length > 0 ? `then as many ${phases.join(" and ")}` : "",
+  ];
   const counts = `${locals} locals, ${params} parameters, ${operands} operands, ${results} results`;
   return [`${through} ${type}: ${counts}`, ...more.filter(Boolean)].join(", ");
 }
@@ -38,10 +44,10 @@ export function nameOf({ through, type, locals, params, operands, results, loop 
  * The module in WAT. `run` recurses without an end; `warm` recurses 20 deep. A shape has `through` (one of the ways),
  * `type`, and the counts of `locals`, `params`, `operands` below the call and `results`; `loop` calls from inside a loop,
  * `host` calls an import in every frame, `chain` puts so many functions that do not recurse, with frames of the same
- * locals and operands, on top of every frame.
+ * locals and operands, on top of every frame, and `phases` names types of which a frame keeps as many operands later on.
  */
 export function frames(shape) {
-  const { through, type, params, results, host = false, chain = 0 } = shape;
+  const { through, type, params, results, host = false, chain = 0, phases = [] } = shape;
   const way = ways[through];
   const entry = (name, depth) => `(func (export "${name}") (result i32) (local $zero i32)
     (i32.store (i32.const ${counter}) (i32.const ${depth}))
@@ -56,6 +62,7 @@ export function frames(shape) {
     ${list(way.functions, (own) => frame(`$f${own}`, shape, way.call(own))).join("\n")}
     ${way.small === undefined ? "" : small(way.small)}
     ${list(chain, (link) => chainLink(shape, link, chain)).join("\n")}
+    ${phases.length === 0 ? "" : "(func $touch (i32.store offset=65700 (i32.const 0) (i32.const 1)))"}
     ${entry("run", 2_000_000_000)} ${entry("warm", 20)})`;
 }
 
@@ -64,7 +71,8 @@ function typesOf(word, type, count) {
 }
 
 /** One recursive function. The values a frame keeps: its locals, and operands that stay on the stack below the call. */
-function frame(name, { type, locals, params, operands, results, loop = false, host = false, chain = 0 }, call) {
+function frame(name, shape, call) {
+  const { type, locals, params, operands, results, loop = false, host = false, chain = 0, phases = [] } = shape;
   const add = addOf(type);
   const first = params + 2;
   const result = (index) => load(type, locals + operands + params + index);
@@ -85,7 +93,14 @@ function frame(name, { type, locals, params, operands, results, loop = false, ho
     ${list(locals, (index) => `(local.set $sum (${add} (local.get $sum) (local.get ${first + index})))`).join("\n")}
     ${list(params, (index) => `(local.set $sum (${add} (local.get $sum) (local.get ${index})))`).join("\n")}
     (${type}.store offset=65536 (local.get $zero) (local.get $sum))
+    ${phases.map((other) => phase(other, operands)).join("\n")}
     ${values})`;
+}
+
+/** Keeps so many values of a type below a call: slots of another width, in the frame that the recursion is in. */
+function phase(type, count) {
+  return `(local.get $zero) ${list(count, (index) => load(type, index)).join("\n")} (call $touch)
+    ${fold(addOf(type), count, type)} ${type}.store offset=65600`;
 }
 
 /** Adds up so many values on the stack to one; none become one too. */

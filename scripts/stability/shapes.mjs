@@ -53,16 +53,21 @@ const counts = [
   [1000, 1000, 1000, 1000],
 ];
 
+/** Operands of several widths, one after the other: compilers give each width slots of its own. */
+const phased = [100, 1000].map((operands) => {
+  const [type, ...phases] = ["i32", "i64", "f32", ...(simdAdmitted ? ["v128"] : [])];
+  return { through: "self", type, locals: 0, params: 0, operands, results: 1, phases };
+});
+
 /** Small chains to inline, and how long the function is that they go into: the worst for V8 13.6 and 14.6 were sought. */
 const inlined = [
   { operands: 50, chain: 25, pad: 3000 },
-  { operands: 60, chain: 20, pad: 2000 },
-  { operands: 30, chain: 40, pad: 1000 },
+  { operands: 40, chain: 25, pad: 3000 },
 ];
 
 /**
  * Every shape as `{name, source, warm}`; `warm` shapes are dangerous only when the optimizing compiler has seen them
- * run. `few` gives about a fifth, with every way, type and count among them.
+ * run (V8 13 and later, which inline). `few` gives about a fifth, with every way, type and count among them.
  */
 export function shapesOf(few) {
   const all = [];
@@ -80,7 +85,7 @@ export function shapesOf(few) {
       }
     }
   }
-  const recursions = all.map((shape) => ({ name: nameOf(shape), source: frames(shape), warm: false }));
+  const recursions = [...all, ...phased].map((shape) => ({ name: nameOf(shape), source: frames(shape), warm: false }));
   const wide = types.filter((type) => type === "i64" || type === "v128");
   const hidden = wide.flatMap((type) => inlined.map((sizes) => ({ type, ...sizes })));
   return [
