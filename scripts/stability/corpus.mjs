@@ -116,7 +116,6 @@ function fixtures() {
 function written() {
   const of = (name, rows, capabilities) => casesOf(name, assemble(programs[name]), rows, capabilities);
   const trapped = ends("trapped");
-  const sweep = [0, 1, 2, 3, 5, 10, 20, 50, 99, 100, 101, 500, 1000, 5000, 20_000, 100_000, 1_000_000];
   return [
     ...of("floats", [["run", { ...completed, repeat: 3, limits: { fuel: 100_000_000 } }]]),
     ...of("orbits", [["run", { ...completed, repeat: 2, limits: { fuel: 100_000_000 } }]]),
@@ -165,22 +164,19 @@ function written() {
     ...of("started", [["run", completed]]),
     ...of("endless start", [["run", ends("out_of_fuel")]]),
     ...of("segment outside", [["run", trapped]]),
-    ...sweep.map((fuel) => ({
-      ...of("recursion", [["run", {}]])[0],
-      name: `recursion with fuel ${fuel}`,
-      limits: { fuel },
-      expect: undefined,
-    })),
-    ...sweep.map((fuel) => ({
-      ...of("host", [["run", {}]], ["clock_now", "random_bytes"])[0],
-      name: `host with fuel ${fuel}`,
-      limits: { fuel },
-      expect: undefined,
-    })),
     ...(simdAdmitted
       ? casesOf("vectors", assemble(vectors), [["run", { ...completed, repeat: 3, limits: { fuel: 1_000_000_000 } }]])
       : []),
   ];
+}
+
+/** Two guests that run out of fuel in many places, and complete at last. */
+function sweeps() {
+  const limits = [0, 1, 2, 3, 5, 10, 20, 50, 99, 100, 101, 500, 1000, 5000, 20_000, 100_000, 1_000_000];
+  return ["recursion", "host"].flatMap((name) => {
+    const [run] = casesOf(name, assemble(programs[name]), [["run", {}]], ["clock_now", "random_bytes"]);
+    return limits.map((fuel) => ({ ...run, name: `${name} with fuel ${fuel}`, limits: { fuel } }));
+  });
 }
 
 /** Frames against the native stack, at the greatest stack a manifest may ask for. */
@@ -201,9 +197,10 @@ function attacks() {
 /**
  * Every case: `{name, wasm, function, input, limits, capabilities, expect}` and, where asked for, `repeat` (how many
  * runs, all alike), `warm` (the export that is run first, until the optimizing compiler has taken over) and `needed`
- * (find the least stack that suffices). `quick` leaves out what takes long.
+ * (find the least stack that suffices). `quick` leaves out the guests that need a warm-up and most of the other attacks.
  */
 export function corpusOf(quick) {
-  const all = [...shipped(), ...fixtures(), ...written(), ...attacks()];
-  return quick ? all.filter(({ warm }, index) => !warm && (index < 60 || index % 4 === 0)) : all;
+  const all = [...shipped(), ...fixtures(), ...written(), ...sweeps()];
+  const hostile = attacks();
+  return quick ? [...all, ...hostile.filter(({ warm }, index) => !warm && index % 4 === 0)] : [...all, ...hostile];
 }
