@@ -161,6 +161,7 @@ function written() {
       ],
       ["clock_now", "random_bytes"],
     ),
+    ...of("wasi", [["_start", ends("guest_error")]], ["clock_now", "random_bytes"]),
     ...of("started", [["run", completed]]),
     ...of("endless start", [["run", ends("out_of_fuel")]]),
     ...of("segment outside", [["run", trapped]]),

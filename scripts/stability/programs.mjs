@@ -328,6 +328,24 @@ const host = guest(
   },
 );
 
+/** A command as C and Rust toolchains make them: clock, random bytes, arguments, standard output, and an exit. */
+const wasi = `(module
+  (import "wasi_snapshot_preview1" "clock_time_get" (func $clock (param i32 i64 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "random_get" (func $random (param i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "args_sizes_get" (func $args (param i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+  (memory (export "memory") 1) (data (i32.const 64) "0123456789abcdef") (data (i32.const 0) "\\50\\00\\00\\00\\21\\00\\00\\00")
+  (func (export "_start") (local $at i32)
+    (drop (call $random (i32.const 32) (i32.const 16))) (drop (call $clock (i32.const 0) (i64.const 1) (i32.const 48)))
+    (drop (call $args (i32.const 56) (i32.const 60)))
+    (loop $hex
+      (i32.store8 offset=80 (local.get $at) (i32.load8_u offset=64 (i32.and (i32.load8_u offset=32 (local.get $at)) (i32.const 15))))
+      (br_if $hex (i32.lt_u (local.tee $at (i32.add (local.get $at) (i32.const 1))) (i32.const 32))))
+    (i32.store8 (i32.const 112) (i32.const 10))
+    (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 56)))
+    (call $exit (i32.const 3))))`;
+
 /** Runs before the function that is asked for: a start section and an initializer, and segments that do not fit. */
 const beginnings = {
   started: guest(`(func $start (i32.store (i32.const 0) (i32.const 41))) (start $start)
@@ -348,6 +366,7 @@ export const programs = {
   recursion,
   traps,
   host,
+  wasi,
   ...beginnings,
 };
 
