@@ -1,17 +1,25 @@
 /**
- * The stability gate: the same scenarios, run in three fresh processes that differ in time zone, locale, working folder,
- * V8 compiler and the key order of every document handed in, must emit the same bytes.
+ * The stability gate: the same scenarios and the short corpus, run in three fresh processes that differ in time zone,
+ * locale, working folder, V8 compiler and the key order of every document handed in, must emit the same bytes.
  *
- *   node scripts/stability.mjs            prints bytes, digest and `stable` per scenario; exit 1 at the first difference
+ *   node scripts/stability.mjs                    prints bytes, digest and `stable` per scenario; exit 1 at a difference
+ *   node scripts/stability.mjs --matrix           the whole corpus under every way to run (stability/worlds.mjs) and on
+ *                                                 the Node binaries that EXOARMUR_NODES names, as PATH does
+ *   node scripts/stability.mjs --corpus           runs the corpus in this process and prints its digest; --json prints
+ *                                                 every case, --quick leaves out the long ones, --worker-stack=MB sets
+ *                                                 the native stack of the workers
+ *   node scripts/stability.mjs --compare A B      names the first case and field in which two --json outputs differ
  */
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, parse } from "node:path";
 import { fileURLToPath } from "node:url";
-import { differenceOf, readTree } from "./stability/compare.mjs";
+import { differenceOf, differenceOfCases, readTree } from "./stability/compare.mjs";
 import { compilerInWorker } from "./stability/compiler-probe.mjs";
+import { compareScenarios, replayEverywhere, runMatrix } from "./stability/matrix.mjs";
+import { digestOfCorpus, runCorpus } from "./stability/run-corpus.mjs";
 import { runScenarios } from "./stability/run-scenarios.mjs";
 
 const self = fileURLToPath(import.meta.url);
@@ -96,6 +104,50 @@ async function main() {
   }
 }
 
-const [mode, out, order] = process.argv.slice(2);
-if (mode === "--world") await runScenarios(out, Number(order));
-else process.exitCode = await main();
+/** One world in this process: the scenarios and the short corpus, one file for each case. */
+async function playWorld(out, order) {
+  await runScenarios(out, Number(order));
+  const folder = join(out, "corpus");
+  mkdirSync(folder);
+  for (const [name, result] of Object.entries(await runCorpus({ quick: true }))) {
+    writeFileSync(join(folder, `${name}.json`), JSON.stringify(result));
+  }
+}
+
+async function printCorpus(options) {
+  const stack = options.find((option) => option.startsWith("--worker-stack="));
+  const cases = await runCorpus({
+    quick: options.includes("--quick"),
+    ...(stack === undefined ? {} : { workerStackMb: Number(stack.replace(/.*=/, "")) }),
+  });
+  const digest = digestOfCorpus(cases);
+  console.log(options.includes("--json") ? JSON.stringify({ digest, cases }) : digest);
+  return 0;
+}
+
+function compareFiles([one, other]) {
+  const [a, b] = [one, other].map((path) => JSON.parse(readFileSync(path, "utf8")).cases);
+  const difference = differenceOfCases(a, b);
+  console.log(difference ?? "no difference");
+  return difference === undefined ? 0 : 1;
+}
+
+async function playMatrix(options) {
+  const failures = [
+    ...(await runMatrix({ quick: options.includes("--quick") })),
+    ...(await compareScenarios()),
+    ...(await replayEverywhere()),
+  ];
+  console.log(failures.length === 0 ? "the same everywhere" : failures.join("\n"));
+  return failures.length === 0 ? 0 : 1;
+}
+
+const modes = {
+  "--world": async ([out, order]) => playWorld(out, order).then(() => 0),
+  "--corpus": printCorpus,
+  "--compare": compareFiles,
+  "--matrix": playMatrix,
+};
+const [mode, ...rest] = process.argv.slice(2);
+if (mode !== undefined && !Object.hasOwn(modes, mode)) throw new Error(`expected ${Object.keys(modes).join(", ")}`);
+process.exitCode = await (mode === undefined ? main() : modes[mode](rest));

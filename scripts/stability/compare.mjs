@@ -34,3 +34,24 @@ export function firstDifference(a, b) {
 function excerpt(bytes, offset) {
   return JSON.stringify(Buffer.from(bytes.subarray(Math.max(0, offset - 20), offset + 20)).toString("latin1"));
 }
+
+/** The first case and field in which two corpus results differ, with both values, or undefined when they are alike. */
+export function differenceOfCases(one, other) {
+  for (const name of new Set([...Object.keys(one), ...Object.keys(other)])) {
+    const [a, b] = [one[name], other[name]];
+    if (a === undefined || b === undefined) return `${name} was run by one process only`;
+    const field = differenceOfFields(a, b);
+    if (field !== undefined) return `${name}: ${field}`;
+  }
+  return undefined;
+}
+
+/** The first field in which two objects of JSON values differ, with both values, or undefined. */
+export function differenceOfFields(one, other) {
+  const shown = (value) => (value === undefined ? "nothing" : JSON.stringify(value));
+  for (const field of new Set([...Object.keys(one), ...Object.keys(other)])) {
+    const [a, b] = [shown(one[field]), shown(other[field])];
+    if (a !== b) return `${field} ${a.slice(0, 200)} | ${b.slice(0, 200)}`;
+  }
+  return undefined;
+}

@@ -21,10 +21,10 @@ const inProcess = `
   const worker = new Worker(${JSON.stringify(inWorker)}, { eval: true, execArgv: [], env: {} });
   worker.on("message", (compiler) => process.stdout.write(compiler));`;
 
-/** Starts a process with these V8 flags and says which compiler a worker of it ends up with. */
-export async function compilerInWorker(flags) {
+/** Starts a process of a Node binary with these V8 flags and says which compiler a worker of it ends up with. */
+export async function compilerInWorker(flags, binary = process.execPath) {
   const args = [...flags, "--allow-natives-syntax", "-e", inProcess];
-  const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"], timeout: 30_000 });
+  const child = spawn(binary, args, { stdio: ["ignore", "pipe", "inherit"], timeout: 30_000 });
   let said = "";
   for await (const text of child.stdout) said += text;
   return said;

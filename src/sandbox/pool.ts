@@ -172,7 +172,7 @@ class ModuleCache {
   readonly #modules = new Map<string, Promise<WasmModule>>();
 
   get({ digest, bytes }: SandboxJob["module"]): Promise<WasmModule> {
-    const module = this.#modules.get(digest) ?? compileGuest(bytes);
+    const module = this.#modules.get(digest) ?? keepingAlive(compileGuest(bytes));
     this.#modules.delete(digest);
     this.#modules.set(digest, module);
     module.catch(() => this.#modules.delete(digest));
@@ -182,6 +182,12 @@ class ModuleCache {
     }
     return module;
   }
+}
+
+/** A compilation under way does not keep Node 24 and later from ending; a timer does. */
+function keepingAlive<T>(work: Promise<T>): Promise<T> {
+  const timer = setInterval(() => {}, 60_000);
+  return work.finally(() => clearInterval(timer));
 }
 
 function hostFault(): SandboxOutcome {

@@ -7,8 +7,11 @@ export const defaultQueueBound = 1024;
 /** Compiled modules kept, on the main thread and in each worker. */
 export const moduleCacheSize = 64;
 
-/** Native stack of a worker. The counted stack of a guest must stay under a third of it (spec/sandbox.md). */
-export const workerStackMb = 4;
+/**
+ * Native stack of a worker; only what is touched takes memory. The greatest counted stack of a guest must fit into it
+ * three times, also where the engine puts the frames of small functions into those of their callers (spec/sandbox.md).
+ */
+export const workerStackMb = 64;
 
 /** JavaScript heap of a worker. The memory and the blocks of a guest are outside it. */
 export const workerHeapMb = 256;

@@ -2,7 +2,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
-import { differenceOf, firstDifference, readTree } from "../../scripts/stability/compare.mjs";
+import { differenceOf, differenceOfCases, firstDifference, readTree } from "../../scripts/stability/compare.mjs";
+import { binariesOf, unknownFlags } from "../../scripts/stability/worlds.mjs";
 
 const folder = mkdtempSync(join(tmpdir(), "stability-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -65,5 +66,45 @@ describe("the comparer of the stability gate", () => {
       ["nan/0000-result.json", 2],
       ["nan/0001-events.json", 0],
     ]);
+  });
+});
+
+describe("the comparer of corpus runs", () => {
+  const one = { "a run": { status: "completed", fuelUsed: 10, transcript: [{ seq: 0 }] }, b: { status: "trapped" } };
+
+  test("finds nothing between equal results", () => {
+    expect(differenceOfCases(one, structuredClone(one))).toBeUndefined();
+  });
+
+  test.each([
+    ["a number", { ...one, "a run": { ...one["a run"], fuelUsed: 11 } }, "a run: fuelUsed 10 | 11"],
+    [
+      "something inside",
+      { ...one, "a run": { ...one["a run"], transcript: [] } },
+      'a run: transcript [{"seq":0}] | []',
+    ],
+    ["a field that is missing", { ...one, b: {} }, 'b: status "trapped" | nothing'],
+    ["a field too many", { ...one, b: { status: "trapped", code: null } }, "b: code nothing | null"],
+    ["a case that is missing", { b: one.b }, "a run was run by one process only"],
+    ["a case too many", { ...one, c: {} }, "c was run by one process only"],
+  ])("names the case and the field of %s", (_what, other, difference) => {
+    expect(differenceOfCases(one, other)).toBe(difference);
+  });
+});
+
+describe("the ways to run", () => {
+  const known = new Set(["liftoff", "stack-size", "wasm-tiering-budget"]);
+
+  test.each([
+    [["--no-liftoff", "--stack-size=500", "--wasm-tiering-budget=1"], []],
+    [["--liftoff", "--no-such"], ["--no-such"]],
+    [["--liftoff-only"], ["--liftoff-only"]],
+  ])("%j leaves %j unknown", (flags, unknown) => {
+    expect(unknownFlags({ name: "", flags }, known)).toEqual(unknown);
+  });
+
+  test("the running Node comes first, and a Node that is not there is no Node left out", () => {
+    expect(binariesOf("").map(({ version }) => version)).toEqual([process.version]);
+    expect(() => binariesOf(join(folder, "node"))).toThrow("which is not there");
   });
 });
