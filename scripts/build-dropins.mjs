@@ -33,7 +33,8 @@ let differing = 0;
 try {
   for (const [name, [command, ...options]] of Object.entries(guests)) {
     const made = join(scratch, `${name}.wasm`);
-    execFileSync(command, [...options, made], { cwd: folder, stdio: "inherit" });
+    // The system's path alone: clang would run any wasm-opt it finds, and npm puts the one of a dependency before it.
+    execFileSync(command, [...options, made], { cwd: folder, stdio: "inherit", env: { PATH: "/usr/bin:/bin" } });
     const bytes = readFileSync(made);
     digests[`${name}.wasm`] = `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
     if (!check) writeFileSync(join(folder, `${name}.wasm`), bytes);

@@ -63,7 +63,9 @@ function versionOf(path) {
 const runtimeOf = (name) => (name === "trees" ? "incremental" : "stub");
 
 function compile(program, args, out) {
-  const { status, stderr, error } = spawnSync(program, args, { cwd: sources, encoding: "utf8" });
+  // The system's path alone: clang would run any wasm-opt it finds, and npm puts the one of a dependency before it.
+  const env = { PATH: "/usr/bin:/bin" };
+  const { status, stderr, error } = spawnSync(program, args, { cwd: sources, encoding: "utf8", env });
   if (status !== 0 || stderr !== "") throw new Error(`${program} ${args.join(" ")}\n${stderr}${error ?? ""}`);
   return readFileSync(out);
 }
