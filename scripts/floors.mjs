@@ -51,6 +51,8 @@ export const nodePlaces = [
   "sandbox/guest-worker",
   "sandbox/node",
   "sandbox/pool",
+  "sandbox/process",
+  "sandbox/scheduler",
   "sandbox/thread",
   "sandbox/worker",
   "stores",

@@ -108,6 +108,8 @@ export type GuestAnswer =
 
 /** One run of a sealed module in a fresh instance. */
 export type SandboxJob = {
+  /** Whose job it is: waiting jobs of different tenants take turns. Default: one nameless tenant for all. */
+  readonly tenant?: string;
   /** Sealed bytes and their digest text; hosts may cache the compiled module by the digest. */
   readonly module: { readonly digest: string; readonly bytes: Uint8Array };
   /** Exported function to call, `() -> i32` (0 = success) or `() -> ()`. */

@@ -60,6 +60,7 @@ async function runGuest({ work, resolved, judgement, input }: Start): Promise<Ra
   let outcome: SandboxOutcome;
   try {
     outcome = await ports.sandbox.run({
+      tenant: record.tenantId,
       module: { digest: executor.sealed.digest, bytes: executor.sealed.bytes },
       function: fn.name,
       input,

@@ -1,22 +1,12 @@
-import { Worker, type WorkerOptions } from "node:worker_threads";
 import type { ErrorCode } from "../errors.js";
 import type { GuestAnswer, GuestCall, Logger, SandboxJob, SandboxOutcome } from "../ports.js";
-import type { WasmModule } from "./engine.js";
-import { type AnswerMessage, packBytes, type RunMessage, type WorkerData, type WorkerMessage } from "./protocol.js";
-import {
-  callGraceMs,
-  moduleCacheSize,
-  startTimeoutMs,
-  terminateTimeoutMs,
-  workerHeapMb,
-  workerStackMb,
-} from "./settings.js";
+import { callGraceMs, startTimeoutMs, terminateTimeoutMs } from "./settings.js";
+import type { WorkerKind, WorkerLink } from "./worker-link.js";
 
 /** What a guest worker is made from. */
 export type GuestWorkerOptions = {
-  readonly url: URL;
+  readonly kind: WorkerKind;
   readonly logger?: Logger | undefined;
-  readonly workerOptions?: WorkerOptions | undefined;
   /** Called once, when the worker can take no more jobs. */
   readonly onGone: () => void;
 };
@@ -34,47 +24,32 @@ type Running = {
   fuel: number;
 };
 
-/** A worker thread that runs one job at a time. After a deadline or a fault it is gone for good. */
+/** A worker that runs one job at a time. After a deadline or a fault it is gone for good. */
 export class GuestWorker {
-  readonly #worker: Worker;
-  readonly #answered = new Int32Array(new SharedArrayBuffer(4));
-  readonly #known = new Set<string>();
+  readonly #link: WorkerLink;
   readonly #options: GuestWorkerOptions;
   #ready = false;
   #gone = false;
   #runs = 0;
   #running: Running | undefined;
-  readonly #exited: Promise<void>;
+  #killed: Promise<void> | undefined;
 
   constructor(options: GuestWorkerOptions) {
     this.#options = options;
-    const data: WorkerData = { answered: this.#answered.buffer as SharedArrayBuffer };
-    const worker = new Worker(options.url, {
-      env: {},
-      execArgv: [],
-      stdin: false,
-      stdout: true,
-      stderr: true,
-      resourceLimits: { stackSizeMb: workerStackMb, maxOldGenerationSizeMb: workerHeapMb },
-      ...options.workerOptions,
-      workerData: data,
+    this.#link = options.kind.start({
+      ready: () => {
+        this.#ready = true;
+      },
+      begun: (run) => this.#startDeadline(run),
+      called: (run, call) => this.#takeCall(run, call),
+      ended: (run, outcome, fault) => this.#takeEnd(run, outcome, fault),
+      failed: (reason) => this.#fail(reason),
     });
-    this.#worker = worker;
-    this.#exited = new Promise((resolve) => {
-      worker.once("exit", () => {
-        this.#fail("the worker exited");
-        resolve();
-      });
-    });
-    worker.on("message", (message: WorkerMessage) => this.#receive(message));
-    worker.on("messageerror", () => this.#fail("a message could not be read"));
-    worker.on("error", (error) => this.#fail(`the worker failed: ${String(error).slice(0, 300)}`));
-    worker.unref();
   }
 
-  /** True once the thread has come up. */
-  get started(): boolean {
-    return this.#ready;
+  /** True once the worker has come up and been given a job. */
+  get served(): boolean {
+    return this.#ready && this.#runs > 0;
   }
 
   /** True while the worker can take a job. */
@@ -83,123 +58,78 @@ export class GuestWorker {
   }
 
   /** Runs one job; never rejects. The caller makes sure that the worker is idle. */
-  run(job: SandboxJob, module: WasmModule): Promise<SandboxOutcome> {
-    const run = ++this.#runs;
-    const { digest } = job.module;
+  run(job: SandboxJob): Promise<SandboxOutcome> {
     return new Promise((resolve) => {
       const running: Running = {
-        run,
+        run: ++this.#runs,
         job,
         finish: resolve,
         abort: new AbortController(),
-        timer: undefined,
+        timer: setTimeout(() => this.#fail("the worker did not start"), startTimeoutMs),
         calling: undefined,
         calls: 0,
         fuel: 0,
       };
       this.#running = running;
-      this.#worker.ref();
-      if (this.#ready) {
-        this.#startDeadline(running);
-      } else {
-        running.timer = setTimeout(() => this.#fail("the worker did not start"), startTimeoutMs);
-      }
-      const input = packBytes(job.input, false);
-      const message: RunMessage = {
-        kind: "run",
-        run,
-        digest,
-        ...this.#moduleFor(digest, module),
-        job: { function: job.function, input: input.bytes, limits: job.limits },
-      };
-      try {
-        this.#worker.postMessage(message, input.move);
-      } catch (error) {
-        this.#fail(`a job could not be sent: ${String(error).slice(0, 300)}`);
-      }
+      this.#link.hold(true);
+      this.#link.run(running.run, job).catch((error: unknown) => {
+        this.#log("sandbox: host fault", { fault: String(error).slice(0, 500) });
+        this.#finish(running, interrupted("host_fault", "EXO_HOST_FAULT", running));
+      });
     });
   }
 
-  /** Ends the worker; a job under way ends as a host fault. Resolves when the thread is gone, at the latest after 2 s. */
+  /** Ends the worker; a job under way ends as a host fault. Resolves when it is gone, at the latest after 2 s. */
   async terminate(): Promise<void> {
-    this.#retire();
-    void this.#worker.terminate();
-    const wait = new Timeout(terminateTimeoutMs);
-    await Promise.race([this.#exited, wait.promise]);
-    wait.clear();
+    this.#end();
+    await this.#kill();
   }
 
-  /** The module if the worker has not got it yet, and the oldest module when there are too many. */
-  #moduleFor(digest: string, module: WasmModule): { module?: WasmModule; forget?: string } {
-    if (this.#known.delete(digest)) {
-      this.#known.add(digest);
-      return {};
-    }
-    this.#known.add(digest);
-    const [oldest] = this.#known;
-    if (this.#known.size <= moduleCacheSize || oldest === undefined) {
-      return { module };
-    }
-    this.#known.delete(oldest);
-    return { module, forget: oldest };
-  }
-
-  #receive(message: WorkerMessage): void {
-    if (message.kind === "ready") {
-      this.#ready = true;
-      if (this.#running !== undefined) {
-        clearTimeout(this.#running.timer);
-        this.#startDeadline(this.#running);
-      }
-      return;
-    }
+  #startDeadline(run: number): void {
     const running = this.#running;
-    if (running === undefined || running.run !== message.run) {
-      return;
+    if (running?.run === run) {
+      clearTimeout(running.timer);
+      running.timer = setTimeout(() => void this.#timeOut(running), running.job.limits.timeoutMs);
     }
-    if (message.kind === "call") {
-      running.calls = message.call.seq + 1;
-      running.fuel = message.call.fuel;
-      running.calling = this.#answer(running, message.call);
-      return;
+  }
+
+  #takeCall(run: number, call: GuestCall): void {
+    const running = this.#running;
+    if (running?.run === run) {
+      running.calls = call.seq + 1;
+      running.fuel = call.fuel;
+      running.calling = this.#answer(running, call);
     }
-    if (message.fault !== undefined) {
-      this.#options.logger?.log("error", "sandbox: host fault", { fault: message.fault });
+  }
+
+  #takeEnd(run: number, outcome: SandboxOutcome, fault: string | undefined): void {
+    const running = this.#running;
+    if (running?.run === run) {
+      if (fault !== undefined) {
+        this.#log("sandbox: host fault", { fault });
+      }
+      this.#finish(running, outcome);
     }
-    this.#finish(running, message.outcome);
   }
 
   /** Has one call answered and wakes the guest. Whatever goes wrong outside ends the run as a host fault. */
   async #answer(running: Running, call: GuestCall): Promise<void> {
-    let answer: GuestAnswer;
     try {
-      answer = await running.job.call(call, running.abort.signal);
-      this.#post(running, call.seq, answer);
+      this.#post(running, call.seq, await running.job.call(call, running.abort.signal));
     } catch (error) {
-      this.#options.logger?.log("error", "sandbox: a host call failed", { error: String(error).slice(0, 300) });
+      this.#log("sandbox: a host call failed", { error: String(error).slice(0, 300) });
       const code: ErrorCode = "EXO_HOST_FAULT";
       this.#post(running, call.seq, { kind: "stop", status: "host_fault", code, message: "a host call failed" });
     }
   }
 
   #post(running: Running, seq: number, answer: GuestAnswer): void {
-    const { run } = running;
-    if (this.#running !== running || this.#gone) {
-      return;
+    if (this.#running === running && !this.#gone) {
+      this.#link.answer(running.run, seq, answer);
     }
-    const packed = answer.kind === "answer" ? packBytes(answer.response, false) : undefined;
-    const sent: GuestAnswer = packed === undefined ? answer : { kind: "answer", response: packed.bytes };
-    const message: AnswerMessage = { kind: "answer", run, seq, answer: sent };
-    this.#worker.postMessage(message, packed?.move ?? []);
-    Atomics.add(this.#answered, 0, 1);
-    Atomics.notify(this.#answered, 0);
   }
 
-  #startDeadline(running: Running): void {
-    running.timer = setTimeout(() => void this.#timeOut(running), running.job.limits.timeoutMs);
-  }
-
-  /** The wall-clock guard: abort, let the call under way settle, end the thread, then answer the job. */
+  /** The wall-clock guard: abort, let the call under way settle, end the worker, then answer the job. */
   async #timeOut(running: Running): Promise<void> {
     // If this thread was busy, the end of the run may be waiting behind the timer: look first.
     await new Promise((resolve) => setImmediate(resolve));
@@ -209,27 +139,33 @@ export class GuestWorker {
     this.#retire();
     running.abort.abort();
     if (running.calling !== undefined) {
-      const grace = new Timeout(callGraceMs);
-      await Promise.race([running.calling, grace.promise]);
-      grace.clear();
+      await within(callGraceMs, running.calling);
     }
-    await this.terminate();
+    await this.#kill();
     this.#finish(running, interrupted("timed_out", "EXO_TIMED_OUT", running));
   }
 
-  /** The worker is of no more use; a job under way ends as a host fault. */
   #fail(reason: string): void {
-    const wasGone = this.#gone;
-    this.#retire();
-    if (!wasGone) {
-      this.#options.logger?.log("error", "sandbox: worker lost", { reason });
-      void this.#worker.terminate();
+    if (!this.#gone) {
+      this.#log("sandbox: worker lost", { reason });
     }
+    this.#end();
+  }
+
+  /** The worker is of no more use; a job under way ends as a host fault, unless its deadline is ending it. */
+  #end(): void {
+    this.#retire();
+    void this.#kill();
     const running = this.#running;
     if (running !== undefined && !running.abort.signal.aborted) {
       running.abort.abort();
       this.#finish(running, interrupted("host_fault", "EXO_HOST_FAULT", running));
     }
+  }
+
+  #kill(): Promise<void> {
+    this.#killed ??= within(terminateTimeoutMs, this.#link.kill());
+    return this.#killed;
   }
 
   #retire(): void {
@@ -245,8 +181,12 @@ export class GuestWorker {
     }
     clearTimeout(running.timer);
     this.#running = undefined;
-    this.#worker.unref();
+    this.#link.hold(false);
     running.finish(outcome);
+  }
+
+  #log(message: string, fields: Readonly<Record<string, unknown>>): void {
+    this.#options.logger?.log("error", message, fields);
   }
 }
 
@@ -254,18 +194,12 @@ function interrupted(status: "timed_out" | "host_fault", code: ErrorCode, runnin
   return { status, error: { code }, fuelUsed: running.fuel, memoryPeakPages: 0, hostCalls: running.calls };
 }
 
-/** A wait with an end that can be called off. */
-class Timeout {
-  readonly promise: Promise<void>;
-  #timer: NodeJS.Timeout | undefined;
-
-  constructor(ms: number) {
-    this.promise = new Promise((resolve) => {
-      this.#timer = setTimeout(resolve, ms);
-    });
-  }
-
-  clear(): void {
-    clearTimeout(this.#timer);
-  }
+/** Waits for work, at most so long. The wait keeps the process alive and ends with the work. */
+async function within(ms: number, work: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const wait = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms);
+  });
+  await Promise.race([work, wait]);
+  clearTimeout(timer);
 }

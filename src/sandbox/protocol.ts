@@ -14,7 +14,7 @@ export type RunMessage = {
   readonly run: number;
   readonly digest: string;
   readonly module?: WasmModule;
-  readonly forget?: string;
+  readonly forget: readonly string[];
   readonly job: GuestJob;
 };
 

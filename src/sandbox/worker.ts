@@ -49,8 +49,8 @@ function callMain(run: number, call: GuestCall, timeoutMs: number): GuestAnswer 
 }
 
 function guestOf({ digest, module, forget }: RunMessage): Guest {
-  if (forget !== undefined) {
-    guests.delete(forget);
+  for (const old of forget) {
+    guests.delete(old);
   }
   const known = guests.get(digest);
   if (known !== undefined) {
