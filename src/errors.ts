@@ -60,6 +60,7 @@ export const errorTable = {
   EXO_HOST_FAULT: ["execution", "The host could not carry the run; an infrastructure fault, not reproducible."],
   EXO_KERNEL_BOUNDS: ["execution", "The guest passed the kernel a pointer or length outside its blocks."],
   EXO_OVERLOADED: ["state", "The sandbox queue is full."],
+  EXO_ISOLATION: ["state", "Sandbox processes cannot be started, or not confined as configured."],
   // capabilities
   EXO_CAPABILITY_UNAVAILABLE: ["state", "The capability is granted, but this host cannot perform it."],
   EXO_CAPABILITY_REQUEST: ["input", "A host call's request does not have the shape of its capability."],

@@ -9,6 +9,32 @@ const rootAlias = z
   .max(100)
   .regex(/^[a-z0-9][a-z0-9_-]*$/, "expected a lower-case alias such as data");
 
+const userNumber = z.number().int().min(1).max(4_294_967_294);
+
+/**
+ * How executors are run: `sandbox` of config.json and of createRuntime (spec/sandbox.md, Isolation). `memoryMb` and
+ * `user` are for `processes` alone.
+ */
+export const sandboxSchema = z
+  .strictObject({
+    kind: z.enum(["threads", "processes"]).optional(),
+    workers: z.number().int().min(1).max(256).optional(),
+    /** Jobs that wait. */
+    queueBound: z.number().int().min(1).max(1_000_000).optional(),
+    /** Bytes of input that wait. */
+    queueBytes: z.number().int().min(1).max(68_719_476_736).optional(),
+    /** Memory of one process beyond what it starts with. */
+    memoryMb: z.number().int().min(64).max(65_536).optional(),
+    /** Whom processes run as when the runtime is root. */
+    user: z.strictObject({ uid: userNumber, gid: userNumber }).optional(),
+  })
+  .refine(({ kind, memoryMb, user }) => kind === "processes" || (memoryMb === undefined && user === undefined), {
+    error: 'memoryMb and user need "kind": "processes"',
+  });
+
+/** How executors are run. */
+export type SandboxConfig = z.infer<typeof sandboxSchema>;
+
 /** config.json of a home (spec/home.md). A root's path is relative to the folder that holds the home. */
 export const configSchema = z.strictObject({
   $schema: z.string().optional(),
@@ -25,12 +51,7 @@ export const configSchema = z.strictObject({
       budgets: z.strictObject({ runs: budgetSchema.optional(), fuel: budgetSchema.optional() }).optional(),
     })
     .optional(),
-  sandbox: z
-    .strictObject({
-      workers: z.number().int().min(1).max(256).optional(),
-      queueBound: z.number().int().min(1).max(1_000_000).optional(),
-    })
-    .optional(),
+  sandbox: sandboxSchema.optional(),
   features: z.record(nameSchema, z.boolean()),
 });
 

@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import { pointerOf } from "../contracts/common.js";
-import { type Config, configSchema } from "../contracts/config.js";
+import { type Config, configSchema, type SandboxConfig } from "../contracts/config.js";
 import type { Constraints } from "../contracts/manifest.js";
 import type { SafetyConfig } from "../contracts/safety.js";
 import { ExoArmurError } from "../errors.js";
@@ -22,7 +22,7 @@ export type ResolvedConfig = {
   /** Constraints by executor, then by capability. */
   readonly grants: Readonly<Record<string, Readonly<Record<string, Constraints>>>>;
   readonly safety: SafetyConfig;
-  readonly sandbox: { readonly workers?: number; readonly queueBound?: number };
+  readonly sandbox: SandboxConfig;
   readonly features: Readonly<Record<string, boolean>>;
 };
 
@@ -42,7 +42,6 @@ export function resolveConfig(config: Config, paths: HomePaths): ResolvedConfig 
   const sources = config.safety?.sources ?? {};
   const defaults = defaultSafetyConfig.sources;
   const { runs, fuel } = config.safety?.budgets ?? {};
-  const { workers, queueBound } = config.sandbox ?? {};
   return {
     tenantId: config.tenantId,
     cellId: config.cellId,
@@ -62,10 +61,7 @@ export function resolveConfig(config: Config, paths: HomePaths): ResolvedConfig 
         ...(fuel === undefined ? {} : { fuel }),
       },
     },
-    sandbox: {
-      ...(workers === undefined ? {} : { workers }),
-      ...(queueBound === undefined ? {} : { queueBound }),
-    },
+    sandbox: config.sandbox ?? {},
     features: config.features,
   };
 }

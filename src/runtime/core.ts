@@ -1,6 +1,7 @@
 import { canonicalize } from "../canonical/jcs.js";
 import { createClockPerformer, createLogPerformer, createRandomPerformer } from "../capabilities/performers.js";
 import { createFsPerformers } from "../capabilities/performers-fs.js";
+import type { SandboxConfig } from "../contracts/config.js";
 import { type Envelope, payloadTypes, signEnvelope } from "../contracts/dsse.js";
 import type { ManifestDraft } from "../contracts/manifest.js";
 import { resolveManifest } from "../contracts/manifest-draft.js";
@@ -11,7 +12,7 @@ import type { Ledger } from "../log/ledger-types.js";
 import { ProxyPipeline } from "../pipeline/proxy-pipeline.js";
 import type { Deployment, Governor } from "../pipeline/types.js";
 import type { SandboxHost, Signer, Store } from "../ports.js";
-import { createSandboxPool } from "../sandbox/pool.js";
+import { openSandbox } from "./sandbox.js";
 import type { World } from "./system.js";
 
 /** A plugin as it was found: module and manifest draft, or why it cannot be used. */
@@ -29,7 +30,7 @@ export type CoreParts = {
   readonly deployment: Deployment;
   readonly roots: Readonly<Record<string, { readonly path: string; readonly access: "read" | "write" }>>;
   readonly governor: Governor;
-  readonly sandbox: { readonly workers?: number; readonly queueBound?: number };
+  readonly sandbox: SandboxConfig;
   /** Checks the store against what was published before, then is told of every checkpoint. */
   readonly onLedger?: (ledger: Ledger) => Ledger;
 };
@@ -42,22 +43,13 @@ export type Core = {
   close(): Promise<void>;
 };
 
-/** The built worker entry, beside this module. */
-export const workerUrl: URL = new URL("../sandbox/worker.js", import.meta.url);
-
 /** Opens ledger, sandbox and pipeline over a store, as its only writer. */
 export async function openCore(parts: CoreParts): Promise<Core> {
   const { world, store, signers, deployment } = parts;
   const epoch = await store.acquire();
   const opened = await openLedger({ store, epoch, origin: parts.origin, signer: signers.log });
   const ledger = parts.onLedger?.(opened) ?? opened;
-  const { workers, queueBound } = parts.sandbox;
-  const sandbox = createSandboxPool({
-    workerUrl,
-    logger: world.logger,
-    ...(workers === undefined ? {} : { size: workers }),
-    ...(queueBound === undefined ? {} : { queueBound }),
-  });
+  const sandbox = await openSandbox(parts.sandbox, world.logger);
   const performers = {
     ...createClockPerformer(world.clock),
     ...createRandomPerformer(world.entropy),

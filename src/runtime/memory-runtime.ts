@@ -1,4 +1,5 @@
 import { parseContract } from "../contracts/common.js";
+import { type SandboxConfig, sandboxSchema } from "../contracts/config.js";
 import type { CapabilityName } from "../contracts/imports.js";
 import { type Constraints, type ManifestDraft, manifestDraftSchema } from "../contracts/manifest.js";
 import { type PolicyDocument, policySchema } from "../contracts/policy.js";
@@ -37,7 +38,8 @@ export type RuntimeParts = {
   readonly safety?: SafetyConfig;
   readonly tenantId?: string;
   readonly cellId?: string;
-  readonly sandbox?: { readonly workers?: number; readonly queueBound?: number };
+  /** How executors are run: in threads or child processes, how many, and how much may wait. */
+  readonly sandbox?: SandboxConfig;
 };
 
 /** The parts of a runtime without a home, and the trust document that verifies its bundles. */
@@ -92,7 +94,7 @@ export async function openPartsCore(parts: RuntimeParts, world: World): Promise<
     },
     roots: parts.roots ?? {},
     governor: { killed: () => false, takeOrders: () => Promise.resolve() },
-    sandbox: parts.sandbox ?? {},
+    sandbox: parseContract(sandboxSchema, parts.sandbox ?? {}, "sandbox"),
   });
   const inDoubt = await core.pipeline.open();
   await core.pipeline.activatePolicy(await signPolicy(policy, policyAuthor));

@@ -1,5 +1,6 @@
 import type { WorkerOptions } from "node:worker_threads";
 import type { SandboxHost } from "../ports.js";
+import { type IsolationOptions, openProcessKind } from "./process-isolation.js";
 import { type ScheduleOptions, Scheduler } from "./scheduler.js";
 import { threadKind } from "./thread-worker.js";
 
@@ -18,4 +19,17 @@ export type SandboxPoolOptions = ScheduleOptions & {
  */
 export function createSandboxPool(options: SandboxPoolOptions): SandboxHost {
   return new Scheduler(threadKind(options), options);
+}
+
+/** Options of {@link openProcessPool}. */
+export type ProcessPoolOptions = ScheduleOptions & IsolationOptions;
+
+/**
+ * A SandboxHost over child processes (spec/sandbox.md, Isolation). Resolves once one has come up confined.
+ *
+ * @throws ExoArmurError EXO_ISOLATION when a child does not start or cannot be confined, EXO_USAGE as for
+ * {@link createSandboxPool}.
+ */
+export async function openProcessPool(options: ProcessPoolOptions): Promise<SandboxHost> {
+  return new Scheduler(await openProcessKind(options), options);
 }

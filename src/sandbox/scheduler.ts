@@ -36,6 +36,7 @@ export class Scheduler implements SandboxHost {
   #spare: GuestWorker | undefined;
   #spareTimer: NodeJS.Timeout | undefined;
   #running = 0;
+  #closed = false;
   #closing: Promise<void> | undefined;
   #drained: (() => void) | undefined;
 
@@ -49,7 +50,7 @@ export class Scheduler implements SandboxHost {
   }
 
   async run(job: SandboxJob): Promise<SandboxOutcome> {
-    if (this.#closing !== undefined) {
+    if (this.#closed) {
       throw new ExoArmurError("EXO_CLOSED", "the sandbox is closed");
     }
     return await new Promise<SandboxOutcome>((resolve, reject) => {
@@ -82,6 +83,7 @@ export class Scheduler implements SandboxHost {
 
   /** Takes no more jobs, answers all that were taken, then ends the workers. */
   close(): Promise<void> {
+    this.#closed = true;
     this.#closing ??= this.#drain();
     return this.#closing;
   }
@@ -123,7 +125,7 @@ export class Scheduler implements SandboxHost {
     const worker = this.#spare ?? this.#spawn();
     this.#spare = undefined;
     this.#workers.add(worker);
-    if (this.#closing === undefined) {
+    if (!this.#closed) {
       this.#spareTimer ??= setTimeout(() => {
         this.#spareTimer = undefined;
         this.#spare ??= this.#spawn();
@@ -156,7 +158,7 @@ export class Scheduler implements SandboxHost {
       return;
     }
     this.#workers.delete(worker);
-    if (worker.served && this.#closing === undefined) {
+    if (worker.served && !this.#closed) {
       this.#enlist();
     }
     this.#pump();

@@ -36,3 +36,6 @@ export const terminateTimeoutMs = 2000;
 
 /** A worker waits this long beyond a job's deadline for an answer, then gives the job up by itself. */
 export const answerSlackMs = 60_000;
+
+/** Memory of a child process beyond what it starts with, in MiB. */
+export const defaultMemoryMb = 1024;

@@ -315,6 +315,20 @@ describe("the queue", () => {
   });
 });
 
+describe("closing", () => {
+  it("an idle pool ends every worker and starts none in their place", async () => {
+    const pool = scheduler({ size: 2 });
+    const ends = [pool.run(jobOf()), pool.run(jobOf())];
+    await vi.advanceTimersByTimeAsync(200);
+    for (const worker of kind.workers.slice(0, 2)) worker.end();
+    await Promise.all(ends);
+    await pool.close();
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(kind.workers).toHaveLength(3);
+    expect(live()).toBe(0);
+  });
+});
+
 describe("options", () => {
   it.each([{ size: 0 }, { size: 1.5 }, { queueBound: -1 }, { queueBytes: -1 }, { queueBytes: Number.NaN }])(
     "%j are refused",

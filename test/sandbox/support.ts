@@ -16,6 +16,9 @@ export const limits: RunLimits = {
   timeoutMs: 20_000,
 };
 
+/** The built entry of child processes. */
+export const processUrl = new URL("../../dist/sandbox/worker-process.js", import.meta.url);
+
 const i64 = (count: number): string => (count === 0 ? "" : `(param${" i64".repeat(count)})`);
 
 const functions: readonly (readonly [module: string, name: string, type: string])[] = [
@@ -72,15 +75,17 @@ const helpers = `
     (call $output_set (local.get $block) (call $length (local.get $block))))`;
 
 /** A sealed guest: every kernel import, one exported memory, the helpers, and `body`. */
-export function guest(body: string, memory = "1 4"): SandboxJob["module"] {
+export function guest(body: string, memory = "1 4", memoryPages = 16): SandboxJob["module"] {
   const source = `(module ${prelude} (memory (export "memory") ${memory}) ${helpers} ${body})`;
-  return seal(assemble(source), { capabilities: ["clock_now", "random_bytes"], memoryPages: 16 });
+  return seal(assemble(source), { capabilities: ["clock_now", "random_bytes"], memoryPages });
 }
 
 /** A sealed guest whose function `run` has this body and returns 0 unless the body returns before. */
-export function program(body: string, rest = ""): SandboxJob["module"] {
+export function program(body: string, rest = "", memory?: string, memoryPages?: number): SandboxJob["module"] {
   return guest(
     `${rest} (func (export "run") (result i32) (local $a i64) (local $b i64) (local $i i32) ${body} (i32.const 0))`,
+    memory,
+    memoryPages,
   );
 }
 

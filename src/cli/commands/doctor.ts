@@ -2,6 +2,7 @@ import { openHome } from "../../home/open.js";
 import { hasFlag, type Options, textOption } from "../action.js";
 import { type CliContext, homeDir } from "../context.js";
 import { diagnoseHome } from "../diagnose-home.js";
+import { diagnoseIsolation } from "../diagnose-isolation.js";
 import { diagnoseMachine } from "../diagnose-machine.js";
 import type { Diagnosis } from "../diagnosis.js";
 import { type ExitCode, exitCodes } from "../exit-codes.js";
@@ -30,14 +31,15 @@ export async function doctor(context: CliContext, _args: readonly string[], opti
 async function diagnose(context: CliContext, dir: string): Promise<Diagnosis[]> {
   const machine = await diagnoseMachine();
   const home = await diagnoseHome(context, dir);
-  const features = await openHome(dir).then(
-    ({ resolved }) => resolved.features,
-    () => ({}),
+  const resolved = await openHome(dir).then(
+    (opened) => opened.resolved,
+    () => undefined,
   );
-  const flags = readFlags(context.env, features).map(({ name, on, source, problem }): Diagnosis => {
+  const isolation = await diagnoseIsolation(resolved?.sandbox ?? {});
+  const flags = readFlags(context.env, resolved?.features ?? {}).map(({ name, on, source, problem }): Diagnosis => {
     const id = `flag ${featureOf(name)}`;
     if (problem !== null) return { id, state: "fail", ...problem };
     return { id, state: "ok", message: `${name} is ${on ? "on" : "off"} (${source})` };
   });
-  return [...machine, ...home, ...flags];
+  return [...machine, isolation, ...home, ...flags];
 }

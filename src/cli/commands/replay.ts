@@ -1,11 +1,12 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
-import { ExoArmurError } from "../../errors.js";
+import type { SandboxConfig } from "../../contracts/config.js";
+import { ExoArmurError, isExoArmurError } from "../../errors.js";
+import { openHome } from "../../home/open.js";
 import type { SandboxHost } from "../../ports.js";
 import { storeAuditSource } from "../../replay/audit-source.js";
 import { ReplayEngine, type ReplayReport } from "../../replay/replay-engine.js";
-import { workerUrl } from "../../runtime/core.js";
-import { createSandboxPool } from "../../sandbox/pool.js";
+import { openSandbox } from "../../runtime/sandbox.js";
 import { hasFlag, type Options, textOption } from "../action.js";
 import { type CliContext, homeDir } from "../context.js";
 import { type ExitCode, exitCodes } from "../exit-codes.js";
@@ -33,7 +34,8 @@ export async function replay(
   [what = "-"]: readonly string[],
   options: Options,
 ): Promise<ExitCode> {
-  const sandbox = createSandboxPool({ workerUrl, size: 1, logger: createStderrLogger(context) });
+  const config = await sandboxConfigOf(homeDir(context, textOption(options, "home")));
+  const sandbox = await openSandbox({ ...config, workers: 1 }, createStderrLogger(context));
   try {
     const report = await withProgress(context, "replaying", replayWith(context, what, options, sandbox));
     if (hasFlag(options, "json")) printJson(context, report);
@@ -41,6 +43,16 @@ export async function replay(
     return resultCodes[report.result];
   } finally {
     await sandbox.close();
+  }
+}
+
+/** How a home runs executors; the defaults where there is no home, which a bundle does not need. */
+async function sandboxConfigOf(dir: string): Promise<SandboxConfig> {
+  try {
+    return (await openHome(dir)).resolved.sandbox;
+  } catch (error) {
+    if (isExoArmurError(error, "EXO_HOME_MISSING")) return {};
+    throw error;
   }
 }
 

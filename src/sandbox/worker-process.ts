@@ -1,0 +1,152 @@
+import { readSync, writeSync } from "node:fs";
+import { ExoArmurError } from "../errors.js";
+import type { AbiValue, GuestAnswer, GuestCall, SandboxOutcome } from "../ports.js";
+import { engine } from "./engine.js";
+import { compileGuest, instantiate } from "./extism.js";
+import { decodeFrameHead, decodeFrameHeader, encodeFrameHead, type Frame, frameHeaderBytes } from "./process-frames.js";
+import { fromHost, toHost } from "./process-launch.js";
+import type { HostHead } from "./process-protocol.js";
+import { describeGuest, type Guest, runGuest } from "./run.js";
+
+// Entry point of a sandbox child process: runs one job at a time. It sleeps in a blocking read between jobs and while
+// the host answers a call, and ends when the host's end of the pipe is gone.
+
+const nothing = new Uint8Array(0);
+/** What is known of each module that was sent: the guest, or why there is none. */
+const guests = new Map<string, Guest | Error>();
+
+// The SDK asks whether a manifest is a Response; the platform's own class would load a whole HTTP client for that.
+Object.defineProperty(globalThis, "Response", { value: class Response {} });
+
+function read(length: number): Uint8Array {
+  const bytes = new Uint8Array(length);
+  for (let at = 0; at < length; ) {
+    const count = readSync(fromHost, bytes, at, length - at, null);
+    if (count === 0) {
+      process.exit(0);
+    }
+    at += count;
+  }
+  return bytes;
+}
+
+function receive(): Frame {
+  const { head, body } = decodeFrameHeader(read(frameHeaderBytes));
+  return { head: decodeFrameHead(read(head)), body: read(body) };
+}
+
+function write(bytes: Uint8Array): void {
+  for (let at = 0; at < bytes.byteLength; ) {
+    at += writeSync(toHost, bytes, at);
+  }
+}
+
+function send(head: AbiValue, body: Uint8Array = nothing): void {
+  write(encodeFrameHead(head, body.byteLength));
+  write(body);
+}
+
+function answerOf({ head, body }: Frame, run: number, seq: number): GuestAnswer {
+  const said = head as HostHead;
+  if ((said.kind !== "answer" && said.kind !== "stop") || said.run !== run || said.seq !== seq) {
+    throw new ExoArmurError("EXO_INTERNAL", `expected the answer to call ${seq} of run ${run}, got ${said.kind}`);
+  }
+  return said.kind === "answer"
+    ? { kind: "answer", response: body }
+    : { kind: "stop", status: said.status, code: said.code, message: said.message };
+}
+
+function ask(run: number, { seq, capability, fuel, request }: GuestCall): GuestAnswer {
+  send({ kind: "call", run, seq, capability, fuel }, request);
+  return answerOf(receive(), run, seq);
+}
+
+async function addModule(digest: string, bytes: Uint8Array): Promise<void> {
+  try {
+    guests.set(digest, describeGuest(await compileGuest(bytes)));
+  } catch (error) {
+    guests.set(digest, new Error(plainText(error)));
+  }
+}
+
+async function runJob(said: Extract<HostHead, { kind: "run" }>, input: Uint8Array): Promise<void> {
+  const { run, digest, limits } = said;
+  for (const old of said.forget) {
+    guests.delete(old);
+  }
+  const guest = guests.get(digest) ?? new Error("a job came without its module");
+  send({ kind: "begun", run });
+  let fault: string | undefined;
+  let outcome: SandboxOutcome = hostFault;
+  if (guest instanceof Error) {
+    fault = plainText(guest.message);
+  } else {
+    const job = { function: said.function, input, limits };
+    outcome = await runGuest(
+      guest,
+      job,
+      (call) => ask(run, call),
+      (text) => {
+        fault = plainText(text);
+      },
+    );
+  }
+  const { status, output, error, fuelUsed, memoryPeakPages, hostCalls } = outcome;
+  const head = {
+    kind: "end",
+    run,
+    status,
+    fuelUsed,
+    memoryPeakPages,
+    hostCalls,
+    ...(error === undefined ? {} : { code: error.code }),
+    // The host knows the message of its own stop.
+    ...(status === "guest_error" && error?.message !== undefined ? { message: error.message.slice(0, 1024) } : {}),
+    ...(fault === undefined ? {} : { fault }),
+  };
+  send(head, output);
+}
+
+const hostFault: SandboxOutcome = {
+  status: "host_fault",
+  error: { code: "EXO_HOST_FAULT" },
+  fuelUsed: 0,
+  memoryPeakPages: 0,
+  hostCalls: 0,
+};
+
+/** Text of an engine for a log, in characters that every encoding has. */
+function plainText(error: unknown): string {
+  return String(error)
+    .replace(/[^\x20-\x7e]/g, "?")
+    .slice(0, 500);
+}
+
+/** Node's permission model, as far as this asks it; absent when it is off. */
+type Permission = { has(scope: string, path?: string): boolean };
+
+function isRestricted(): boolean {
+  const { permission } = process as { permission?: Permission };
+  return permission !== undefined && !["fs.write", "fs.read", "child", "worker"].some((scope) => permission.has(scope));
+}
+
+// An empty module, so that the first job finds the SDK loaded and its code compiled.
+await instantiate(new engine.Module(new Uint8Array([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0])), {});
+send({
+  kind: "ready",
+  uid: process.getuid?.() ?? 0,
+  gid: process.getgid?.() ?? 0,
+  variables: Object.keys(process.env).length,
+  restricted: isRestricted(),
+});
+for (;;) {
+  const { head, body } = receive();
+  const said = head as HostHead;
+  if (said.kind === "module") {
+    await addModule(said.digest, body);
+  } else if (said.kind === "run") {
+    await runJob(said, body);
+  } else {
+    throw new ExoArmurError("EXO_INTERNAL", `expected a module or a run, got ${said.kind}`);
+  }
+}
