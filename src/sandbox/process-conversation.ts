@@ -87,6 +87,7 @@ export class Conversation {
     const { uid, gid } = this.#confinement;
     expect(said.uid === uid && said.gid === gid, `user ${uid} and group ${gid}, got ${said.uid} and ${said.gid}`);
     expect(said.variables === 0, `an empty environment, got ${said.variables} variables`);
+    expect(said.strangers === 0, `no inherited files, got ${said.strangers}`);
     expect(said.restricted, "Node's permission model in force");
     this.#ready = true;
     this.#events.ready();

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { ExoArmurError } from "../errors.js";
+import { ProcessGuard } from "./process-guard.js";
 import { launchOf, type ProcessUser, shellPath } from "./process-launch.js";
 import { type ProcessOptions, processKind, startProcess } from "./process-worker.js";
 import { defaultMemoryMb, startTimeoutMs } from "./settings.js";
@@ -43,9 +44,10 @@ async function confine({ processUrl, memoryMb = defaultMemoryMb, user }: Isolati
   const entry = fileURLToPath(processUrl);
   const drop = userOf(user);
   // V8 sets aside more or less address space at its start, depending on its version, and that counts as data.
-  const startKb = await withChild({ launch: launchOf({ entry }), user: drop }, dataOf);
+  const guard = new ProcessGuard();
+  const startKb = await withChild({ launch: launchOf({ entry }), guard, user: drop }, dataOf);
   const dataKb = startKb === undefined ? undefined : startKb + memoryMb * 1024;
-  return { launch: launchOf({ entry, dataKb }), user: drop };
+  return { launch: launchOf({ entry, dataKb }), guard, user: drop };
 }
 
 function userOf(user: ProcessUser | undefined): ProcessUser | undefined {
@@ -124,8 +126,9 @@ function restrictionsOf({ user }: ProcessOptions, pid: number): Restriction[] {
     return { what, inForce, detail: inForce ? `at most ${soft} ${unit}` : "not known to hold on this platform" };
   });
   return [
-    // A child that does not find these two itself is not let come up.
+    // A child that does not find these itself is not let come up.
     { what: "environment", inForce: true, detail: "empty" },
+    { what: "open files of the host", inForce: true, detail: "none but the pipes" },
     { what: "permission model", inForce: true, detail: "reads the package's code, writes nothing, starts nothing" },
     user === undefined
       ? { what: "user", inForce: false, detail: "the runtime's own: only root can give processes another" }

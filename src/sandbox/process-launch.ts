@@ -6,8 +6,6 @@ import { workerHeapMb } from "./settings.js";
 export const fromHost = 3;
 /** The child's end of the pipe that carries its own frames. */
 export const toHost = 4;
-/** A pipe on which nothing is ever written: its end is the end of the host. */
-const lifeline = 5;
 
 /** Native stack of a child's main thread, and how much of it V8 may use, in KiB. */
 const osStackKb = 8192;
@@ -15,6 +13,9 @@ const v8StackKb = 3900;
 
 /** Most open files of a child. Node.js itself needs about 25. */
 const openFiles = 64;
+
+/** Where a process finds the numbers of its own open files. */
+export const openFilesPath = "/dev/fd";
 
 /** The shell that sets limits. */
 export const shellPath = "/bin/sh";
@@ -36,19 +37,11 @@ const packages = ["@extism/extism", "msgpackr"];
 /** How a child process is started: a command and its arguments. */
 export type Launch = { readonly command: string; readonly args: readonly string[] };
 
-/**
- * The shell sets the limits, then becomes Node.js. Beside it stays a watcher that ends it when the host is gone, also
- * while a guest computes and nobody reads the pipe.
- */
+/** The shell sets the limits, then becomes Node.js. Shells put variables of their own into an empty environment. */
 function scriptOf(dataKb: number | undefined): string {
   const limits = { c: 0, f: 0, n: openFiles, s: osStackKb, ...(dataKb === undefined ? {} : { d: dataKb }) };
-  return [
-    ...Object.entries(limits).map(([name, value]) => `ulimit -${name} ${value} || exit 126`),
-    `( read -r _ <&${lifeline}; kill -9 $$ ) ${fromHost}<&- ${toHost}>&- 2>/dev/null &`,
-    `exec ${lifeline}<&-`,
-    // Shells put variables of their own into an empty environment.
-    'exec env -i "$@"',
-  ].join("\n");
+  const lines = Object.entries(limits).map(([name, value]) => `ulimit -${name} ${value} || exit 126`);
+  return [...lines, 'exec env -i "$@"'].join("\n");
 }
 
 /** Where a package is found from a folder, as Node.js looks for it; itself and what it is a link to. */
@@ -80,7 +73,7 @@ export function permissionFlag(): string {
 export function launchOf({ entry, dataKb }: LaunchOptions): Launch {
   const flags = [
     permissionFlag(),
-    ...readablePaths(entry).map((path) => `--allow-fs-read=${path}`),
+    ...[...readablePaths(entry), openFilesPath].map((path) => `--allow-fs-read=${path}`),
     `--max-old-space-size=${workerHeapMb}`,
     `--stack-size=${v8StackKb}`,
     "--disallow-code-generation-from-strings",

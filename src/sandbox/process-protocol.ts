@@ -50,6 +50,8 @@ const childHeadSchema = z.discriminatedUnion("kind", [
     gid: count,
     /** Variables of its environment. */
     variables: count,
+    /** Open files that it did not make itself. */
+    strangers: count,
     /** Whether Node's permission model is on and refuses writing, child processes, threads and addons. */
     restricted: z.boolean(),
   }),

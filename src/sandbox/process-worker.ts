@@ -5,6 +5,7 @@ import type { AbiValue, GuestAnswer, SandboxJob } from "../ports.js";
 import { BoundedCache } from "./bounded-cache.js";
 import { Conversation } from "./process-conversation.js";
 import { encodeFrameHead, FrameReader } from "./process-frames.js";
+import { killGroup, type ProcessGuard } from "./process-guard.js";
 import type { Launch, ProcessUser } from "./process-launch.js";
 import { moduleCacheBytes, moduleCacheSize } from "./settings.js";
 import { deadLink, type WorkerEvents, type WorkerKind, type WorkerLink } from "./worker-link.js";
@@ -12,6 +13,8 @@ import { deadLink, type WorkerEvents, type WorkerKind, type WorkerLink } from ".
 /** What child processes are made from. */
 export type ProcessOptions = {
   readonly launch: Launch;
+  /** Ends children when this process is gone. */
+  readonly guard: ProcessGuard;
   /** Whom a child runs as; this process's own user when left out. */
   readonly user?: ProcessUser | undefined;
 };
@@ -42,6 +45,7 @@ export function startProcess(
 }
 
 class ProcessLink implements WorkerLink {
+  readonly #guard: ProcessGuard;
   readonly #child: ChildProcess;
   readonly #toChild: Socket;
   readonly #pipes: readonly Socket[];
@@ -52,9 +56,12 @@ class ProcessLink implements WorkerLink {
   readonly #known = new BoundedCache<true>({ entries: moduleCacheSize, bytes: moduleCacheBytes });
   readonly #exited: Promise<void>;
   #said = "";
+  /** Nothing that still comes counts. */
   #gone = false;
+  #hasExited = false;
 
-  constructor({ launch, user }: ProcessOptions, events: WorkerEvents) {
+  constructor({ launch, guard, user }: ProcessOptions, events: WorkerEvents) {
+    this.#guard = guard;
     this.#events = {
       ...events,
       ready: () => {
@@ -70,10 +77,13 @@ class ProcessLink implements WorkerLink {
       env: {},
       // A group of its own: a terminal's interrupt is for the host alone, and the group is killed as one.
       detached: true,
-      stdio: ["ignore", "ignore", "pipe", "pipe", "pipe", "pipe"],
+      stdio: ["ignore", "ignore", "pipe", "pipe", "pipe"],
       ...user,
     });
     this.#child = child;
+    if (child.pid !== undefined) {
+      guard.add(child.pid);
+    }
     this.#pipes = child.stdio.slice(2) as unknown as Socket[];
     const [, toChild, fromChild] = this.#pipes as [Socket, Socket, Socket];
     this.#toChild = toChild;
@@ -85,15 +95,16 @@ class ProcessLink implements WorkerLink {
       child.once("error", (error) => lose(String(error)));
       child.once("exit", (code, signal) => {
         const reason = `the process ended (${signal ?? code})`;
+        if (signal !== null || this.#stderr.destroyed) {
+          lose(reason);
+          return;
+        }
         // What it said last, which tells why it did not come up, may still be on its way.
         const wait = setTimeout(() => lose(reason), lastWordsMs);
         this.#stderr.once("close", () => {
           clearTimeout(wait);
           lose(reason);
         });
-        if (this.#stderr.destroyed) {
-          this.#stderr.emit("close");
-        }
       });
     });
     for (const pipe of this.#pipes) {
@@ -167,11 +178,13 @@ class ProcessLink implements WorkerLink {
   }
 
   #send(head: Uint8Array, body: Uint8Array): void {
+    this.#toChild.cork();
     this.#toChild.write(head);
     if (body.byteLength > 0) {
       // The stream keeps what it cannot write at once, and the bytes are the caller's.
       this.#toChild.write(new Uint8Array(body));
     }
+    this.#toChild.uncork();
   }
 
   #receive(chunk: Buffer): void {
@@ -199,8 +212,12 @@ class ProcessLink implements WorkerLink {
 
   #lose(reason: string): void {
     this.#gone = true;
-    // The watcher is of the same group, and there while the pipe is.
+    // What it may have started.
     this.#killGroup();
+    this.#hasExited = true;
+    if (this.#child.pid !== undefined) {
+      this.#guard.remove(this.#child.pid);
+    }
     for (const pipe of this.#pipes) {
       pipe.destroy();
     }
@@ -209,12 +226,8 @@ class ProcessLink implements WorkerLink {
 
   #killGroup(): void {
     const { pid } = this.#child;
-    if (pid !== undefined) {
-      try {
-        process.kill(-pid, "SIGKILL");
-      } catch {
-        // Nobody is left in it.
-      }
+    if (pid !== undefined && !this.#hasExited) {
+      killGroup(pid);
     }
   }
 }

@@ -1,10 +1,10 @@
-import { readSync, writeSync } from "node:fs";
+import { closeSync, fstatSync, readdirSync, readSync, type Stats, writeSync } from "node:fs";
 import { ExoArmurError } from "../errors.js";
 import type { AbiValue, GuestAnswer, GuestCall, SandboxOutcome } from "../ports.js";
 import { engine } from "./engine.js";
 import { compileGuest, instantiate } from "./extism.js";
 import { decodeFrameHead, decodeFrameHeader, encodeFrameHead, type Frame, frameHeaderBytes } from "./process-frames.js";
-import { fromHost, toHost } from "./process-launch.js";
+import { fromHost, openFilesPath, toHost } from "./process-launch.js";
 import type { HostHead } from "./process-protocol.js";
 import { describeGuest, type Guest, runGuest } from "./run.js";
 
@@ -18,14 +18,35 @@ const guests = new Map<string, Guest | Error>();
 // The SDK asks whether a manifest is a Response; the platform's own class would load a whole HTTP client for that.
 Object.defineProperty(globalThis, "Response", { value: class Response {} });
 
+/** What was read ahead, so that a small frame takes one system call. */
+const ahead = new Uint8Array(65_536);
+let aheadFrom = 0;
+let aheadTo = 0;
+
+/** Reads once, sleeping until there is something; ends the process when the host is gone. */
+function readInto(bytes: Uint8Array, at: number): number {
+  const count = readSync(fromHost, bytes, at, bytes.byteLength - at, null);
+  if (count === 0) {
+    process.exit(0);
+  }
+  return count;
+}
+
 function read(length: number): Uint8Array {
   const bytes = new Uint8Array(length);
   for (let at = 0; at < length; ) {
-    const count = readSync(fromHost, bytes, at, length - at, null);
-    if (count === 0) {
-      process.exit(0);
+    if (aheadFrom === aheadTo) {
+      if (length - at >= ahead.byteLength) {
+        at += readInto(bytes, at);
+        continue;
+      }
+      aheadFrom = 0;
+      aheadTo = readInto(ahead, 0);
     }
-    at += count;
+    const part = ahead.subarray(aheadFrom, Math.min(aheadTo, aheadFrom + length - at));
+    bytes.set(part, at);
+    at += part.byteLength;
+    aheadFrom += part.byteLength;
   }
   return bytes;
 }
@@ -42,7 +63,15 @@ function write(bytes: Uint8Array): void {
 }
 
 function send(head: AbiValue, body: Uint8Array = nothing): void {
-  write(encodeFrameHead(head, body.byteLength));
+  const before = encodeFrameHead(head, body.byteLength);
+  if (body.byteLength < ahead.byteLength) {
+    const frame = new Uint8Array(before.byteLength + body.byteLength);
+    frame.set(before);
+    frame.set(body, before.byteLength);
+    write(frame);
+    return;
+  }
+  write(before);
   write(body);
 }
 
@@ -122,6 +151,29 @@ function plainText(error: unknown): string {
     .slice(0, 500);
 }
 
+/**
+ * Open files that are neither the pipes nor of Node.js's own making: what the host's libraries opened without asking that
+ * no child should have it. LMDB opens its data file so. Pipes tell by their owner where the host is another user.
+ */
+function strangers(): number[] {
+  const uid = process.getuid?.();
+  return readdirSync(openFilesPath)
+    .map(Number)
+    .filter((fd) => {
+      try {
+        const stat = fd > toHost ? fstatSync(fd) : undefined;
+        return stat !== undefined && (stat.isFIFO() ? stat.uid !== uid : isNamed(stat));
+      } catch {
+        // The one that the list was read from.
+        return false;
+      }
+    });
+}
+
+function isNamed(stat: Stats): boolean {
+  return stat.isFile() || stat.isDirectory() || stat.isSocket() || stat.isBlockDevice();
+}
+
 /** Node's permission model, as far as this asks it; absent when it is off. */
 type Permission = { has(scope: string, path?: string): boolean };
 
@@ -130,6 +182,9 @@ function isRestricted(): boolean {
   return permission !== undefined && !["fs.write", "fs.read", "child", "worker"].some((scope) => permission.has(scope));
 }
 
+for (const fd of strangers()) {
+  closeSync(fd);
+}
 // An empty module, so that the first job finds the SDK loaded and its code compiled.
 await instantiate(new engine.Module(new Uint8Array([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0])), {});
 send({
@@ -137,6 +192,7 @@ send({
   uid: process.getuid?.() ?? 0,
   gid: process.getgid?.() ?? 0,
   variables: Object.keys(process.env).length,
+  strangers: strangers().length,
   restricted: isRestricted(),
 });
 for (;;) {

@@ -24,7 +24,7 @@ import { bytes, job, processUrl, program, text } from "./support.js";
 const openPool = (options: Partial<ProcessPoolOptions> = {}): Promise<SandboxHost> =>
   openProcessPool({ processUrl, size: 1, ...options });
 
-describePool({ name: "processes", hostile: 200, open: openPool });
+describePool({ name: "processes", hostile: 100, open: openPool });
 
 const pools: SandboxHost[] = [];
 const folders: string[] = [];
@@ -59,6 +59,10 @@ function childrenOf(pid: number): number[] {
     .map(Number);
 }
 
+/** Child processes of pools in this process. */
+const workers = (): number[] =>
+  childrenOf(process.pid).filter((pid) => readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("worker-process"));
+
 const isAlive = (pid: number): boolean => {
   try {
     process.kill(pid, 0);
@@ -75,13 +79,14 @@ async function until(holds: () => boolean, ms = 10_000): Promise<void> {
   }
 }
 
-describe("confinement", () => {
+// Other systems do not tell of processes in /proc.
+describe.runIf(onLinux)("confinement", () => {
   it("is what the kernel says of a child that runs a job", async () => {
-    const before = childrenOf(process.pid);
+    const before = workers();
     const pool = await open();
     let child = 0;
     const look = (): string => {
-      child = childrenOf(process.pid).find((pid) => !before.includes(pid)) ?? 0;
+      child = workers().find((pid) => !before.includes(pid)) ?? 0;
       const read = (file: string): string => readFileSync(`/proc/${child}/${file}`, "utf8");
       const user = isRoot ? 65_534 : process.getuid?.();
       expect(read("status")).toContain(`Uid:\t${user}\t${user}\t${user}\t${user}`);
@@ -117,6 +122,7 @@ describe("confinement", () => {
     ]);
     expect(restrictions.map(({ what }) => what)).toEqual([
       "environment",
+      "open files of the host",
       "permission model",
       "user",
       "memory",
@@ -160,7 +166,7 @@ describe("confinement", () => {
   });
 });
 
-describe("a child", () => {
+describe.runIf(onLinux)("a child", () => {
   /** A process with a pool in it, which says when it runs a guest that never ends. */
   const hostScript = (call: string): string => `
     const { openProcessPool } = await import(${JSON.stringify(new URL("./pool.js", processUrl).href)});
@@ -170,19 +176,18 @@ describe("a child", () => {
     const job = { module: { digest: "d", bytes }, function: "run", input: new Uint8Array(0), limits, call() {} };
     ${call}`;
 
-  it.runIf(onLinux)("ends with its host, also while a guest computes", async () => {
+  it("ends with its host, also while a guest computes", async () => {
     const script = hostScript(`const run = pool.run(job); setTimeout(() => console.log("up"), 500); await run;`);
     const host = spawn(process.execPath, ["--input-type=module", "-e", script], {
       stdio: ["ignore", "pipe", "inherit"],
     });
     await new Promise((resolve) => host.stdout.once("data", resolve));
     const children = childrenOf(host.pid as number);
-    // Workers: the one that computes and the one that stands by, each with its watcher.
-    const all = [...children, ...children.flatMap(childrenOf)];
-    expect(all).toHaveLength(4);
-    expect(all.filter(isAlive)).toEqual(all);
+    // The worker that computes, the one that stands by, and the guard.
+    expect(children).toHaveLength(3);
+    expect(children.filter(isAlive)).toEqual(children);
     host.kill("SIGKILL");
-    await until(() => !all.some(isAlive));
+    await until(() => !children.some(isAlive));
   });
 
   it("keeps no process alive that has nothing to wait for", async () => {
@@ -197,12 +202,12 @@ describe("a child", () => {
   });
 
   it("that is killed under a job is a host fault and is replaced", async () => {
-    const before = childrenOf(process.pid);
+    const before = workers();
     const pool = await open();
     const run = pool.run(job(spin, { limits: { fuel: 9e15 } }));
     let child: number | undefined;
     await until(() => {
-      [child] = childrenOf(process.pid).filter((pid) => !before.includes(pid));
+      [child] = workers().filter((pid) => !before.includes(pid));
       return child !== undefined;
     });
     process.kill(child as number, "SIGKILL");
@@ -211,18 +216,37 @@ describe("a child", () => {
   });
 
   it("leaves nobody behind at the deadline", async () => {
-    const before = childrenOf(process.pid);
+    const before = workers();
     const pool = await open();
     const run = pool.run(job(spin, { limits: { fuel: 9e15, timeoutMs: 600 } }));
-    let family: number[] = [];
-    // The first that is seen is the one that runs: the next to start stands by, later.
+    let child: number | undefined;
     await until(() => {
-      const [first] = childrenOf(process.pid).filter((pid) => !before.includes(pid));
-      family = first === undefined ? [] : [first, ...childrenOf(first)];
-      return family.length === 2;
+      [child] = workers().filter((pid) => !before.includes(pid));
+      return child !== undefined;
     });
     expect(await run).toMatchObject({ status: "timed_out" });
-    await until(() => !family.some(isAlive));
+    await until(() => !isAlive(child as number));
+    await pool.close();
+    await until(() => childrenOf(process.pid).length === 0);
+  });
+
+  it("is ended, and replaced, when its guard is killed: nobody would end it with its host", async () => {
+    const pool = await open();
+    const run = pool.run(job(spin, { limits: { fuel: 9e15 } }));
+    let guards: number[] = [];
+    let known: number[] = [];
+    // The guard of the child that was looked at first is ending.
+    await until(() => {
+      known = workers();
+      guards = childrenOf(process.pid).filter((pid) => !known.includes(pid) && isAlive(pid));
+      return known.length === 2 && guards.length === 1;
+    });
+    process.kill(guards[0] as number, "SIGKILL");
+    expect(await run).toMatchObject(fault);
+    // The spare was killed as well, and its end is to be heard of first.
+    await until(() => !childrenOf(process.pid).some((pid) => known.includes(pid)));
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(await pool.run(job(idle))).toMatchObject({ status: "completed" });
   });
 
   it("runs a module of many megabytes and carries large inputs, requests and outputs", async () => {
@@ -254,7 +278,7 @@ describe("a child", () => {
 
 describe("opening", () => {
   it.runIf(isRoot)(
-    "fails in plain words when the user cannot read the package, and does not run as root instead",
+    "fails in plain words when the user cannot read the package, and does not run as root instead (needs root)",
     async () => {
       const folder = mkdtempSync(join(tmpdir(), "exoarmur-closed-"));
       folders.push(folder);
@@ -276,15 +300,15 @@ describe("opening", () => {
     });
   });
 
-  it.runIf(isRoot)("runs children as the user it is told", async () => {
-    const before = childrenOf(process.pid);
+  it.runIf(isRoot)("runs children as the user it is told (needs root)", async () => {
+    const before = workers();
     const pool = await open({ user: { uid: 12_345, gid: 12_346 } });
     await pool.run(job(idle));
-    const [child] = childrenOf(process.pid).filter((pid) => !before.includes(pid));
+    const [child] = workers().filter((pid) => !before.includes(pid));
     expect(readFileSync(`/proc/${child}/status`, "utf8")).toMatch(/^Uid:\t12345\t.*\nGid:\t12346\t/m);
   });
 
-  it.runIf(isRoot)("refuses a user it cannot become", async () => {
+  it.runIf(isRoot)("refuses a user it cannot become (needs root)", async () => {
     const script = `
       process.setgid(65534); process.setuid(65534);
       const { openProcessPool } = await import(${JSON.stringify(new URL("./pool.js", processUrl).href)});
@@ -336,7 +360,7 @@ describe("a child that is no sandbox", () => {
     const send = (...parts) => write(frame(...parts));
     const read = (n) => { const b = Buffer.alloc(n); for (let at = 0; at < n;) { const c = readSync(3, b, at, n - at, null); if (c === 0) process.exit(0); at += c; } return b; };
     const receive = () => { const l = read(8); return [read(l.readUInt32BE(0)), read(l.readUInt32BE(4))]; };
-    const me = { kind: "ready", uid: process.getuid(), gid: process.getgid(), variables: 0, restricted: true };
+    const me = { kind: "ready", uid: process.getuid(), gid: process.getgid(), variables: 0, strangers: 0, restricted: true };
     const end = { kind: "end", run: 1, status: "completed", fuelUsed: 5, memoryPeakPages: 0, hostCalls: 0 };
     const call = { kind: "call", run: 1, seq: 0, capability: "log", fuel: 1 };
     const begun = { kind: "begun", run: 1 };
@@ -409,7 +433,7 @@ describe("a child that is no sandbox", () => {
     ],
     "floods while it is answered": [
       `send(begun); send(call); for (;;) write(Buffer.alloc(65536));`,
-      "before the host has spoken",
+      "the process broke the protocol",
     ],
     "makes more calls than the limit": [
       `send(begun); for (let seq = 0; ; seq++) { send({ ...call, seq }); receive(); }`,
@@ -528,6 +552,7 @@ describe("a child that is no sandbox", () => {
   const unconfined: Readonly<Record<string, readonly [script: string, why: string]>> = {
     "runs as somebody else": [`send({ ...me, uid: 0 }); wait();`, "expected user"],
     "has an environment": [`send({ ...me, variables: 1 }); wait();`, "an empty environment, got 1 variables"],
+    "has files of the host": [`send({ ...me, strangers: 1 }); wait();`, "no inherited files, got 1"],
     "is not restricted": [`send({ ...me, restricted: false }); wait();`, "permission model"],
     "does not come up": [`console.error("no luck"); process.exit(3);`, "the process ended (3): no luck"],
     "does not parse": ["]", "SyntaxError"],
