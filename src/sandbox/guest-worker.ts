@@ -22,6 +22,8 @@ type Running = {
   calling: Promise<void> | undefined;
   calls: number;
   fuel: number;
+  /** The host ended the run instead of answering a call. */
+  stopped: boolean;
 };
 
 /** A worker that runs one job at a time. After a deadline or a fault it is gone for good. */
@@ -69,6 +71,7 @@ export class GuestWorker {
         calling: undefined,
         calls: 0,
         fuel: 0,
+        stopped: false,
       };
       this.#running = running;
       this.#link.hold(true);
@@ -109,6 +112,10 @@ export class GuestWorker {
         this.#log("sandbox: host fault", { fault });
       }
       this.#finish(running, outcome);
+      // What the worker was short of it may still hold, and the next run is somebody else's.
+      if (outcome.status === "host_fault" && !running.stopped) {
+        this.#end();
+      }
     }
   }
 
@@ -125,6 +132,7 @@ export class GuestWorker {
 
   #post(running: Running, seq: number, answer: GuestAnswer): void {
     if (this.#running === running && !this.#gone) {
+      running.stopped = answer.kind === "stop";
       this.#link.answer(running.run, seq, answer);
     }
   }

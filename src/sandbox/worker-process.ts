@@ -3,6 +3,7 @@ import { ExoArmurError } from "../errors.js";
 import type { AbiValue, GuestAnswer, GuestCall, SandboxOutcome } from "../ports.js";
 import { engine } from "./engine.js";
 import { compileGuest, instantiate } from "./extism.js";
+import { takeKernel } from "./kernel.js";
 import { decodeFrameHead, decodeFrameHeader, encodeFrameHead, type Frame, frameHeaderBytes } from "./process-frames.js";
 import { fromHost, openFilesPath, toHost } from "./process-launch.js";
 import type { HostHead } from "./process-protocol.js";
@@ -185,7 +186,8 @@ function isRestricted(): boolean {
 for (const fd of strangers()) {
   closeSync(fd);
 }
-// An empty module, so that the first job finds the SDK loaded and its code compiled.
+// An empty module and a kernel, so that the first job finds the SDK loaded and all code compiled.
+takeKernel();
 await instantiate(new engine.Module(new Uint8Array([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0])), {});
 send({
   kind: "ready",

@@ -145,6 +145,27 @@ describe("workers", () => {
     expect(kind.workers.length).toBeLessThanOrEqual(6);
   });
 
+  it("that end a run as a host fault of their own are replaced: they may still be short of what they lacked", async () => {
+    const pool = scheduler({ size: 1 });
+    const run = pool.run(jobOf());
+    await vi.advanceTimersByTimeAsync(200);
+    kind.workers[0]?.events.ended(1, { ...outcome, ...fault } as SandboxOutcome);
+    expect(await run).toMatchObject(fault);
+    expect(kind.workers.map((worker) => worker.killed)).toEqual([true, false]);
+  });
+
+  it("whose run the host ended as a host fault live on", async () => {
+    const pool = scheduler({ size: 1 });
+    const run = pool.run(jobOf("t", 1000, () => Promise.reject(new Error("broken"))));
+    await settle();
+    kind.workers[0]?.events.called(1, { seq: 0, capability: "log", request: new Uint8Array(0), fuel: 7 });
+    await settle();
+    expect(kind.workers[0]?.answers).toMatchObject([[1, 0, { kind: "stop", status: "host_fault" }]]);
+    kind.workers[0]?.events.ended(1, { ...outcome, ...fault } as SandboxOutcome);
+    expect(await run).toMatchObject(fault);
+    expect(kind.workers[0]?.killed).toBe(false);
+  });
+
   it("keep the process alive while they run a job only", async () => {
     const pool = scheduler();
     const run = pool.run(jobOf());
