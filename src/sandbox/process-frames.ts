@@ -6,7 +6,7 @@ import type { AbiValue } from "../ports.js";
 export const frameHeaderBytes = 8;
 
 /** Most bytes of a frame's head. */
-export const frameHeadBytes = 16_384;
+const frameHeadBytes = 16_384;
 
 /** One message between host and child process: a small document of the msgpack profile, and bytes. */
 export type Frame = { readonly head: AbiValue; readonly body: Uint8Array };

@@ -65,7 +65,7 @@ function readablePaths(entry: string): readonly string[] {
 }
 
 /** The name of the permission model's flag in this version of Node.js. */
-export function permissionFlag(): string {
+function permissionFlag(): string {
   return process.allowedNodeEnvironmentFlags.has("--permission") ? "--permission" : "--experimental-permission";
 }
 

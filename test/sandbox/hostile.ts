@@ -124,7 +124,7 @@ const often = shapes.filter(({ kills }) => kills === undefined);
 const rare = shapes.filter(({ kills }) => kills === true);
 
 /** The `n`th of the hostile plugins: every one is a module of its own, and every 50th ends by the wall clock. */
-export function hostilePlugin(n: number): {
+function hostilePlugin(n: number): {
   readonly name: string;
   readonly job: SandboxJob;
   readonly ends: Shape["ends"];
