@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { ExoArmurError } from "../errors.js";
 import { ProcessGuard } from "./process-guard.js";
-import { launchOf, type ProcessUser, shellPath } from "./process-launch.js";
+import { lateThreadsKb, launchOf, type ProcessUser, shellPath } from "./process-launch.js";
 import { type ProcessOptions, processKind, startProcess } from "./process-worker.js";
 import { defaultMemoryMb, startTimeoutMs } from "./settings.js";
 import type { WorkerKind } from "./worker-link.js";
@@ -46,7 +46,7 @@ async function confine({ processUrl, memoryMb = defaultMemoryMb, user }: Isolati
   // V8 sets aside more or less address space at its start, depending on its version, and that counts as data.
   const guard = new ProcessGuard();
   const startKb = await withChild({ launch: launchOf({ entry }), guard, user: drop }, dataOf);
-  const dataKb = startKb === undefined ? undefined : startKb + memoryMb * 1024;
+  const dataKb = startKb === undefined ? undefined : startKb + lateThreadsKb + memoryMb * 1024;
   return { launch: launchOf({ entry, dataKb }), guard, user: drop };
 }
 
