@@ -3,11 +3,12 @@
 // the modules as they are committed.
 //
 //   node scripts/build-dropins.mjs            write test/dropin/*.wasm and digests.json
-//   node scripts/build-dropins.mjs --check    build, compare with the files; exit 1 and name what differs
+//   node scripts/build-dropins.mjs --check    build, compare with the files; exit 1 and name what differs. Without
+//                                             these compilers it says so in one line and compares the digests alone
 
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -27,6 +28,35 @@ const guests = {
 };
 
 const check = process.argv.includes("--check");
+
+/** What is needed and not there; only these versions make the same bytes. */
+function lacking() {
+  const says = (program, text) =>
+    (spawnSync(program, ["--version"], { encoding: "utf8" }).stdout ?? "").startsWith(text);
+  const needs = [
+    ["clang 14.0.6", says("/usr/bin/clang", "Debian clang version 14.0.6")],
+    ["LLD 14.0.6", says("/usr/bin/wasm-ld", "Debian LLD 14.0.6")],
+    ["wasi-libc", existsSync("/usr/lib/wasm32-wasi/libc.a")],
+    ["libclang-rt-dev-wasm32", existsSync("/usr/lib/llvm-14/lib/clang/14.0.6/lib/wasi/libclang_rt.builtins-wasm32.a")],
+    ["rustc 1.63.0", says("/usr/bin/rustc", "rustc 1.63.0")],
+    ["libstd-rust-dev-wasm32", existsSync("/usr/lib/rustlib/wasm32-wasi")],
+  ];
+  return needs.filter(([, present]) => !present).map(([name]) => name);
+}
+
+const digestOf = (bytes) => `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
+
+const missing = lacking();
+if (missing.length > 0) {
+  const recorded = JSON.parse(readFileSync(join(folder, "digests.json"), "utf8"));
+  const wrong = Object.keys(recorded).filter((name) => digestOf(readFileSync(join(folder, name))) !== recorded[name]);
+  for (const name of wrong) console.error(`test/dropin/${name} has another digest than recorded`);
+  console.log(
+    `no drop-in rebuilt, ${wrong.length} problems; only digests compared: ${missing.join(", ")} not installed`,
+  );
+  process.exit(check && wrong.length === 0 ? 0 : 1);
+}
+
 const scratch = mkdtempSync(join(tmpdir(), "dropins-"));
 const digests = {};
 let differing = 0;
@@ -36,16 +66,16 @@ try {
     // The system's path alone: clang would run any wasm-opt it finds, and npm puts the one of a dependency before it.
     execFileSync(command, [...options, made], { cwd: folder, stdio: "inherit", env: { PATH: "/usr/bin:/bin" } });
     const bytes = readFileSync(made);
-    digests[`${name}.wasm`] = `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
+    digests[`${name}.wasm`] = digestOf(bytes);
     if (!check) writeFileSync(join(folder, `${name}.wasm`), bytes);
     else if (!readFileSync(join(folder, `${name}.wasm`)).equals(bytes)) {
       differing += 1;
       console.error(`test/dropin/${name}.wasm differs from a fresh build`);
     }
-    console.log(`${name}.wasm  ${bytes.length} bytes`);
   }
   if (!check) writeFileSync(join(folder, "digests.json"), `${JSON.stringify(digests, null, 2)}\n`);
 } finally {
   rmSync(scratch, { recursive: true });
 }
+console.log(`${Object.keys(guests).length} drop-ins rebuilt, ${differing} problems`);
 process.exitCode = differing === 0 ? 0 : 1;

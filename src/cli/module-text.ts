@@ -119,7 +119,7 @@ function tables(report: ModuleReport): string {
     list("import", report.imports, (one) => [
       `${short(one.module)} ${short(one.name)}`,
       signatureOf(one.signature) || one.kind,
-      one.capability ?? "kernel",
+      one.capability ?? "no capability",
     ]),
     list("export", report.exports, (one) => [short(one.name), signatureOf(one.signature) || one.kind]),
     list("section", report.customSections, ({ name, size }) => [short(name), countOf(size, "byte")]),
