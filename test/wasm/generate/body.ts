@@ -192,7 +192,7 @@ class BodyMaker {
     } else if (global !== null && random.chance(0.4)) {
       scope.emit("global.get", [at(global)], [], [type]);
     } else if (type === "funcref" && random.chance(0.6)) {
-      scope.emit("ref.func", [at(random.next(this.#env.functions.length))], [], [type]);
+      scope.emit("ref.func", [at(random.one(this.#env.referable))], [], [type]);
     } else {
       const [name, immediates] = anyConstant(random, type);
       scope.emit(name, immediates, [], [type]);

@@ -15,6 +15,11 @@ export type Env = {
   readonly lengthArgs: ReadonlyMap<number, number>;
   /** Imports first. */
   readonly functions: readonly Callee[];
+  /**
+   * Functions that may be called through a table or a reference: not the imports that charge for a length, whose
+   * argument would be anything.
+   */
+  readonly referable: readonly number[];
   readonly tables: readonly TableTree[];
   /** Functions in each table at the start; undefined where the slot is null. */
   readonly slots: readonly (readonly (number | undefined)[])[];

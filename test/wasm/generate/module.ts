@@ -90,9 +90,11 @@ export function makeModule(seed: string): ModuleTree {
   for (let index = 0; index < generals; index += 1) {
     functions.push({ type: generalType(random, index, anyTypes), kind: "general" });
   }
+  const lengthArgs = lengthArguments(imports);
+  const referable = [...functions.keys()].filter((index) => !lengthArgs.has(index));
   const tables = makeTables(random);
-  const elements = makeElements(random, tables, functions.length);
-  const globals = makeGlobals(random, profile.types, functions.length);
+  const elements = makeElements(random, tables, referable);
+  const globals = makeGlobals(random, profile.types, referable);
   const data = hasMemory ? makeData(random) : [];
   const memory = hasMemory ? makeMemory(random) : null;
   const env: Env = {
@@ -100,7 +102,8 @@ export function makeModule(seed: string): ModuleTree {
     types: profile.types,
     ops: hasMemory ? profile.ops : profile.ops.filter(({ form }) => !form.startsWith("memarg")),
     imports,
-    lengthArgs: lengthArguments(imports),
+    lengthArgs,
+    referable,
     functions,
     tables,
     slots: slotsOf(tables, elements),
@@ -190,7 +193,7 @@ function makeTables(random: Random): TableTree[] {
 }
 
 /** Segments of all eight kinds; the active ones fill the lower slots of their tables. */
-function makeElements(random: Random, tables: readonly TableTree[], functions: number): ElementTree[] {
+function makeElements(random: Random, tables: readonly TableTree[], functions: readonly number[]): ElementTree[] {
   const made: ElementTree[] = [];
   tables.forEach(({ type }, table) => {
     const implied = table === 0 && type === "funcref";
@@ -212,9 +215,9 @@ function makeElements(random: Random, tables: readonly TableTree[], functions: n
   return made;
 }
 
-function someItems(random: Random, type: string, kind: number, functions: number): (number | null)[] {
+function someItems(random: Random, type: string, kind: number, functions: readonly number[]): (number | null)[] {
   return Array.from({ length: random.next(6) }, () =>
-    type === "externref" || (kind >= 4 && random.chance(0.2)) ? null : random.next(functions),
+    type === "externref" || (kind >= 4 && random.chance(0.2)) ? null : random.one(functions),
   );
 }
 
@@ -233,7 +236,7 @@ function slotsOf(tables: readonly TableTree[], elements: readonly ElementTree[])
   return slots;
 }
 
-function makeGlobals(random: Random, types: readonly ValueType[], functions: number): ModuleTree["globals"] {
+function makeGlobals(random: Random, types: readonly ValueType[], functions: readonly number[]): ModuleTree["globals"] {
   const before = { stack: [], dead: false };
   const steps = { kind: "i32", value: stepsGiven } as const;
   return [
@@ -242,7 +245,7 @@ function makeGlobals(random: Random, types: readonly ValueType[], functions: num
       const type = random.one(types);
       const [name, immediates] =
         type === "funcref" && random.chance(0.6)
-          ? (["ref.func", [at(random.next(functions))]] as const)
+          ? (["ref.func", [at(random.one(functions))]] as const)
           : random.chance(0.8)
             ? anyConstant(random, type)
             : zeroConstant(type);

@@ -1,7 +1,7 @@
-import { checkModule, type Failure, isFailure } from "./check.js";
+import { checkModule, type Failure, isFailure, sealGenerated } from "./check.js";
 import { encodePlain } from "./encode.js";
 import { zeroConstant } from "./pools.js";
-import { isValidModule } from "./run.js";
+import { isValidModule, runModule } from "./run.js";
 import type { BlockNode, FunctionTree, ModuleTree, Node, Types } from "./tree.js";
 
 /** A module that fails, and how. */
@@ -39,11 +39,17 @@ export function shrink(failing: Failing, budgetMs = 60_000): Failing {
 }
 
 function stillFails(tree: ModuleTree, kind: string): Failing | null {
-  if (!isValidModule(encodePlain(tree))) {
+  if (!isValidModule(encodePlain(tree)) || !comesToAnEnd(tree)) {
     return null;
   }
   const result = checkModule(tree);
   return isFailure(result) && result.kind === kind ? { tree, failure: result } : null;
+}
+
+/** A loop may have lost what bounds it; the sealed module finds out without hanging. */
+function comesToAnEnd(tree: ModuleTree): boolean {
+  const sealed = sealGenerated(encodePlain(tree));
+  return !sealed.ok || runModule(sealed.value.bytes, tree.calls, { fuel: 1n << 28n, stack: 32_768 }).stopped === null;
 }
 
 type Pass = (tree: ModuleTree) => Generator<ModuleTree>;
