@@ -1,5 +1,5 @@
-import { readFuelTable } from "../../../src/wasm/fuel.js";
 import type { Result } from "../../../src/errors.js";
+import { readFuelTable } from "../../../src/wasm/fuel.js";
 import { type SealedModule, sealModule } from "../../../src/wasm/seal.js";
 import { encodePlain, encodeReference } from "./encode.js";
 import { generatedCapabilities } from "./module.js";

@@ -12,6 +12,7 @@ type Instance = { readonly exports: Readonly<Record<string, unknown>> };
 declare const WebAssembly: {
   Module: new (bytes: Uint8Array) => object;
   Instance: new (module: object, imports: Imports) => Instance;
+  Global: new () => Global;
   RuntimeError: new () => Error;
   validate(bytes: Uint8Array): boolean;
 };
@@ -147,12 +148,24 @@ class Runner {
     if (this.#stopped !== null) {
       return;
     }
-    this.#global(stepsExport).value = stepsGiven;
+    // Damaged modules may have lost these exports, or have something else of that name.
+    const steps = this.#exports[stepsExport];
+    if (steps instanceof WebAssembly.Global && typeof steps.value === "number") {
+      this.#setSteps(steps);
+    }
     const target = this.#exports[name] as (...args: readonly unknown[]) => unknown;
     this.#attempt(() => show(target(...args)));
-    if (this.#stopped === null) {
-      const digest = this.#exports[digestExport] as () => bigint;
-      this.#attempt(() => `state ${digest()}`);
+    const digest = this.#exports[digestExport];
+    if (this.#stopped === null && typeof digest === "function") {
+      this.#attempt(() => `state ${(digest as () => bigint)()}`);
+    }
+  }
+
+  #setSteps(steps: Global): void {
+    try {
+      steps.value = stepsGiven;
+    } catch {
+      // It is immutable.
     }
   }
 
