@@ -1,9 +1,9 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { Bytes } from "./bytes.js";
 import { checkModule, type Failure, isFailure, type Passed } from "./check.js";
 import { encodePlain, encodeReference } from "./encode.js";
+import { withCalls } from "./kept.js";
 import { makeModule } from "./module.js";
 import { shrink } from "./shrink.js";
 import type { ModuleTree } from "./tree.js";
@@ -25,8 +25,8 @@ export type Rounds = {
   exact: number;
   /** Executions of every instruction over all modules. */
   readonly executed: Map<string, number>;
-  fuel: bigint;
-  cost: bigint;
+  /** Fuel charged, as a multiple of the static cost of what was executed, of every module that executed much. */
+  readonly ratios: number[];
   size: number;
   sealedSize: number;
 };
@@ -39,8 +39,7 @@ export function playRounds(plan: Plan): Rounds {
     trapped: 0,
     exact: 0,
     executed: new Map(),
-    fuel: 0n,
-    cost: 0n,
+    ratios: [],
     size: 0,
     sealedSize: 0,
   };
@@ -59,17 +58,15 @@ function add(rounds: Rounds, tree: ModuleTree, passed: Passed): void {
   rounds.ran += 1;
   rounds.trapped += Number(passed.trapped);
   rounds.exact += Number(tree.exact);
-  rounds.fuel += passed.fuel;
-  rounds.cost += passed.exactCost;
+  if (passed.exactCost > 1000n) {
+    rounds.ratios.push(Number(passed.fuel) / Number(passed.exactCost));
+  }
   rounds.size += passed.size;
   rounds.sealedSize += passed.sealedSize;
   for (const [name, count] of passed.executed) {
     rounds.executed.set(name, (rounds.executed.get(name) ?? 0) + count);
   }
 }
-
-/** Name of the custom section that holds a kept module's calls. */
-export const callsSection = "generated-calls";
 
 /** Shrinks a failing module, writes it down, and says how to keep it. */
 function keep(tree: ModuleTree, failure: Failure): string {
@@ -86,28 +83,18 @@ function keep(tree: ModuleTree, failure: Failure): string {
   ].join("\n");
 }
 
-function withCalls(plain: Uint8Array, tree: ModuleTree): Uint8Array {
-  const content = new Bytes();
-  content.name(callsSection);
-  const tag = (value: unknown): unknown => (typeof value === "bigint" ? { i64: String(value) } : value);
-  content.append(
-    new TextEncoder().encode(JSON.stringify({ exact: tree.exact, calls: tree.calls.map((call) => call.map(tag)) })),
-  );
-  const out = new Bytes();
-  out.append(plain);
-  out.raw(0);
-  out.sized(content);
-  return Uint8Array.from(out.out);
-}
-
-/** The seed of a long run: EXOARMUR_SEED, or the commit. `from` is EXOARMUR_FROM, where a run is to go on. */
+/** One line about a run. */
 export function describeRounds(plan: Plan, rounds: Rounds): string {
   const rarest = [...rounds.executed].sort(([, one], [, other]) => one - other).slice(0, 3);
   return [
     `seed ${plan.seed}: modules ${plan.from} to ${plan.from + rounds.ran - 1}`,
     `${rounds.trapped} trapped, ${rounds.exact} compared with the original itself`,
     `${rounds.executed.size} instructions executed, the rarest ${rarest.map(([name, count]) => `${name} ${count}`).join(", ")}`,
-    `fuel ${(Number(rounds.fuel) / Number(rounds.cost)).toFixed(2)} times the exact cost`,
+    `fuel ${median(rounds.ratios).toFixed(2)} times the static cost of what ran (median)`,
     `size ${(rounds.sealedSize / rounds.size).toFixed(2)} times the original's`,
   ].join("; ");
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((one, other) => one - other)[values.length >> 1] ?? 0;
 }

@@ -11,7 +11,7 @@ export type Failing = { readonly tree: ModuleTree; readonly failure: Failure };
  * Takes a failing module apart for as long as it fails in the same way: calls, functions, ranges of instructions,
  * segments, exports. Every candidate is valid by its types; those that are not all the same are passed over.
  */
-export function shrink(failing: Failing, budgetMs = 60_000): Failing {
+export function shrink(failing: Failing, budgetMs = 60_000, check: Check = checkForFailure): Failing {
   const until = performance.now() + budgetMs;
   let best = failing;
   for (let progress = true; progress; ) {
@@ -24,7 +24,7 @@ export function shrink(failing: Failing, budgetMs = 60_000): Failing {
           if (performance.now() >= until) {
             return best;
           }
-          const smaller = stillFails(tree, best.failure.kind);
+          const smaller = stillFails(tree, best.failure.kind, check);
           if (smaller !== null) {
             best = smaller;
             progress = true;
@@ -38,12 +38,20 @@ export function shrink(failing: Failing, budgetMs = 60_000): Failing {
   return best;
 }
 
-function stillFails(tree: ModuleTree, kind: string): Failing | null {
+/** The failure of a module, or null. */
+type Check = (tree: ModuleTree) => Failure | null;
+
+function checkForFailure(tree: ModuleTree): Failure | null {
+  const result = checkModule(tree);
+  return isFailure(result) ? result : null;
+}
+
+function stillFails(tree: ModuleTree, kind: string, check: Check): Failing | null {
   if (!isValidModule(encodePlain(tree)) || !comesToAnEnd(tree)) {
     return null;
   }
-  const result = checkModule(tree);
-  return isFailure(result) && result.kind === kind ? { tree, failure: result } : null;
+  const failure = check(tree);
+  return failure?.kind === kind ? { tree, failure } : null;
 }
 
 /** A loop may have lost what bounds it; the sealed module finds out without hanging. */
