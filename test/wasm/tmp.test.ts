@@ -1,6 +1,7 @@
 import { test } from "vitest";
 import { checkModule } from "./generate/check.js";
 import { makeModule } from "./generate/module.js";
+
 test("x", { timeout: 3e6 }, () => {
   const n = Number(process.env["N"] ?? 300);
   for (let i = 0; i < n; i++) {

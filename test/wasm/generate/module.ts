@@ -6,7 +6,7 @@ import { anyConstant, anyI32, anyI64, zeroConstant } from "./pools.js";
 import { type Random, randomOf } from "./random.js";
 import type { PlainOp } from "./scalar-ops.js";
 import { at } from "./scope.js";
-import { stateDigest } from "./state-digest.js";
+import { observer, stateDigest } from "./state-digest.js";
 import {
   type Call,
   type DataTree,
@@ -14,6 +14,7 @@ import {
   type ElementTree,
   type ExportTree,
   type FuncType,
+  type FunctionTree,
   type ImportTree,
   type ModuleTree,
   memoryCap,
@@ -31,49 +32,31 @@ const callable: readonly ValueType[] = ["i32", "i64", "f32", "f64", "externref"]
 /** What a module is mostly made of. */
 type Profile = { readonly types: readonly ValueType[]; readonly ops: readonly PlainOp[]; readonly exact: boolean };
 
-function profileOf(random: Random): Profile {
-  const isFloatOp = ({ params, results }: PlainOp): boolean =>
-    [...params, ...results].some((type) => type.startsWith("f"));
-  const isSimd = ({ name }: PlainOp): boolean => /\d+x\d+|v128/.test(name);
-  const simd = usableTypes.includes("v128");
-  return random.weighted<() => Profile>([
-    [25, () => ({ types: usableTypes, ops: plainOps, exact: false })],
-    [20, () => ({ types: usableTypes, ops: plainOps.filter(({ nan }) => nan === null), exact: true })],
-    [
-      25,
-      () => ({
-        types: [...usableTypes, "f32", "f64", "f64"],
-        ops: [
-          ...plainOps,
-          ...plainOps.filter(isFloatOp),
-          ...plainOps.filter(({ nan }) => nan !== null).flatMap((op) => [op, op]),
-        ],
-        exact: false,
-      }),
-    ],
-    [
-      15,
-      () => ({
-        types: usableTypes.filter((type) => type !== "v128"),
-        ops: plainOps.filter((op) => !isSimd(op)),
-        exact: false,
-      }),
-    ],
-    [
-      simd ? 15 : 0,
-      () => ({
-        types: ["v128", "v128", ...usableTypes],
-        ops: [...plainOps, ...plainOps.filter((op) => isSimd(op) || isFloatOp(op))],
-        exact: false,
-      }),
-    ],
-  ])();
-}
+const isFloatOp = ({ params, results }: PlainOp): boolean =>
+  [...params, ...results].some((type) => type === "f32" || type === "f64");
+const isSimd = ({ name }: PlainOp): boolean => /\d+x\d+|v128/.test(name);
+const makesNan = ({ nan }: PlainOp): boolean => nan !== null;
+const scalarTypes = usableTypes.filter((type) => type !== "v128");
+const scalarArithmetic = plainOps.filter((op) => makesNan(op) && !isSimd(op));
+const scalarFloats = plainOps.filter((op) => isFloatOp(op) && !isSimd(op));
+const vectors = plainOps.filter((op) => isSimd(op) || isFloatOp(op));
+
+const profiles: readonly (readonly [weight: number, profile: Profile])[] = [
+  [20, { types: usableTypes, ops: plainOps, exact: false }],
+  [20, { types: usableTypes, ops: plainOps.filter((op) => !makesNan(op)), exact: true }],
+  [15, { types: scalarTypes, ops: plainOps.filter((op) => !isSimd(op)), exact: false }],
+  // Almost nothing but floats: NaNs arise often and reach calls, globals and memory before they are lost.
+  [
+    35,
+    { types: ["f32", "f64", "f32", "f64", "f64", "i32"], ops: [...scalarFloats, ...scalarArithmetic], exact: false },
+  ],
+  [usableTypes.includes("v128") ? 15 : 0, { types: ["v128", "v128", ...usableTypes], ops: vectors, exact: false }],
+];
 
 /** The module of a seed. */
 export function makeModule(seed: string): ModuleTree {
   const random = randomOf(seed);
-  const profile = profileOf(random);
+  const profile = random.weighted(profiles);
   const anyTypes = (most: number): ValueType[] =>
     Array.from({ length: random.next(most + 1) }, () => random.one(profile.types));
   const hasMemory = random.chance(0.93);
@@ -115,6 +98,7 @@ export function makeModule(seed: string): ModuleTree {
     branchy: random.one([0.4, 1, 1, 2]),
   };
   const bodies = functions.flatMap(({ kind }, index) => (kind === "import" ? [] : [makeBody(env, index)]));
+  const observers = makeObservers(random, functions, functions.map((_, index) => index).slice(imports.length));
   const digest = functions.length;
   const general = functions.map((_, index) => index).slice(firstGeneral);
   const start = general.find((index) => sizeOf(functions[index]?.type) === 0) ?? null;
@@ -123,12 +107,13 @@ export function makeModule(seed: string): ModuleTree {
     { name: digestExport, kind: "function", index: digest },
     ...(memory !== null && random.chance(0.75) ? [{ name: "memory", kind: "memory", index: 0 } as const] : []),
     ...general.map((index) => ({ name: `f${index}`, kind: "function", index }) as const),
+    ...observers.map((_, index) => ({ name: `w${index}`, kind: "function", index: digest + 1 + index }) as const),
     ...oddExports(random, functions.length, globals.length, tables.length),
   ];
   return {
     seed,
     imports,
-    functions: [...bodies, stateDigest(globals, tables, memory !== null)],
+    functions: [...bodies, stateDigest(globals, tables, memory !== null), ...observers],
     tables,
     memory,
     globals,
@@ -142,7 +127,7 @@ export function makeModule(seed: string): ModuleTree {
       dataCount: random.chance(0.3),
       custom: random.chance(0.2),
     },
-    calls: makeCalls(random, general, functions),
+    calls: makeCalls(random, general, functions, observers.length),
     exact: profile.exact,
   };
 }
@@ -286,14 +271,30 @@ function oddExports(random: Random, functions: number, globals: number, tables: 
   return made;
 }
 
-function makeCalls(random: Random, general: readonly number[], functions: readonly Callee[]): Call[] {
+/** Functions that call others with constants, NaNs among them, and show the bits of what comes back. */
+function makeObservers(random: Random, functions: readonly Callee[], defined: readonly number[]): FunctionTree[] {
+  return Array.from({ length: 4 }, () => {
+    const callee = random.one(defined);
+    return observer(random, callee, functions[callee]?.type as FuncType);
+  });
+}
+
+function makeCalls(
+  random: Random,
+  general: readonly number[],
+  functions: readonly Callee[],
+  observers: number,
+): Call[] {
   const possible = general.filter((index) => {
     const type = functions[index]?.type;
     return [...(type?.params ?? []), ...(type?.results ?? [])].every(
       (entry) => entry !== "v128" && entry !== "funcref",
     );
   });
-  return Array.from({ length: 3 + random.next(4) }, () => {
+  return Array.from({ length: 4 + random.next(4) }, () => {
+    if (random.chance(0.6)) {
+      return [`w${random.next(observers)}`] as Call;
+    }
     const index = random.one(possible);
     return [`f${index}`, ...(functions[index]?.type.params ?? []).map((type) => argument(random, type))] as Call;
   });

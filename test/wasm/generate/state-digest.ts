@@ -1,5 +1,7 @@
+import { anyConstant } from "./pools.js";
+import type { Random } from "./random.js";
 import { at, bytes, Scope } from "./scope.js";
-import type { FunctionTree, TableTree, ValueType } from "./tree.js";
+import type { FuncType, FunctionTree, TableTree, ValueType } from "./tree.js";
 
 /**
  * A function `() -> i64` that mixes everything a program can leave behind outside its memory: the bits of its globals,
@@ -29,7 +31,7 @@ export function stateDigest(
         const halves = global.type === "v128" ? [0, 1] : [0];
         for (const half of halves) {
           scope.emit("global.get", [at(index)], [], [global.type]);
-          mixGlobal(scope, global.type, half);
+          showBits(scope, global.type, half);
           mix();
         }
       }
@@ -52,8 +54,8 @@ export function stateDigest(
   return { type, locals: [], body, helper: true };
 }
 
-/** A global's value as an i64. */
-function mixGlobal(scope: Scope, type: ValueType, half: number): void {
+/** The bits of the value on top, or of one half of it, as an i64. */
+function showBits(scope: Scope, type: ValueType, half: number): void {
   switch (type) {
     case "i32":
       scope.emit("i64.extend_i32_u", [], ["i32"], ["i64"]);
@@ -74,4 +76,27 @@ function mixGlobal(scope: Scope, type: ValueType, half: number): void {
       scope.emit("ref.is_null", [], [type], ["i32"]);
       scope.emit("i64.extend_i32_u", [], ["i32"], ["i64"]);
   }
+}
+
+/** A function `() -> (i64 ...)` that calls another with constants and returns the bits of its results. */
+export function observer(random: Random, callee: number, type: FuncType): FunctionTree {
+  const results = type.results.flatMap((result): ValueType[] => (result === "v128" ? ["i64", "i64"] : ["i64"]));
+  const scope = new Scope({ params: [], results }, type.results, 0);
+  const body = scope.whole(() => {
+    for (const param of type.params) {
+      const [name, immediates] = anyConstant(random, param);
+      scope.emit(name, immediates, [], [param]);
+    }
+    scope.emit("call", [at(callee)], type.params, type.results);
+    for (let index = type.results.length - 1; index >= 0; index -= 1) {
+      scope.setLocal(index);
+    }
+    type.results.forEach((result, index) => {
+      for (const half of result === "v128" ? [0, 1] : [0]) {
+        scope.getLocal(index);
+        showBits(scope, result, half);
+      }
+    });
+  });
+  return { type: { params: [], results }, locals: type.results, body, helper: true };
 }
