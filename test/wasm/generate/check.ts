@@ -3,6 +3,7 @@ import { readFuelTable } from "../../../src/wasm/fuel.js";
 import { type SealedModule, sealModule } from "../../../src/wasm/seal.js";
 import { encodePlain, encodeReference } from "./encode.js";
 import { generatedCapabilities } from "./module.js";
+import { checkPlan } from "./plan-check.js";
 import { type Random, randomOf } from "./random.js";
 import { isValidModule, type Run, runModule } from "./run.js";
 import { type Call, type ModuleTree, memoryCap } from "./tree.js";
@@ -70,6 +71,8 @@ export function checkBytes(
   demand(isValidModule(plain), "generator", () => "the module is invalid");
   demand(isValidModule(reference), "generator", () => "the reference is invalid");
   const sealed = sealTwice(plain);
+  const unpaid = checkPlan(plain);
+  demand(unpaid === null, "plan", () => unpaid ?? "");
   const expected = runModule(reference, calls, null);
   demand(!expected.steps.some((step) => step.startsWith("other:")), "generator", () => expected.steps.join("\n"));
   const full = runModule(sealed.bytes, calls, plenty);
