@@ -38,7 +38,9 @@ describe("generated modules", () => {
           const names =
             kind === "block" ? [name, "end", ...("otherwise" in node && node.otherwise ? ["else"] : [])] : [name];
           if (!node.before.dead) {
-            names.forEach((one) => counts.set(one, (counts.get(one) ?? 0) + 1));
+            for (const one of names) {
+              counts.set(one, (counts.get(one) ?? 0) + 1);
+            }
           }
         });
       }
@@ -94,18 +96,17 @@ describe("what the checks find", () => {
   });
 });
 
-describe("modules that once failed", () => {
+test("modules that once failed", () => {
   const folder = fileURLToPath(new URL("kept/", import.meta.url));
   const read = (name: string): Uint8Array => new Uint8Array(readFileSync(`${folder}${name}`));
   const names = readdirSync(folder).filter((name) => name.endsWith(".wasm") && !name.endsWith(".reference.wasm"));
-
-  test.each(names)("%s", (name) => {
+  for (const name of names) {
     const bytes = read(name);
-    expect(checkMutant(bytes)).toBeNull();
+    expect([name, checkMutant(bytes)]).toEqual([name, null]);
     const kept = keptCalls(bytes);
     if (kept !== null) {
       const reference = read(name.replace(/\.wasm$/, ".reference.wasm"));
       checkBytes(bytes, reference, kept.calls, kept.exact, randomOf(name));
     }
-  });
+  }
 });

@@ -33,8 +33,11 @@ class BodyMaker {
     this.#index = index;
     this.#type = callee.type;
     this.#leaf = callee.kind === "leaf";
-    const locals = Array.from({ length: this.#random.next(9) }, () => this.#random.one(env.types));
-    const budget = this.#leaf ? 12 + this.#random.next(40) : 60 + this.#random.next(260);
+    const locals = Array.from({ length: this.#random.next(env.flowing > 1 ? 4 : 9) }, () =>
+      this.#random.one(env.types),
+    );
+    const large = this.#random.chance(0.02) ? 6 : 1;
+    const budget = this.#leaf ? 12 + this.#random.next(40) : 60 + this.#random.next(260 * large);
     this.#scope = new Scope(callee.type, locals, budget);
   }
 
@@ -56,7 +59,7 @@ class BodyMaker {
   /** Some statements; after an unconditional branch only a few dead ones. */
   #statements(depth: number): void {
     const scope = this.#scope;
-    let left = 1 + this.#random.next(5);
+    let left = 1 + this.#random.next(this.#env.flowing > 1 ? 9 : 5);
     while (left > 0 && scope.budget > 0) {
       left -= 1;
       this.#statement(depth);
@@ -177,7 +180,7 @@ class BodyMaker {
       [3 * branchy, () => this.#block("loop", [type], depth - 1)],
       [5 * branchy, () => this.#block("if", [type], depth - 1)],
       [6, () => this.#callFor(type, depth)],
-      [5, () => this.#select(type, depth)],
+      [5 * env.flowing, () => this.#select(type, depth)],
       [references.includes(type) ? 8 : 0, () => this.#tableGet(type, depth)],
       [type === "i32" ? 4 : 0, () => this.#query(depth)],
     ])();
@@ -321,7 +324,7 @@ class BodyMaker {
     const inner = depth > 0 ? env.branchy : 0;
     random.weighted<() => void>([
       [40, () => this.#op(random.one(env.ops), 2)],
-      [12, () => this.#write(2)],
+      [12 * env.flowing, () => this.#write(2)],
       [this.#scope.stack.length > 3 ? 10 : 0, () => this.#sink()],
       [8 * inner, () => this.#block("block", this.#someTypes(), depth - 1)],
       [7 * inner, () => this.#block("loop", this.#someTypes(), depth - 1)],

@@ -30,6 +30,8 @@ export type Env = {
   readonly dataSegments: number;
   /** How often operands are left to trap: 0 is never. */
   readonly daring: number;
+  /** How much is written to few locals, to be chosen from and joined again; 1 is usual. */
+  readonly flowing: number;
   /** How much of a body is control flow; 1 is usual. */
   readonly branchy: number;
 };

@@ -95,6 +95,7 @@ export function makeModule(seed: string): ModuleTree {
     elements,
     dataSegments: data.length,
     daring: random.one([0, 0.5, 1, 1.5]),
+    flowing: random.one([1, 1, 4]),
     branchy: random.one([0.4, 1, 1, 2]),
   };
   const bodies = functions.flatMap(({ kind }, index) => (kind === "import" ? [] : [makeBody(env, index)]));

@@ -202,7 +202,7 @@ class Runner {
     const memory = (this.#exports["memory"] ?? this.#exports["exo:memory"]) as { buffer: ArrayBuffer } | undefined;
     const executed = new Map<string, number>();
     for (const [name, value] of Object.entries(this.#exports)) {
-      if (name.startsWith(counterPrefix)) {
+      if (name.startsWith(counterPrefix) && (value as Global).value !== 0n) {
         executed.set(name.slice(counterPrefix.length), Number((value as Global).value));
       }
     }
