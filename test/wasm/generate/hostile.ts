@@ -190,20 +190,20 @@ export const hostileShapes: readonly Hostile[] = [
   { name: "one long line of nops", build: (size) => repeated(size, [0], [0x01], []) },
   { name: "constants dropped", build: (size) => repeated(size, [0], [0x41, 0, 0x1a], []) },
   {
-    name: "50,000 locals in every function",
+    name: "15,900 locals in every function",
     build: (size) =>
       functions(Math.floor(size / 8), none, (out) => {
         out.raw(1);
-        out.u32(16_000);
+        out.u32(15_900);
         out.raw(0x7e, 0x0b);
       }),
   },
   {
     name: "local groups of one",
     build: (size) =>
-      functions(Math.max(1, Math.floor(size / 30_000)), none, (out) => {
-        out.u32(15_000);
-        for (let group = 0; group < 15_000; group += 1) {
+      functions(Math.max(1, Math.floor(size / 20_000)), none, (out) => {
+        out.u32(10_000);
+        for (let group = 0; group < 10_000; group += 1) {
           out.raw(1, 0x7c - (group % 2));
         }
         out.raw(0x0b);
@@ -351,4 +351,36 @@ export const hostileShapes: readonly Hostile[] = [
     build: (size) => functions(1, none, (out) => out.raw(0, 0x0b), table(1, Math.min(990_000, size))),
     most: 990_000,
   },
+];
+
+const most = [0xff, 0xff, 0xff, 0xff, 0x0f];
+const billion = [0x80, 0x94, 0xeb, 0xdc, 0x03];
+const header = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0];
+const oneType = [1, 4, 1, 0x60, 0, 0];
+
+function bytesOf(...parts: readonly (readonly number[])[]): Uint8Array {
+  return Uint8Array.from([...header, ...parts.flat()]);
+}
+
+/** Small invalid modules whose sizes and counts are huge; with a name. */
+export const hostileHeaders: readonly (readonly [name: string, bytes: Uint8Array])[] = [
+  ...Array.from({ length: 14 }, (_, id) => [`section ${id} of 4 GiB`, bytesOf([id, ...most])] as const),
+  ...Array.from({ length: 12 }, (_, index) => {
+    const id = index + 1;
+    return [`section ${id} of a billion entries`, bytesOf([id, 7, ...billion, 0, 0])] as const;
+  }),
+  ["a type of a billion parameters", bytesOf([1, 8, 1, 0x60, ...billion, 0])],
+  ["a type of a billion results", bytesOf([1, 8, 1, 0x60, 0, ...billion])],
+  ["an import name of 4 GiB", bytesOf([2, 7, 1, ...most, 0x61])],
+  ["a body of 4 GiB", bytesOf(oneType, [3, 2, 1, 0], [10, 6, 1, ...most])],
+  ["a billion local groups", bytesOf(oneType, [3, 2, 1, 0], [10, 8, 1, 6, ...billion, 0x0b])],
+  ["a billion locals", bytesOf(oneType, [3, 2, 1, 0], [10, 10, 1, 8, 1, ...billion, 0x7f, 0x0b])],
+  ["4 Gi locals, twice", bytesOf(oneType, [3, 2, 1, 0], [10, 16, 1, 14, 2, ...most, 0x7f, ...most, 0x7e, 0x0b])],
+  ["br_table of a billion labels", bytesOf(oneType, [3, 2, 1, 0], [10, 12, 1, 10, 0, 0x41, 0, 0x0e, ...billion, 0x0b])],
+  ["select of a billion types", bytesOf(oneType, [3, 2, 1, 0], [10, 9, 1, 7, 0, 0x1c, ...billion])],
+  ["an element segment of a billion functions", bytesOf(oneType, [9, 10, 1, 0, 0x41, 0, 0x0b, ...billion])],
+  ["a data segment of 4 GiB", bytesOf([11, 10, 1, 0, 0x41, 0, 0x0b, ...most])],
+  ["a table of 4 Gi elements at least", bytesOf([4, 8, 1, 0x70, 0, ...most])],
+  ["a memory of 4 Gi pages", bytesOf([5, 7, 1, 0, ...most])],
+  ["a custom section whose name is longer", bytesOf([0, 5, ...billion])],
 ];
