@@ -241,6 +241,8 @@ export const hostileShapes: readonly Hostile[] = [
           }
         }),
       ]),
+    // The engine compares every distinct type with every other: its time grows with the square of their number.
+    most: 200_000,
   },
   {
     name: "calls of everything by everything",

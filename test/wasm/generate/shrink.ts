@@ -14,28 +14,43 @@ export type Failing = { readonly tree: ModuleTree; readonly failure: Failure };
 export function shrink(failing: Failing, budgetMs = 60_000, check: Check = checkForFailure): Failing {
   const until = performance.now() + budgetMs;
   let best = failing;
-  for (let progress = true; progress; ) {
+  const fuel = 2n * (fuelOf(failing.tree, 1n << 28n) ?? 1n << 28n) + 10_000n;
+  for (let progress = true; progress && performance.now() < until; ) {
     progress = false;
     for (const make of passes) {
-      // A pass starts again after every success, on the smaller tree.
-      for (let again = true; again && performance.now() < until; ) {
-        again = false;
-        for (const tree of make(best.tree)) {
-          if (performance.now() >= until) {
-            return best;
-          }
-          const smaller = stillFails(tree, best.failure.kind, check);
-          if (smaller !== null) {
-            best = smaller;
-            progress = true;
-            again = true;
-            break;
-          }
-        }
+      // After a success the pass goes on where it was, on the smaller tree.
+      for (let at = 0; at >= 0 && performance.now() < until; ) {
+        const found = firstSmaller(make(best.tree), at, until, (tree) =>
+          stillFails(tree, best.failure.kind, check, fuel),
+        );
+        best = found?.smaller ?? best;
+        progress ||= found !== null;
+        at = found?.at ?? -1;
       }
     }
   }
   return best;
+}
+
+/** The first candidate from number `from` on that still fails, and its number. */
+function firstSmaller(
+  candidates: Generator<ModuleTree>,
+  from: number,
+  until: number,
+  fails: (tree: ModuleTree) => Failing | null,
+): { readonly smaller: Failing; readonly at: number } | null {
+  let at = 0;
+  for (const tree of candidates) {
+    if (performance.now() >= until) {
+      return null;
+    }
+    const smaller = at < from ? null : fails(tree);
+    if (smaller !== null) {
+      return { smaller, at };
+    }
+    at += 1;
+  }
+  return null;
 }
 
 /** The failure of a module, or null. */
@@ -46,23 +61,30 @@ function checkForFailure(tree: ModuleTree): Failure | null {
   return isFailure(result) ? result : null;
 }
 
-function stillFails(tree: ModuleTree, kind: string, check: Check): Failing | null {
-  if (!isValidModule(encodePlain(tree)) || !comesToAnEnd(tree)) {
+function stillFails(tree: ModuleTree, kind: string, check: Check, fuel: bigint): Failing | null {
+  if (!isValidModule(encodePlain(tree)) || fuelOf(tree, fuel) === null) {
     return null;
   }
   const failure = check(tree);
   return failure?.kind === kind ? { tree, failure } : null;
 }
 
-/** A loop may have lost what bounds it; the sealed module finds out without hanging. */
-function comesToAnEnd(tree: ModuleTree): boolean {
+/**
+ * Fuel that a module's calls use; null when they use more than `most`: a loop may have lost what bounds it. 0 for a
+ * module that is not admitted.
+ */
+function fuelOf(tree: ModuleTree, most: bigint): bigint | null {
   const sealed = sealGenerated(encodePlain(tree));
-  return !sealed.ok || runModule(sealed.value.bytes, tree.calls, { fuel: 1n << 28n, stack: 32_768 }).stopped === null;
+  if (!sealed.ok) {
+    return 0n;
+  }
+  const run = runModule(sealed.value.bytes, tree.calls, { fuel: most, stack: 32_768 });
+  return run.stopped === null ? run.fuel : null;
 }
 
 type Pass = (tree: ModuleTree) => Generator<ModuleTree>;
 
-const passes: readonly Pass[] = [fewerCalls, emptierFunctions, plainerModule, shorterBodies];
+const passes: readonly Pass[] = [fewerCalls, emptierFunctions, shorterBodies, plainerModule, fewerLocals];
 
 function* fewerCalls(tree: ModuleTree): Generator<ModuleTree> {
   for (let index = tree.calls.length - 1; index >= 0; index -= 1) {
@@ -72,9 +94,14 @@ function* fewerCalls(tree: ModuleTree): Generator<ModuleTree> {
 
 function* emptierFunctions(tree: ModuleTree): Generator<ModuleTree> {
   for (const [index, entry] of tree.functions.entries()) {
-    if (entry.helper ? entry.body.length > 1 : entry.body.length > entry.type.results.length) {
+    if (entry.body.length > entry.type.results.length) {
       yield replaceFunction(tree, index, { ...entry, body: zeros([], entry.type.results) });
     }
+  }
+}
+
+function* fewerLocals(tree: ModuleTree): Generator<ModuleTree> {
+  for (const [index, entry] of tree.functions.entries()) {
     if (entry.locals.length > 0) {
       yield replaceFunction(tree, index, { ...entry, locals: entry.locals.slice(0, -1) });
     }
