@@ -3,6 +3,7 @@ import { sealModule } from "../../src/wasm/seal.js";
 import { hostileHeaders, hostileShapes } from "./generate/hostile.js";
 import { checkMutant, mutantCorpus, playMutants } from "./generate/mutants.js";
 import { mutate } from "./generate/mutate.js";
+import { checkPlan } from "./generate/plan-check.js";
 import { randomOf } from "./generate/random.js";
 import { isValidModule } from "./generate/run.js";
 
@@ -22,6 +23,12 @@ describe("damaged modules", () => {
   });
 });
 
+test("shipped plugins and fixtures have no path that is not paid for", () => {
+  for (const bytes of mutantCorpus("", 0)) {
+    expect(checkPlan(bytes)).toBeNull();
+  }
+});
+
 describe("counts and sizes that promise more than there is", () => {
   test.each(hostileHeaders)("%s", (_, bytes) => {
     expect(sealModule(bytes, { capabilities: [], memoryPages: 4, tableElements: 1000 }).ok).toBe(false);
@@ -39,5 +46,6 @@ describe("modules built to take long", () => {
     expect(isValidModule(bytes)).toBe(true);
     const result = sealModule(bytes, { capabilities: [], memoryPages: 4, tableElements: 1_000_000 });
     expect(result.ok ? isValidModule(result.value.bytes) : result.error.code).toBe(true);
+    expect(checkPlan(bytes)).toBeNull();
   });
 });

@@ -7,7 +7,7 @@ import { Bodies, meterBodies } from "../../../src/wasm/meter-bodies.js";
 import { decodeModule } from "../../../src/wasm/module.js";
 import { opcodeByCode } from "../../../src/wasm/opcodes.js";
 import { Findings } from "../../../src/wasm/reasons.js";
-import { type ModuleShape, typeOfFunction } from "../../../src/wasm/shape.js";
+import { type FuncType, type ModuleShape, typeOfFunction } from "../../../src/wasm/shape.js";
 import { ByteWriter } from "../../../src/wasm/writer.js";
 
 const table = readFuelTable();
@@ -29,6 +29,7 @@ export function checkPlan(bytes: Uint8Array): string | null {
   }
   meterBodies(shape, findings, planAppendix(shape, new TypeTable(shape)), bodies, new ByteWriter());
   const planner = new ChargePlanner(bodies.graph);
+  const indirect = indirectDebts(shape, bodies.graph);
   for (let index = 0; index < shape.bodies.length; index += 1) {
     const facts = bodies.decode(index);
     const entry = entryOf(bodies.graph, index);
@@ -41,7 +42,7 @@ export function checkPlan(bytes: Uint8Array): string | null {
         planner.charges,
         prepaid,
         Math.floor(facts.locals / table.localsPerUnit),
-      ) ?? checkCalls(shape, bodies.list, bodies.graph);
+      ) ?? checkCalls(shape, bodies.list, bodies.graph, indirect);
     if (problem !== null) {
       return `function ${shape.importedFunctions + index}: ${problem}`;
     }
@@ -162,20 +163,23 @@ function checkFunction(
   const flow = new Flow(list);
   const least = new Float64Array(list.count + 1).fill(Number.POSITIVE_INFINITY);
   least[0] = prepaid - entryCost;
-  const work = [0];
-  for (let at = work.pop(); at !== undefined; at = work.pop()) {
-    if (at === list.count) {
-      continue;
-    }
-    const header = flow.headers.has(at) ? table.loopHeader : 0;
-    const left = (least[at] as number) + (charges[at] as number) - header - costAt(list, graph, at);
-    if (left < 0) {
-      return `instruction ${at} (${nameAt(list, at)}) can be reached with ${left} fuel paid beyond what has run`;
-    }
-    for (const next of flow.next[at] as number[]) {
-      if (left < (least[next] as number)) {
-        least[next] = left;
-        work.push(next);
+  // Sweeps in program order: only branches back make a second one necessary.
+  for (let changed = true; changed; ) {
+    changed = false;
+    for (let at = 0; at < list.count; at += 1) {
+      if (least[at] === Number.POSITIVE_INFINITY) {
+        continue;
+      }
+      const header = flow.headers.has(at) ? table.loopHeader : 0;
+      const left = (least[at] as number) + (charges[at] as number) - header - costAt(list, graph, at);
+      if (left < 0) {
+        return `instruction ${at} (${nameAt(list, at)}) can be reached with ${left} fuel paid beyond what has run`;
+      }
+      for (const next of flow.next[at] as number[]) {
+        if (left < (least[next] as number)) {
+          least[next] = left;
+          changed ||= next <= at;
+        }
       }
     }
   }
@@ -183,7 +187,12 @@ function checkFunction(
 }
 
 /** A call pays at least what its callee takes for paid. */
-function checkCalls(shape: ModuleShape, list: InstructionList, graph: CallGraph): string | null {
+function checkCalls(
+  shape: ModuleShape,
+  list: InstructionList,
+  graph: CallGraph,
+  indirect: ReadonlyMap<string, number>,
+): string | null {
   for (let at = 0; at < list.count; at += 1) {
     const name = nameAt(list, at);
     const value = list.value[at] as number;
@@ -196,30 +205,26 @@ function checkCalls(shape: ModuleShape, list: InstructionList, graph: CallGraph)
     }
     if (name === "call_indirect") {
       const paid = graph.costOf(list.op[at] as number, value);
-      const problem = checkIndirect(shape, graph, value, paid);
-      if (problem !== null) {
-        return problem;
+      const owed = indirect.get(keyOf(shape.types[value])) ?? 0;
+      if (paid < owed) {
+        return `an indirect call of type ${value} pays ${paid}, what it may reach takes ${owed}`;
       }
     }
   }
   return null;
 }
 
-function checkIndirect(shape: ModuleShape, graph: CallGraph, type: number, paid: number): string | null {
-  const key = (entry: { params: Uint8Array; results: Uint8Array } | undefined): string =>
-    `${entry?.params.join(",")}>${entry?.results.join(",")}`;
-  const wanted = key(shape.types[type]);
-  for (let callee = 0; callee < shape.bodies.length; callee += 1) {
-    const index = shape.importedFunctions + callee;
-    const reachable = shape.references.includes(index);
-    if (
-      reachable &&
-      key(typeOfFunction(shape, index)) === wanted &&
-      !graph.paysItself(callee) &&
-      graph.prepaidOf(callee) > paid
-    ) {
-      return `an indirect call of type ${type} pays ${paid}, function ${index} takes ${graph.prepaidOf(callee)}`;
+const keyOf = (entry: FuncType | undefined): string => `${entry?.params.join(",")}>${entry?.results.join(",")}`;
+
+/** What functions that can be called indirectly take for paid at most, by their type. */
+function indirectDebts(shape: ModuleShape, graph: CallGraph): Map<string, number> {
+  const owed = new Map<string, number>();
+  for (const index of new Set(shape.references)) {
+    const callee = index - shape.importedFunctions;
+    if (callee >= 0 && !graph.paysItself(callee)) {
+      const key = keyOf(typeOfFunction(shape, index));
+      owed.set(key, Math.max(owed.get(key) ?? 0, graph.prepaidOf(callee)));
     }
   }
-  return null;
+  return owed;
 }
