@@ -335,12 +335,63 @@ class BodyMaker {
       [env.tables.length > 0 && !this.#leaf ? 5 : 0, () => this.#callIndirect(depth)],
       [env.memory === null ? 0 : 6, () => this.#bulk(depth)],
       [env.tables.length > 0 ? 6 : 0, () => this.#tableOp(depth)],
+      [env.flowing > 1 ? 40 : 0, () => this.#shift(random.one(["f32", "f64"]))],
       [1, () => this.#scope.emit("nop", [], [], [])],
     ])();
   }
 
   #someTypes(): ValueType[] {
     return Array.from({ length: this.#random.one([0, 0, 0, 1, 1, 2, 3]) }, () => this.#random.one(this.#env.types));
+  }
+
+  /** Moves floats among the locals: a copy, a copy on a condition, new arithmetic, or bits that come to light. */
+  #shift(type: "f32" | "f64"): void {
+    const { scope, random } = { scope: this.#scope, random: this.#random };
+    const [from, to] = [this.#localOf(type, true), this.#localOf(type, true)];
+    const global = this.#globalOf("i64", true);
+    if (from === null || to === null) {
+      return;
+    }
+    const copy = (): void => {
+      scope.getLocal(from);
+      scope.setLocal(to);
+    };
+    random.weighted<() => void>([
+      [2, copy],
+      [
+        3,
+        () => {
+          this.#value("i32", 1);
+          scope.block("if", { params: [], results: [] }, { types: [], bound: null }, copy);
+        },
+      ],
+      [
+        2,
+        () => {
+          scope.getLocal(from);
+          scope.emit(`${type}.${random.one(["sqrt", "floor", "nearest"])}`, [], [type], [type]);
+          scope.setLocal(to);
+        },
+      ],
+      [global === null ? 0 : 4, () => this.#accumulate(from, type, global ?? 0)],
+    ])();
+  }
+
+  /** Mixes the bits of a local into a global, where nothing takes them away again. */
+  #accumulate(local: number, type: "f32" | "f64", global: number): void {
+    const scope = this.#scope;
+    scope.emit("global.get", [at(global)], [], ["i64"]);
+    scope.emit("i64.const", [{ kind: "i64", value: 0x100_0000_01b3n }], [], ["i64"]);
+    scope.emit("i64.mul", [], ["i64", "i64"], ["i64"]);
+    scope.getLocal(local);
+    if (type === "f32") {
+      scope.emit("i32.reinterpret_f32", [], ["f32"], ["i32"]);
+      scope.emit("i64.extend_i32_u", [], ["i32"], ["i64"]);
+    } else {
+      scope.emit("i64.reinterpret_f64", [], ["f64"], ["i64"]);
+    }
+    scope.emit("i64.add", [], ["i64", "i64"], ["i64"]);
+    scope.emit("global.set", [at(global)], ["i64"], []);
   }
 
   /** A new value into a local or a global. */

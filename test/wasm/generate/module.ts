@@ -95,7 +95,7 @@ export function makeModule(seed: string): ModuleTree {
     elements,
     dataSegments: data.length,
     daring: random.one([0, 0.5, 1, 1.5]),
-    flowing: random.one([1, 1, 4]),
+    flowing: profile.exact ? 1 : random.one([1, 1, 4]),
     branchy: random.one([0.4, 1, 1, 2]),
   };
   const bodies = functions.flatMap(({ kind }, index) => (kind === "import" ? [] : [makeBody(env, index)]));
@@ -228,7 +228,7 @@ function makeGlobals(random: Random, types: readonly ValueType[], functions: rea
   return [
     { type: "i32", mutable: true, init: { kind: "plain", name: "i32.const", immediates: [steps], before } },
     ...Array.from({ length: 2 + random.next(9) }, () => {
-      const type = random.one(types);
+      const type = random.chance(0.15) ? "i64" : random.one(types);
       const [name, immediates] =
         type === "funcref" && random.chance(0.6)
           ? (["ref.func", [at(random.one(functions))]] as const)
