@@ -9,7 +9,7 @@ const admitted: ReadonlySet<string> = new Set(opcodes.map(({ name }) => name));
 export const plainOps: readonly PlainOp[] = [...scalarOps, ...simdOps].filter(({ name }) => admitted.has(name));
 
 /** Is 128-bit SIMD admitted? */
-export const simdAdmitted = admitted.has("v128.const");
+const simdAdmitted = admitted.has("v128.const");
 
 /** Names of every admitted instruction. */
 export const admittedNames: readonly string[] = opcodes.map(({ name }) => name);

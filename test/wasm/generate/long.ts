@@ -8,7 +8,7 @@ import { describeRounds, playRounds } from "./rounds.js";
 const root = fileURLToPath(new URL("../../..", import.meta.url));
 
 /** EXOARMUR_SEED, or the commit: every commit has its own modules. */
-export function seedOfRun(): string {
+function seedOfRun(): string {
   const asked = process.env["EXOARMUR_SEED"];
   if (asked !== undefined && asked !== "") {
     return asked;

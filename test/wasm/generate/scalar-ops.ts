@@ -23,7 +23,7 @@ export type PlainOp = {
 const letters: Readonly<Record<string, ValueType>> = { i: "i32", l: "i64", f: "f32", d: "f64", v: "v128" };
 
 /** `ll>i` is two i64 operands and an i32 result. */
-export function signature(text: string): { params: ValueType[]; results: ValueType[] } {
+function signature(text: string): { params: ValueType[]; results: ValueType[] } {
   const [params = "", results = ""] = text.split(">");
   const read = (part: string): ValueType[] => Array.from(part, (letter) => letters[letter] as ValueType);
   return { params: read(params), results: read(results) };
