@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { importTable } from "../../../src/contracts/imports.js";
+import { importTable, sealedModuleOf } from "../../../src/contracts/imports.js";
 import { counterPrefix } from "./encode.js";
 import { type Call, digestExport, stepsExport, stepsGiven } from "./tree.js";
 
@@ -68,10 +68,9 @@ export function isValidModule(bytes: Uint8Array): boolean {
 /** Host functions for the whole import table; their answers depend on their arguments alone. */
 function hostFunctions(log: string[]): Imports {
   const imports: Imports = {};
-  for (const { module, name, results } of importTable) {
-    const functions = imports[module] ?? {};
-    imports[module] = functions;
-    functions[name] = (...args) => {
+  for (const row of importTable) {
+    const { module, name, results } = row;
+    const call: HostFunction = (...args) => {
       log.push(`${name}(${args.join(",")})`);
       // Numbers, and no BigInt across the loop: V8 11.3 compiles that wrongly and ends the process.
       let hash = name.length;
@@ -82,6 +81,9 @@ function hostFunctions(log: string[]): Imports {
       const [result] = results;
       return result === undefined ? undefined : result === "i64" ? BigInt(hash) * 0x1_0001n : hash;
     };
+    for (const under of [module, sealedModuleOf(row)]) {
+      imports[under] = { ...imports[under], [name]: call };
+    }
   }
   return imports;
 }
