@@ -33,12 +33,14 @@ const refused = { sealed: null, charges: null } as const;
  * within the cap. The first reason is the one a refusal names.
  */
 export function admit(bytes: Uint8Array, options: AdmissionOptions): Admission {
-  // The engine goes first: a module that is only valid once it is metered could name the meter's own globals.
-  const valid = isValidModule(bytes);
   const findings = new Findings();
   const shape = decodeModule(bytes, findings);
+  // What is beyond the limits can keep an engine busy for minutes, so it is not asked. Whatever is metered must be valid
+  // as it is: a module that is valid only once it is metered could name the meter's own globals.
+  const beyond = findings.reasons.some(({ code }) => code === "EXO_WASM_LIMIT");
+  const valid = !beyond && isValidModule(bytes);
   if (shape === null) {
-    return { ...refused, shape, reasons: explain(findings, valid), features: findings.features };
+    return { ...refused, shape, reasons: explain(findings, valid || beyond), features: findings.features };
   }
   findings.guard(() => {
     checkImports(shape, options.capabilities, findings);

@@ -5,7 +5,9 @@
 export const structuralLimits = {
   /** Default cap of the original's size, in bytes. */
   moduleBytes: 67_108_864,
-  types: 100_000,
+  types: 10_000,
+  /** Number of types times the bytes of their section: engines compare every type with every other. */
+  typeBytes: 1_000_000_000,
   /** Parameters, and results, of one type. */
   arity: 1000,
   imports: 1000,
@@ -19,6 +21,8 @@ export const structuralLimits = {
   dataSegments: 100_000,
   /** Declared locals of one function. */
   locals: 50_000,
+  /** Declared locals of all functions together: engines keep a list of each function's. */
+  moduleLocals: 5_000_000,
   /** Labels of one br_table. */
   branchTargets: 65_520,
   /** Blocks inside blocks, in one function. */

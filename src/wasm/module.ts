@@ -1,9 +1,17 @@
 import { structuralLimits } from "./limits.js";
 import { ByteReader } from "./reader.js";
-import { type Findings, showName } from "./reasons.js";
+import { type Findings, Malformed, showName } from "./reasons.js";
 import { refusedType } from "./refused.js";
 import { readConstant, readElements, readReferenceType, skipData } from "./segments.js";
-import { type ExportEntry, emptyShape, type ImportEntry, type Limits, type ModuleShape, valueTypes } from "./shape.js";
+import {
+  type ExportEntry,
+  emptyShape,
+  type ImportEntry,
+  type Limits,
+  type ModuleShape,
+  type Range,
+  valueTypes,
+} from "./shape.js";
 
 /** Where each section id may stand; 12 (data count) stands before the code. */
 const sectionOrder: readonly number[] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 10, 11];
@@ -135,6 +143,11 @@ function readTypes(reader: ByteReader, shape: ModuleShape, findings: Findings): 
       findings.use("multi-value", resultsAt);
     }
     shape.types.push({ params, results });
+  }
+  const { start, end } = shape.sections.get(1) as Range;
+  if (count * (end - start) > structuralLimits.typeBytes) {
+    const message = `${count} types in ${end - start} bytes, the product may be ${structuralLimits.typeBytes} at most`;
+    findings.halt("EXO_WASM_LIMIT", message, start);
   }
 }
 
@@ -276,13 +289,37 @@ function readDataCount(reader: ByteReader, _shape: ModuleShape, findings: Findin
 
 function readCode(reader: ByteReader, shape: ModuleShape, findings: Findings): void {
   const count = limited(reader, findings, "body", structuralLimits.functions);
+  let locals = 0;
   for (let index = 0; index < count; index += 1) {
     const at = reader.at;
     const size = reader.u32();
     if (size > reader.left) {
       reader.fail("a body is longer than its section", at);
     }
-    shape.bodies.push({ start: reader.at, end: reader.at + size });
+    const body = { start: reader.at, end: reader.at + size };
+    locals += countLocals(reader.bytes, body);
+    if (locals > structuralLimits.moduleLocals) {
+      const message = `the functions declare more than ${structuralLimits.moduleLocals} locals together`;
+      findings.halt("EXO_WASM_LIMIT", message, body.start);
+    }
+    shape.bodies.push(body);
     reader.at += size;
   }
+}
+
+/** Number of locals a body declares; up to the first that makes no sense, which decoding the body will name. */
+function countLocals(bytes: Uint8Array, body: Range): number {
+  const reader = new ByteReader(bytes, body.start, body.end);
+  let locals = 0;
+  try {
+    for (let left = reader.count("local group"); left > 0; left -= 1) {
+      locals += reader.u32();
+      reader.u8();
+    }
+  } catch (error) {
+    if (!(error instanceof Malformed)) {
+      throw error;
+    }
+  }
+  return locals;
 }

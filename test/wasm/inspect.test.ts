@@ -232,10 +232,12 @@ describe("tables", () => {
     const shown = (value: number) => value.toLocaleString("en-US");
     const { types, arity, imports, functions, tables, globals, elementEntries, locals, branchTargets, nesting } =
       structuralLimits;
+    const { typeBytes, moduleLocals } = structuralLimits;
     const numbers = rowsUnder("| what | at most |").map((row) => /\| ([\d,]+)(?: each)? \|$/.exec(row)?.[1]);
     expect(numbers).toEqual(
       [
         types,
+        typeBytes,
         arity,
         imports,
         functions,
@@ -243,6 +245,7 @@ describe("tables", () => {
         globals,
         elementEntries,
         locals,
+        moduleLocals,
         branchTargets,
         nesting,
         structuralLimits.bodyBytes,

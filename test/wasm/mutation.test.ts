@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { sealModule } from "../../src/wasm/seal.js";
-import { hostileHeaders, hostileShapes } from "./generate/hostile.js";
+import { hostileHeaders, hostileShapes, overwhelming } from "./generate/hostile.js";
 import { checkMutant, mutantCorpus, playMutants } from "./generate/mutants.js";
 import { mutate } from "./generate/mutate.js";
 import { checkPlan } from "./generate/plan-check.js";
@@ -37,6 +37,16 @@ describe("counts and sizes that promise more than there is", () => {
     const after = process.memoryUsage();
     expect(after.arrayBuffers - before.arrayBuffers).toBeLessThan(16_000_000);
     expect(after.heapUsed - before.heapUsed).toBeLessThan(64_000_000);
+  });
+});
+
+describe("modules an engine would take minutes over", () => {
+  test.each(overwhelming.map(({ name, build }) => [name, build] as const))("%s", (_, build) => {
+    const started = process.cpuUsage();
+    const result = sealModule(build(800_000), { capabilities: [], memoryPages: 4, tableElements: 1000 });
+    const { user } = process.cpuUsage(started);
+    expect(result.ok ? "admitted" : result.error.code).toBe("EXO_WASM_LIMIT");
+    expect(user / 1e6).toBeLessThan(2);
   });
 });
 

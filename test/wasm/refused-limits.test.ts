@@ -32,6 +32,8 @@ const {
   branchTargets,
   nesting,
   bodyBytes,
+  typeBytes,
+  moduleLocals,
 } = structuralLimits;
 
 const counted = (limit: string, id: number, most: number, what: string): Case => [
@@ -56,6 +58,20 @@ const deep = longBody([
 const steps = longBody([1, 1, 0x7f, ...Array.from({ length: 400_000 }, () => [0x03, 0x40, 0x0b]).flat(), 0x0b]);
 const frame = longBody([1, ...leb(20_000), 0x7e, 0x0b]);
 
+/** So many types, each of 1,000 parameters and in no way the same as another. */
+function wideTypes(count: number): Uint8Array {
+  const each = (index: number) => [
+    0x60,
+    ...leb(1000),
+    ...Array.from({ length: 1000 }, (_, at) => 0x7f - ((index >> (at % 10)) & 1)),
+    0,
+  ];
+  return binary([
+    1,
+    Uint8Array.from([...leb(count), ...Array.from({ length: count }, (_, index) => each(index)).flat()]),
+  ]);
+}
+
 const cases: readonly Case[] = [
   counted("types", 1, types, "type entries"),
   [
@@ -63,6 +79,12 @@ const cases: readonly Case[] = [
     () => binary([1, [1, 0x60, ...leb(over(arity)), ...Array<number>(over(arity)).fill(0x7f), 0]]),
     `${over(arity)} value type entries, at most ${arity} are admitted`,
     13,
+  ],
+  [
+    "typeBytes",
+    () => wideTypes(1000),
+    `1000 types in ${2 + 1000 * 1004} bytes, the product may be ${typeBytes} at most`,
+    12,
   ],
   counted("imports", 2, imports, "import entries"),
   counted("functions", 3, functions, "function entries"),
@@ -93,6 +115,22 @@ const cases: readonly Case[] = [
     () => oneFunction([2, ...leb(locals), 0x7e, 1, 0x7e, 0x0b]),
     `a function declares more than ${locals} locals`,
     body + 4,
+  ],
+  [
+    "moduleLocals",
+    () => {
+      const one = [1, ...leb(locals), 0x7e, 0x0b];
+      const count = moduleLocals / locals + 1;
+      const all = Array.from({ length: count }, () => [one.length, ...one]).flat();
+      return binary(
+        [1, [1, 0x60, 0, 0]],
+        [3, [...leb(count), ...Array<number>(count).fill(0)]],
+        [10, [...leb(count), ...all]],
+      );
+    },
+    `the functions declare more than ${moduleLocals} locals together`,
+    // The header, types, functions, the code section's own, a hundred bodies of 7 bytes, and a size.
+    8 + 6 + 104 + 4 + 700 + 1,
   ],
   [
     "branchTargets",

@@ -181,6 +181,39 @@ function floatNest(size: number, depth: number, locals: number): Uint8Array {
 }
 
 /** The shapes. Every one of them is valid. */
+/** Functions of 8 bytes that declare so many locals together, at most 15,900 each. */
+function locals(size: number, together: number): Uint8Array {
+  const count = Math.floor(size / 8);
+  return functions(count, none, (out) => {
+    out.raw(1);
+    out.u32(Math.min(15_900, Math.floor(together / count)));
+    out.raw(0x7e, 0x0b);
+  });
+}
+
+/** Modules an engine would take minutes over; a few hundred kilobytes each. They are refused before it is asked. */
+export const overwhelming: readonly Omit<Hostile, "most">[] = [
+  { name: "15,900 locals in every function", build: (size) => locals(size, Number.POSITIVE_INFINITY) },
+  {
+    name: "a type for every 20 bytes",
+    build: (size) => {
+      const count = Math.floor(size / 20);
+      return module([
+        section(1, (out) => {
+          out.u32(count);
+          for (let index = 0; index < count; index += 1) {
+            out.raw(0x60, 16);
+            for (let param = 0; param < 16; param += 1) {
+              out.raw(0x7f - ((index >> param) & 1));
+            }
+            out.raw(0);
+          }
+        }),
+      ]);
+    },
+  },
+];
+
 export const hostileShapes: readonly Hostile[] = [
   {
     name: "functions of one byte",
@@ -189,15 +222,7 @@ export const hostileShapes: readonly Hostile[] = [
   },
   { name: "one long line of nops", build: (size) => repeated(size, [0], [0x01], []) },
   { name: "constants dropped", build: (size) => repeated(size, [0], [0x41, 0, 0x1a], []) },
-  {
-    name: "15,900 locals in every function",
-    build: (size) =>
-      functions(Math.floor(size / 8), none, (out) => {
-        out.raw(1);
-        out.u32(15_900);
-        out.raw(0x7e, 0x0b);
-      }),
-  },
+  { name: "as many locals as one module may have", build: (size) => locals(size, 4_950_000) },
   {
     name: "local groups of one",
     build: (size) =>
@@ -241,8 +266,8 @@ export const hostileShapes: readonly Hostile[] = [
           }
         }),
       ]),
-    // The engine compares every distinct type with every other: its time grows with the square of their number.
-    most: 200_000,
+    // Beyond this the product of types and bytes is refused, before the engine compares every type with every other.
+    most: 1_400_000,
   },
   {
     name: "calls of everything by everything",
