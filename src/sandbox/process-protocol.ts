@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { executionStatuses } from "../contracts/execution.js";
 import { capabilityNames } from "../contracts/imports.js";
 import { type ErrorCode, ExoArmurError } from "../errors.js";
 import type { AbiValue, ExecutionStatus, RunLimits } from "../ports.js";
@@ -27,21 +28,6 @@ export type HostHead =
 
 const count = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 
-const statuses = [
-  "completed",
-  "guest_error",
-  "trapped",
-  "out_of_fuel",
-  "out_of_memory",
-  "stack_overflow",
-  "output_limit",
-  "host_call_limit",
-  "capability_denied",
-  "timed_out",
-  "host_fault",
-  "in_doubt",
-] as const satisfies readonly ExecutionStatus[];
-
 const childHeadSchema = z.discriminatedUnion("kind", [
   /** What the child finds of its own confinement, before anything of a guest has run in it. */
   z.strictObject({
@@ -69,7 +55,7 @@ const childHeadSchema = z.discriminatedUnion("kind", [
   z.strictObject({
     kind: z.literal("end"),
     run: count,
-    status: z.enum(statuses),
+    status: z.enum(executionStatuses),
     code: z.string().max(100).optional(),
     message: z.string().max(1024).optional(),
     fault: z.string().max(500).optional(),

@@ -1,5 +1,6 @@
 import type { CapabilityName } from "../../src/contracts/imports.js";
 import type { ManifestDraft } from "../../src/contracts/manifest.js";
+import { textHelper } from "../sandbox/support.js";
 import type { Plugin } from "../support/rig.js";
 import { assemble } from "../wasm/support.js";
 
@@ -21,16 +22,7 @@ const kernel: readonly (readonly [name: string, type: string])[] = [
  * `$text` puts bytes of linear memory into a new block, `$say` makes them the output, `$take` copies the input to linear
  * memory, `$fill` makes a block of one byte again and again, `$all` makes a whole block the output.
  */
-const helpers = `
-  (func $text (param $from i32) (param $length i32) (result i64) (local $block i64) (local $i i32)
-    (local.set $block (call $alloc (i64.extend_i32_u (local.get $length))))
-    (block $done (loop $next
-      (br_if $done (i32.ge_u (local.get $i) (local.get $length)))
-      (call $store_u8 (i64.add (local.get $block) (i64.extend_i32_u (local.get $i)))
-        (i32.load8_u (i32.add (local.get $from) (local.get $i))))
-      (local.set $i (i32.add (local.get $i) (i32.const 1)))
-      (br $next)))
-    (local.get $block))
+const helpers = `${textHelper}
   (func $say (param $from i32) (param $length i32)
     (call $output_set (call $text (local.get $from) (local.get $length)) (i64.extend_i32_u (local.get $length))))
   (func $take (param $to i32) (local $i i32)

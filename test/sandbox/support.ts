@@ -53,11 +53,8 @@ const prelude = functions
   .map(([module, name, type]) => `(import "extism:host/${module}" "${name}" (func $${name} ${type}))`)
   .join("\n");
 
-/**
- * WAT helpers: `$text` puts bytes of linear memory into a new block and returns its address, `$show` makes an i64 the
- * output, `$all` makes the whole of a block the output.
- */
-const helpers = `
+/** WAT: `$text` puts bytes of linear memory into a new block and returns its address. */
+export const textHelper = `
   (func $text (param $from i32) (param $length i32) (result i64) (local $block i64) (local $i i32)
     (local.set $block (call $alloc (i64.extend_i32_u (local.get $length))))
     (block $done (loop $next
@@ -66,7 +63,13 @@ const helpers = `
         (i32.load8_u (i32.add (local.get $from) (local.get $i))))
       (local.set $i (i32.add (local.get $i) (i32.const 1)))
       (br $next)))
-    (local.get $block))
+    (local.get $block))`;
+
+/**
+ * WAT helpers: `$text` puts bytes of linear memory into a new block and returns its address, `$show` makes an i64 the
+ * output, `$all` makes the whole of a block the output.
+ */
+const helpers = `${textHelper}
   (func $show (param $value i64) (local $block i64)
     (local.set $block (call $alloc (i64.const 8)))
     (call $store_u64 (local.get $block) (local.get $value))
