@@ -9,7 +9,7 @@ export type { CapabilityName } from "../contracts/imports.js";
 export type { ErrorCode, Refusal, Result } from "../errors.js";
 export type { ModuleReport, Signature, SizeReport } from "../wasm/inspect.js";
 export { inspectModule } from "../wasm/inspect.js";
-export type { Charges } from "../wasm/meter.js";
 export type { Reason } from "../wasm/reasons.js";
 export type { SealedModule, SealOptions } from "../wasm/seal.js";
 export { meterRevision, sealModule as meterModule } from "../wasm/seal.js";
+export type { Charges } from "../wasm/write/meter.js";

@@ -1,13 +1,13 @@
-import { assemble, planAppendix, TypeTable } from "./assemble.js";
+import { decodeModule } from "./decode/module.js";
+import type { ModuleShape } from "./decode/shape.js";
 import { isValidModule } from "./engine.js";
 import { structuralLimits } from "./limits.js";
-import type { Charges } from "./meter.js";
-import { Bodies, meterBodies } from "./meter-bodies.js";
-import { decodeModule } from "./module.js";
 import { checkExports, checkImports, checkSizes } from "./permit.js";
 import { Findings, type Reason } from "./reasons.js";
-import type { ModuleShape } from "./shape.js";
-import { ByteWriter } from "./writer.js";
+import { assemble, planAppendix, TypeTable } from "./write/assemble.js";
+import type { Charges } from "./write/meter.js";
+import { Bodies, meterBodies } from "./write/meter-bodies.js";
+import { ByteWriter } from "./write/writer.js";
 
 /** What a module is admitted for; checked by the caller. */
 export type AdmissionOptions = {

@@ -1,11 +1,11 @@
 import { type Digest, digestOf } from "../canonical/digest.js";
 import { alwaysGranted, type CapabilityName, capabilityNames, findImport } from "../contracts/imports.js";
 import { admit } from "./admit.js";
+import { type FuncType, type ModuleShape, nameTypes, typeOfFunction, valueTypes } from "./decode/shape.js";
 import { isValidModule } from "./engine.js";
 import { structuralLimits } from "./limits.js";
 import type { Reason } from "./reasons.js";
 import { checkSealOptions, listEntryPoints, meterRevision, type SealOptions } from "./seal.js";
-import { type FuncType, type ModuleShape, nameTypes, typeOfFunction, valueTypes } from "./shape.js";
 
 /** A function's type, such as `{params: ["i64"], results: []}`. */
 export type Signature = { readonly params: readonly string[]; readonly results: readonly string[] };

@@ -1,6 +1,6 @@
 import { alwaysGranted, findImport } from "../contracts/imports.js";
+import { type ImportEntry, type ModuleShape, nameTypes, showSignature, typeOfFunction } from "./decode/shape.js";
 import { type Findings, showName } from "./reasons.js";
-import { type ImportEntry, type ModuleShape, nameTypes, showSignature, typeOfFunction } from "./shape.js";
 
 /** Export names the meter uses, and any other with this prefix, are the host's. */
 const reservedPrefix = "exo:";

@@ -2,11 +2,11 @@ import { type Digest, digestOf } from "../canonical/digest.js";
 import { findImport } from "../contracts/imports.js";
 import { ExoArmurError, ok, type Refusal, type Result, refuse } from "../errors.js";
 import { admit } from "./admit.js";
+import { type ModuleShape, typeOfFunction } from "./decode/shape.js";
 import { isValidModule } from "./engine.js";
 import { meterRevision } from "./fuel.js";
 import { structuralLimits } from "./limits.js";
-import type { Charges } from "./meter.js";
-import { type ModuleShape, typeOfFunction } from "./shape.js";
+import type { Charges } from "./write/meter.js";
 
 export { meterRevision };
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
+import { ByteReader } from "../../src/wasm/decode/reader.js";
 import { inspectModule } from "../../src/wasm/inspect.js";
-import { ByteReader } from "../../src/wasm/reader.js";
 import { assemble, refusal, runSealed, seal } from "./support.js";
 
 /** Fuel of one call, computed by hand in every row below. */

@@ -1,4 +1,4 @@
-import { opcodes } from "../../../src/wasm/opcodes.js";
+import { opcodes } from "../../../src/wasm/decode/opcodes.js";
 import { otherCodes, type PlainOp, scalarOps } from "./scalar-ops.js";
 import { simdOps } from "./simd-ops.js";
 import type { ValueType } from "./tree.js";

@@ -1,14 +1,14 @@
-import { planAppendix, TypeTable } from "../../../src/wasm/assemble.js";
-import type { CallGraph } from "../../../src/wasm/call-graph.js";
-import { ChargePlanner, type Entry } from "../../../src/wasm/charges.js";
-import type { InstructionList } from "../../../src/wasm/code.js";
+import type { InstructionList } from "../../../src/wasm/decode/code.js";
+import { decodeModule } from "../../../src/wasm/decode/module.js";
+import { opcodeByCode } from "../../../src/wasm/decode/opcodes.js";
+import { type FuncType, type ModuleShape, typeOfFunction } from "../../../src/wasm/decode/shape.js";
 import { readFuelTable } from "../../../src/wasm/fuel.js";
-import { Bodies, meterBodies } from "../../../src/wasm/meter-bodies.js";
-import { decodeModule } from "../../../src/wasm/module.js";
-import { opcodeByCode } from "../../../src/wasm/opcodes.js";
+import type { CallGraph } from "../../../src/wasm/plan/call-graph.js";
+import { ChargePlanner, type Entry } from "../../../src/wasm/plan/charges.js";
 import { Findings } from "../../../src/wasm/reasons.js";
-import { type FuncType, type ModuleShape, typeOfFunction } from "../../../src/wasm/shape.js";
-import { ByteWriter } from "../../../src/wasm/writer.js";
+import { planAppendix, TypeTable } from "../../../src/wasm/write/assemble.js";
+import { Bodies, meterBodies } from "../../../src/wasm/write/meter-bodies.js";
+import { ByteWriter } from "../../../src/wasm/write/writer.js";
 
 const table = readFuelTable();
 

@@ -1,12 +1,12 @@
-import type { BodyFacts, InstructionList } from "./code.js";
+import type { BodyFacts, InstructionList } from "../decode/code.js";
+import { grownInts } from "../decode/grow.js";
+import { blockTypeOf } from "../decode/immediates.js";
+import type { FloatShape } from "../decode/opcode.js";
+import { op, opcodeByCode, opcodeSpace } from "../decode/opcodes.js";
+import { type FuncType, type ModuleShape, typeOfFunction } from "../decode/shape.js";
 import { FloatGraph, fixedNode, numberNode, shapeBit } from "./float-graph.js";
 import { FloatLocals } from "./float-locals.js";
-import { grownInts } from "./grow.js";
-import { blockTypeOf } from "./immediates.js";
 import { NanPlaces } from "./nan-places.js";
-import type { FloatShape } from "./opcode.js";
-import { op, opcodeByCode, opcodeSpace } from "./opcodes.js";
-import { type FuncType, type ModuleShape, typeOfFunction } from "./shape.js";
 
 /** Steps a function may take for every instruction, and beyond that, before it is not analysed. */
 const stepsPerInstruction = 64;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { assemble, type Call, instantiate, pick, seal, simpleHost } from "./support.js";
+import { assemble, type Call, instantiate, pick, seal, simpleHost } from "../support.js";
 
 const simd = { simd: true };
 

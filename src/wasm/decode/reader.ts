@@ -1,4 +1,4 @@
-import { Malformed } from "./reasons.js";
+import { Malformed } from "../reasons.js";
 
 // A byte order mark is part of a name, never dropped: the engine compares names with it.
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });

@@ -1,12 +1,12 @@
-import { BodyDecoder } from "./body.js";
-import { CallGraph } from "./call-graph.js";
-import { ChargePlanner, type Entry } from "./charges.js";
-import { type BodyFacts, InstructionList } from "./code.js";
-import { readFuelTable } from "./fuel.js";
-import { structuralLimits } from "./limits.js";
+import { BodyDecoder } from "../decode/body.js";
+import { type BodyFacts, InstructionList } from "../decode/code.js";
+import type { FuncType, ModuleShape, Range } from "../decode/shape.js";
+import { readFuelTable } from "../fuel.js";
+import { structuralLimits } from "../limits.js";
+import { CallGraph } from "../plan/call-graph.js";
+import { ChargePlanner, type Entry } from "../plan/charges.js";
+import type { Findings } from "../reasons.js";
 import { type Appendix, BodyMeter, type Charges } from "./meter.js";
-import type { Findings } from "./reasons.js";
-import type { FuncType, ModuleShape, Range } from "./shape.js";
 import { type ByteWriter, maxSealedBytes } from "./writer.js";
 
 /** The bodies of a module, decoded one at a time into one list, and their call graph. */

@@ -1,5 +1,5 @@
-import { grownInts } from "./grow.js";
-import type { FloatShape } from "./opcode.js";
+import { grownInts } from "../decode/grow.js";
+import type { FloatShape } from "../decode/opcode.js";
 
 /** The values of one function that are no NaN, or always the canonical one. */
 export const numberNode = 0;

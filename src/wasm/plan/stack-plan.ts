@@ -1,6 +1,6 @@
+import { endsBlock, type InstructionList } from "../decode/code.js";
+import { op } from "../decode/opcodes.js";
 import type { CallGraph } from "./call-graph.js";
-import { endsBlock, type InstructionList } from "./code.js";
-import { op } from "./opcodes.js";
 
 /** Places in one function beyond which its whole body is one place. */
 const mostPlaces = 4;

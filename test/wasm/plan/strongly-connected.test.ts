@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { components, type Edges } from "../../src/wasm/strongly-connected.js";
+import { components, type Edges } from "../../../src/wasm/plan/strongly-connected.js";
 
 /** A graph from lists of targets. */
 function graph(lists: readonly (readonly number[])[]): Edges {

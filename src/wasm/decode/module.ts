@@ -1,7 +1,7 @@
-import { structuralLimits } from "./limits.js";
+import { structuralLimits } from "../limits.js";
+import { type Findings, Malformed, showName } from "../reasons.js";
+import { refusedType } from "../refused.js";
 import { ByteReader } from "./reader.js";
-import { type Findings, Malformed, showName } from "./reasons.js";
-import { refusedType } from "./refused.js";
 import { readConstant, readElements, readReferenceType, skipData } from "./segments.js";
 import {
   type ExportEntry,

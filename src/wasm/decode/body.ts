@@ -1,9 +1,9 @@
+import { structuralLimits } from "../limits.js";
+import type { Findings } from "../reasons.js";
 import type { BodyFacts, InstructionList } from "./code.js";
 import { ImmediateReader } from "./immediates.js";
-import { structuralLimits } from "./limits.js";
 import { op, operands } from "./opcodes.js";
 import { ByteReader } from "./reader.js";
-import type { Findings } from "./reasons.js";
 import { type FuncType, type ModuleShape, type Range, wordsOf, wordsOfType } from "./shape.js";
 
 const v128 = 0x7b;

@@ -1,4 +1,4 @@
-import { Halt } from "./reasons.js";
+import { Halt } from "../reasons.js";
 
 /** Greatest size of a sealed module, in bytes. */
 export const maxSealedBytes = 268_435_456;

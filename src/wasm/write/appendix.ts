@@ -1,8 +1,8 @@
-import { findImport } from "../contracts/imports.js";
-import { readFuelTable } from "./fuel.js";
+import { findImport } from "../../contracts/imports.js";
+import { op } from "../decode/opcodes.js";
+import { type ModuleShape, nameTypes, typeOfFunction } from "../decode/shape.js";
+import { readFuelTable } from "../fuel.js";
 import { type Appendix, writeFuelCheck, writeFuelDebit, writeScale } from "./meter.js";
-import { op } from "./opcodes.js";
-import { type ModuleShape, nameTypes, typeOfFunction } from "./shape.js";
 import { ByteWriter } from "./writer.js";
 
 /** Bits of `exo:state`. */

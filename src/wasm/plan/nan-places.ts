@@ -1,5 +1,5 @@
+import type { FloatShape } from "../decode/opcode.js";
 import { type FloatGraph, fixedNode, shapeBit } from "./float-graph.js";
-import type { FloatShape } from "./opcode.js";
 
 /** What to do after an instruction: make the value on top of the stack the canonical NaN if it is any. */
 export const nanActions: readonly (FloatShape | undefined)[] = [undefined, "f32", "f64", "f32x4", "f64x2"];

@@ -1,8 +1,8 @@
-import { findImport, sealedModuleOf } from "../contracts/imports.js";
+import { findImport, sealedModuleOf } from "../../contracts/imports.js";
+import { type Limits, type ModuleShape, type Range, typeKey } from "../decode/shape.js";
+import { reservedExports } from "../permit.js";
 import { writeGrow, writeThunk } from "./appendix.js";
 import type { Appendix } from "./meter.js";
-import { reservedExports } from "./permit.js";
-import { type Limits, type ModuleShape, type Range, typeKey } from "./shape.js";
 import { ByteWriter } from "./writer.js";
 
 /** Index of the function type a module has, or gets at the end of its type section. */

@@ -1,8 +1,8 @@
-import type { BodyFacts, InstructionList } from "./code.js";
+import type { BodyFacts, InstructionList } from "../decode/code.js";
+import { opcodeByCode, opcodeSpace } from "../decode/opcodes.js";
+import type { FuncType, ModuleShape } from "../decode/shape.js";
 import { FloatFlow } from "./float-flow.js";
 import { nanActions } from "./nan-places.js";
-import { opcodeByCode, opcodeSpace } from "./opcodes.js";
-import type { FuncType, ModuleShape } from "./shape.js";
 
 /** Action of instructions by opcode code, when every result is made canonical at once. */
 const eager = new Uint8Array(opcodeSpace);

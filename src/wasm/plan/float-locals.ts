@@ -1,9 +1,9 @@
-import type { BodyFacts, InstructionList } from "./code.js";
+import type { BodyFacts, InstructionList } from "../decode/code.js";
+import { grownInts } from "../decode/grow.js";
+import { op } from "../decode/opcodes.js";
+import { ByteReader } from "../decode/reader.js";
+import type { FuncType } from "../decode/shape.js";
 import { fixedNode, numberNode } from "./float-graph.js";
-import { grownInts } from "./grow.js";
-import { op } from "./opcodes.js";
-import { ByteReader } from "./reader.js";
-import type { FuncType } from "./shape.js";
 
 const f32 = 0x7d;
 const f64 = 0x7c;

@@ -1,9 +1,9 @@
+import { type BodyFacts, endsBlock, type InstructionList } from "../decode/code.js";
+import { grownInts } from "../decode/grow.js";
+import { op, opcodeSpace, opcodes } from "../decode/opcodes.js";
+import { type FuelTable, readFuelTable } from "../fuel.js";
 import type { CallGraph } from "./call-graph.js";
-import { type BodyFacts, endsBlock, type InstructionList } from "./code.js";
 import { CostMap } from "./cost-map.js";
-import { type FuelTable, readFuelTable } from "./fuel.js";
-import { grownInts } from "./grow.js";
-import { op, opcodeSpace, opcodes } from "./opcodes.js";
 
 const table: FuelTable = readFuelTable();
 

@@ -1,13 +1,13 @@
-import type { CallGraph } from "./call-graph.js";
-import type { ChargePlanner, Entry } from "./charges.js";
-import type { BodyFacts, InstructionList } from "./code.js";
-import { type DynamicCost, readFuelTable } from "./fuel.js";
-import { nanActions } from "./nan-places.js";
-import { NanPlanner } from "./nan-plan.js";
-import type { FloatShape } from "./opcode.js";
-import { op, opcodeByCode, opcodeSpace } from "./opcodes.js";
-import type { FuncType, ModuleShape } from "./shape.js";
-import { StackPlanner, stackAction } from "./stack-plan.js";
+import type { BodyFacts, InstructionList } from "../decode/code.js";
+import type { FloatShape } from "../decode/opcode.js";
+import { op, opcodeByCode, opcodeSpace } from "../decode/opcodes.js";
+import type { FuncType, ModuleShape } from "../decode/shape.js";
+import { type DynamicCost, readFuelTable } from "../fuel.js";
+import type { CallGraph } from "../plan/call-graph.js";
+import type { ChargePlanner, Entry } from "../plan/charges.js";
+import { nanActions } from "../plan/nan-places.js";
+import { NanPlanner } from "../plan/nan-plan.js";
+import { StackPlanner, stackAction } from "../plan/stack-plan.js";
 import { ByteWriter } from "./writer.js";
 
 const emptyBlock = 0x40;

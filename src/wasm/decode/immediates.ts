@@ -1,10 +1,10 @@
+import { structuralLimits } from "../limits.js";
+import type { Findings } from "../reasons.js";
+import { refusedInstruction, refusedType } from "../refused.js";
 import type { InstructionList } from "./code.js";
-import { structuralLimits } from "./limits.js";
 import type { Immediate } from "./opcode.js";
 import { codeOf, opcodeByCode } from "./opcodes.js";
 import type { ByteReader } from "./reader.js";
-import type { Findings } from "./reasons.js";
-import { refusedInstruction, refusedType } from "./refused.js";
 import { readReferenceType } from "./segments.js";
 import { type FuncType, type ModuleShape, typeOfFunction, valueTypes } from "./shape.js";
 

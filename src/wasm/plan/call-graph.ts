@@ -1,10 +1,10 @@
-import { findImport } from "../contracts/imports.js";
-import type { BodyFacts, InstructionList } from "./code.js";
-import { readFuelTable } from "./fuel.js";
-import { grownInts } from "./grow.js";
-import { structuralLimits } from "./limits.js";
-import { op, opcodeByCode, opcodeSpace } from "./opcodes.js";
-import { type ModuleShape, typeKey } from "./shape.js";
+import { findImport } from "../../contracts/imports.js";
+import type { BodyFacts, InstructionList } from "../decode/code.js";
+import { grownInts } from "../decode/grow.js";
+import { op, opcodeByCode, opcodeSpace } from "../decode/opcodes.js";
+import { type ModuleShape, typeKey } from "../decode/shape.js";
+import { readFuelTable } from "../fuel.js";
+import { structuralLimits } from "../limits.js";
 import { components, type Edges } from "./strongly-connected.js";
 
 /** What was found out about a function. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { assemble, runSealed, seal } from "./support.js";
+import { assemble, runSealed, seal } from "../support.js";
 
 /** Fuel of each call, and the charge points of the module. */
 function charges(source: string, ...calls: readonly (readonly [name: string, ...args: unknown[]])[]) {

@@ -1,7 +1,7 @@
-import { structuralLimits } from "./limits.js";
+import { structuralLimits } from "../limits.js";
+import type { Findings } from "../reasons.js";
+import { refusedInstruction, refusedType } from "../refused.js";
 import type { ByteReader } from "./reader.js";
-import type { Findings } from "./reasons.js";
-import { refusedInstruction, refusedType } from "./refused.js";
 import type { ModuleShape } from "./shape.js";
 
 /** Sub-opcode of v128.const. */
