@@ -1,4 +1,4 @@
-// Builds the kernel: src/sandbox/kernel.wat becomes the bytes in src/sandbox/kernel-code.ts.
+// Builds the kernel: src/sandbox/imports/kernel.wat becomes the bytes in src/sandbox/imports/kernel-code.ts.
 //
 //   node scripts/build-kernel.mjs            write the file
 //   node scripts/build-kernel.mjs --check    exit 1 if the file is not what the source builds to
@@ -7,8 +7,8 @@ import { readFile, writeFile } from "node:fs/promises";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import wabtFactory from "wabt";
 
-const source = new URL("../src/sandbox/kernel.wat", import.meta.url);
-const target = new URL("../src/sandbox/kernel-code.ts", import.meta.url);
+const source = new URL("../src/sandbox/imports/kernel.wat", import.meta.url);
+const target = new URL("../src/sandbox/imports/kernel-code.ts", import.meta.url);
 
 /** Text of kernel-code.ts, built from the source. */
 export async function buildKernel() {

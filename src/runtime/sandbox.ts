@@ -1,7 +1,7 @@
 import type { SandboxConfig } from "../contracts/config.js";
 import type { Logger, SandboxHost } from "../ports.js";
 import { createSandboxPool, openProcessPool } from "../sandbox/pool.js";
-import { examineProcesses, type Restriction } from "../sandbox/process-isolation.js";
+import { examineProcesses, type Restriction } from "../sandbox/processes/isolation.js";
 
 /** The built worker entries, beside this module. */
 const workerUrl = new URL("../sandbox/worker.js", import.meta.url);

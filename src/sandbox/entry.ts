@@ -1,9 +1,9 @@
 import { type ErrorCode, ExoArmurError } from "../errors.js";
 import type { WasmInstance } from "./engine.js";
 import { exportName } from "./extism.js";
-import { guestState } from "./guest-state.js";
+import { guestState } from "./imports/guest-state.js";
+import { flushStreams } from "./imports/wasi-streams.js";
 import { Stop } from "./stop.js";
-import { flushStreams } from "./wasi-streams.js";
 
 /** Thrown by `proc_exit`; only {@link callExports} catches it. `code` is what the guest gave, as unsigned. */
 export class GuestExit extends Error {

@@ -1,6 +1,6 @@
 import type { WorkerOptions } from "node:worker_threads";
 import type { SandboxHost } from "../ports.js";
-import { type IsolationOptions, openProcessKind } from "./process-isolation.js";
+import { type IsolationOptions, openProcessKind } from "./processes/isolation.js";
 import { type ScheduleOptions, Scheduler } from "./scheduler.js";
 import { threadKind } from "./thread-worker.js";
 

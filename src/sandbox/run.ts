@@ -10,8 +10,8 @@ import {
 } from "./engine.js";
 import { callExports } from "./entry.js";
 import { type HostImports, hasNoEntryPoint, instantiate } from "./extism.js";
-import { withGuest } from "./guest-state.js";
-import { type CallSync, type Kernel, returnKernel, takeKernel } from "./kernel.js";
+import { withGuest } from "./imports/guest-state.js";
+import { type CallSync, type Kernel, returnKernel, takeKernel } from "./imports/kernel.js";
 import { Stop } from "./stop.js";
 
 /** Bits of a sealed module's `exo:state`. */

@@ -3,10 +3,16 @@ import { ExoArmurError } from "../errors.js";
 import type { AbiValue, GuestAnswer, GuestCall, SandboxOutcome } from "../ports.js";
 import { engine } from "./engine.js";
 import { compileGuest, instantiate } from "./extism.js";
-import { takeKernel } from "./kernel.js";
-import { decodeFrameHead, decodeFrameHeader, encodeFrameHead, type Frame, frameHeaderBytes } from "./process-frames.js";
-import { fromHost, openFilesPath, toHost } from "./process-launch.js";
-import type { HostHead } from "./process-protocol.js";
+import { takeKernel } from "./imports/kernel.js";
+import {
+  decodeFrameHead,
+  decodeFrameHeader,
+  encodeFrameHead,
+  type Frame,
+  frameHeaderBytes,
+} from "./processes/frames.js";
+import { fromHost, openFilesPath, toHost } from "./processes/launch.js";
+import type { HostHead } from "./processes/protocol.js";
 import { describeGuest, type Guest, runGuest } from "./run.js";
 
 // Entry point of a sandbox child process: runs one job at a time. It sleeps in a blocking read between jobs and while

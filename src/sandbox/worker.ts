@@ -3,7 +3,7 @@ import { ExoArmurError } from "../errors.js";
 import type { GuestAnswer, GuestCall } from "../ports.js";
 import { engine } from "./engine.js";
 import { instantiate } from "./extism.js";
-import { takeKernel } from "./kernel.js";
+import { takeKernel } from "./imports/kernel.js";
 import { type AnswerMessage, packBytes, type RunMessage, type WorkerData, type WorkerMessage } from "./protocol.js";
 import { describeGuest, type Guest, runGuest } from "./run.js";
 import { answerSlackMs } from "./settings.js";

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { SandboxOutcome } from "../../src/ports.js";
-import { Kernel } from "../../src/sandbox/kernel.js";
+import { Kernel } from "../../src/sandbox/imports/kernel.js";
 import { bytes, createPool, job, number, program, runHere, text } from "../sandbox/support.js";
 
 /** How each kernel function that takes an address is called with the wild address in `$a`; `$b` is a good block of 16 bytes. */

@@ -17,7 +17,7 @@ import { promisify } from "node:util";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import type { Logger, SandboxHost } from "../../src/ports.js";
 import { openProcessPool, type ProcessPoolOptions } from "../../src/sandbox/pool.js";
-import { examineProcesses } from "../../src/sandbox/process-isolation.js";
+import { examineProcesses } from "../../src/sandbox/processes/isolation.js";
 import { describePool } from "./pool-contract.js";
 import { bytes, job, processUrl, program, text } from "./support.js";
 

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { wasiErrno, wasiRows } from "../../src/contracts/wasi.js";
-import { wasiImports } from "../../src/sandbox/wasi.js";
+import { wasiImports } from "../../src/sandbox/imports/wasi.js";
 import { answer, callOf, firstMs, probe, u64At } from "./wasi-support.js";
 
 const { success, acces, badf, fault, inval, io, notdir, notsock, notsup, spipe } = wasiErrno;

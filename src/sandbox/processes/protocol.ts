@@ -1,8 +1,8 @@
 import { z } from "zod";
-import { executionStatuses } from "../contracts/execution.js";
-import { capabilityNames } from "../contracts/imports.js";
-import { type ErrorCode, ExoArmurError } from "../errors.js";
-import type { AbiValue, ExecutionStatus, RunLimits } from "../ports.js";
+import { executionStatuses } from "../../contracts/execution.js";
+import { capabilityNames } from "../../contracts/imports.js";
+import { type ErrorCode, ExoArmurError } from "../../errors.js";
+import type { AbiValue, ExecutionStatus, RunLimits } from "../../ports.js";
 
 /** Heads of the frames a host sends to a child process. Bodies: the sealed module, the input, the response, none. */
 export type HostHead =

@@ -1,13 +1,13 @@
-import { capabilityModule, capabilityNames, kernelModule, sealedHttpModule } from "../contracts/imports.js";
-import { sealedWasiModule } from "../contracts/wasi.js";
-import { type ErrorCode, ExoArmurError } from "../errors.js";
-import type { GuestAnswer, GuestCall, RunLimits } from "../ports.js";
+import { capabilityModule, capabilityNames, kernelModule, sealedHttpModule } from "../../contracts/imports.js";
+import { sealedWasiModule } from "../../contracts/wasi.js";
+import { type ErrorCode, ExoArmurError } from "../../errors.js";
+import type { GuestAnswer, GuestCall, RunLimits } from "../../ports.js";
+import type { HostFunction } from "../engine.js";
+import { plain } from "../extism.js";
+import { memoryStop, Stop } from "../stop.js";
 import { Blocks } from "./blocks.js";
-import type { HostFunction } from "./engine.js";
-import { plain } from "./extism.js";
 import { httpImports } from "./http.js";
 import { cutCharacters, lineBytes, logRequest } from "./log-line.js";
-import { memoryStop, Stop } from "./stop.js";
 import { wasiImports } from "./wasi.js";
 
 /** Answers one capability call at once; the guest waits for it. */

@@ -1,6 +1,6 @@
-import { decodeAbi, encodeAbi } from "../canonical/msgpack.js";
-import { ExoArmurError } from "../errors.js";
-import type { AbiValue } from "../ports.js";
+import { decodeAbi, encodeAbi } from "../../canonical/msgpack.js";
+import { ExoArmurError } from "../../errors.js";
+import type { AbiValue } from "../../ports.js";
 
 /** Lengths of head and body, two big-endian u32, stand before every frame. */
 export const frameHeaderBytes = 8;

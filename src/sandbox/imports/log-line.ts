@@ -1,4 +1,4 @@
-import { encodeAbi } from "../canonical/msgpack.js";
+import { encodeAbi } from "../../canonical/msgpack.js";
 
 /** Longest log line in bytes of UTF-8; the rest is cut off (spec/abi.md). */
 export const lineBytes = 4096;

@@ -1,10 +1,10 @@
-import { encodeAbi } from "../canonical/msgpack.js";
-import { type WasiAnswer, type WasiErrno, type WasiRow, wasiErrno, wasiRows } from "../contracts/wasi.js";
-import { ExoArmurError } from "../errors.js";
-import type { AbiValue } from "../ports.js";
+import { encodeAbi } from "../../canonical/msgpack.js";
+import { type WasiAnswer, type WasiErrno, type WasiRow, wasiErrno, wasiRows } from "../../contracts/wasi.js";
+import { ExoArmurError } from "../../errors.js";
+import type { AbiValue } from "../../ports.js";
+import type { HostFunction } from "../engine.js";
+import { GuestExit } from "../entry.js";
 import { type Answer, readAnswer } from "./answer.js";
-import type { HostFunction } from "./engine.js";
-import { GuestExit } from "./entry.js";
 import { type GuestState, guestState } from "./guest-state.js";
 import { lineBytes } from "./log-line.js";
 

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { shellPath } from "./process-launch.js";
+import { shellPath } from "./launch.js";
 
 /** Reads `+ PID` and `- PID`; at the end of its input it kills the process groups that are left. */
 const script = `

@@ -1,14 +1,14 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import type { Socket } from "node:net";
-import { ExoArmurError, isExoArmurError } from "../errors.js";
-import type { AbiValue, GuestAnswer, SandboxJob } from "../ports.js";
-import { BoundedCache } from "./bounded-cache.js";
-import { Conversation } from "./process-conversation.js";
-import { encodeFrameHead, FrameReader } from "./process-frames.js";
-import { killGroup, type ProcessGuard } from "./process-guard.js";
-import type { Launch, ProcessUser } from "./process-launch.js";
-import { moduleCacheBytes, moduleCacheSize } from "./settings.js";
-import { deadLink, type WorkerEvents, type WorkerKind, type WorkerLink } from "./worker-link.js";
+import { ExoArmurError, isExoArmurError } from "../../errors.js";
+import type { AbiValue, GuestAnswer, SandboxJob } from "../../ports.js";
+import { BoundedCache } from "../bounded-cache.js";
+import { moduleCacheBytes, moduleCacheSize } from "../settings.js";
+import { deadLink, type WorkerEvents, type WorkerKind, type WorkerLink } from "../worker-link.js";
+import { Conversation } from "./conversation.js";
+import { encodeFrameHead, FrameReader } from "./frames.js";
+import { killGroup, type ProcessGuard } from "./guard.js";
+import type { Launch, ProcessUser } from "./launch.js";
 
 /** What child processes are made from. */
 export type ProcessOptions = {

@@ -1,8 +1,8 @@
-import { decodeBase64 } from "../crypto/encoding.js";
-import { ExoArmurError } from "../errors.js";
-import { engine, type HostFunction, type WasmGlobal, type WasmMemory, type WasmModule } from "./engine.js";
+import { decodeBase64 } from "../../crypto/encoding.js";
+import { ExoArmurError } from "../../errors.js";
+import { engine, type HostFunction, type WasmGlobal, type WasmMemory, type WasmModule } from "../engine.js";
+import { boundsStop, memoryStop, outputStop, shortageFault } from "../stop.js";
 import { kernelCode } from "./kernel-code.js";
-import { boundsStop, memoryStop, outputStop, shortageFault } from "./stop.js";
 
 /** What kernel.wat exports for the host. */
 type HostExports = {

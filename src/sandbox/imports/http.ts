@@ -1,12 +1,12 @@
-import { canonicalize } from "../canonical/jcs.js";
-import { encodeAbi } from "../canonical/msgpack.js";
-import { readJson } from "../canonical/read.js";
-import { type ErrorCode, isExoArmurError } from "../errors.js";
-import type { AbiValue } from "../ports.js";
+import { canonicalize } from "../../canonical/jcs.js";
+import { encodeAbi } from "../../canonical/msgpack.js";
+import { readJson } from "../../canonical/read.js";
+import { type ErrorCode, isExoArmurError } from "../../errors.js";
+import type { AbiValue } from "../../ports.js";
+import type { HostFunction } from "../engine.js";
+import { Stop } from "../stop.js";
 import { isMap, readAnswer } from "./answer.js";
-import type { HostFunction } from "./engine.js";
 import { guestState } from "./guest-state.js";
-import { Stop } from "./stop.js";
 
 /** Largest request document of a guest; the body is apart. */
 const documentBytes = 32_768;

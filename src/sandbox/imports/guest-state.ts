@@ -1,5 +1,5 @@
-import { ExoArmurError } from "../errors.js";
-import type { WasmMemory } from "./engine.js";
+import { ExoArmurError } from "../../errors.js";
+import type { WasmMemory } from "../engine.js";
 
 /** What the imports beside the kernel's own need of it (spec/abi.md). */
 export type GuestKernel = {

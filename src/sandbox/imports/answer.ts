@@ -1,6 +1,6 @@
-import { decodeAbi } from "../canonical/msgpack.js";
-import { type ErrorCode, isExoArmurError } from "../errors.js";
-import type { AbiValue } from "../ports.js";
+import { decodeAbi } from "../../canonical/msgpack.js";
+import { type ErrorCode, isExoArmurError } from "../../errors.js";
+import type { AbiValue } from "../../ports.js";
 
 /** A capability's answer after decoding: what `ok` holds, or code and message of its error. */
 export type Answer =

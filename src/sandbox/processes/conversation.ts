@@ -1,8 +1,8 @@
-import { ExoArmurError } from "../errors.js";
-import type { GuestAnswer, SandboxJob, SandboxOutcome } from "../ports.js";
-import type { Frame } from "./process-frames.js";
-import { type ChildHead, guestEnds, readChildHead } from "./process-protocol.js";
-import type { WorkerEvents } from "./worker-link.js";
+import { ExoArmurError } from "../../errors.js";
+import type { GuestAnswer, SandboxJob, SandboxOutcome } from "../../ports.js";
+import type { WorkerEvents } from "../worker-link.js";
+import type { Frame } from "./frames.js";
+import { type ChildHead, guestEnds, readChildHead } from "./protocol.js";
 
 /** What a child must find of its own confinement. */
 export type Confinement = { readonly uid: number; readonly gid: number };

@@ -1,11 +1,11 @@
 import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { ExoArmurError } from "../errors.js";
-import { ProcessGuard } from "./process-guard.js";
-import { lateThreadsKb, launchOf, type ProcessUser, shellPath } from "./process-launch.js";
+import { ExoArmurError } from "../../errors.js";
+import { defaultMemoryMb, startTimeoutMs } from "../settings.js";
+import type { WorkerKind } from "../worker-link.js";
+import { ProcessGuard } from "./guard.js";
+import { lateThreadsKb, launchOf, type ProcessUser, shellPath } from "./launch.js";
 import { type ProcessOptions, processKind, startProcess } from "./process-worker.js";
-import { defaultMemoryMb, startTimeoutMs } from "./settings.js";
-import type { WorkerKind } from "./worker-link.js";
 
 /** What the child processes of a pool are confined to. */
 export type IsolationOptions = {

@@ -1,6 +1,6 @@
 import { existsSync, realpathSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { workerHeapMb, workerStackMb } from "./settings.js";
+import { workerHeapMb, workerStackMb } from "../settings.js";
 
 /** The child's end of the pipe that carries the host's frames. */
 export const fromHost = 3;
