@@ -3,7 +3,7 @@ import { decodeAbi } from "../../src/canonical/msgpack.js";
 import { wasiErrno, wasiRows } from "../../src/contracts/wasi.js";
 import type { GuestAnswer, GuestCall } from "../../src/ports.js";
 import { createPool, job, runHere } from "../sandbox/support.js";
-import { answer, answerWasi, callOf, probe, wasiGuest, write, written } from "../sandbox/wasi-support.js";
+import { answer, answerWasi, callOf, probe, wasiGuest, write, written } from "../sandbox/imports/wasi-support.js";
 
 const { badf, fault, inval, success } = wasiErrno;
 

@@ -7,8 +7,8 @@ import type { GuestAnswer, GuestCall, SandboxOutcome } from "../../src/ports.js"
 import { engine } from "../../src/sandbox/engine.js";
 import type { SealedModule } from "../../src/wasm/seal.js";
 import { seal } from "../wasm/support.js";
+import { answer, answerWasi, firstMs } from "./imports/wasi-support.js";
 import { bytes, runHere, text } from "./support.js";
-import { answer, answerWasi, firstMs } from "./wasi-support.js";
 
 // Guests as toolchains make them, from test/dropin/src by scripts/build-dropins.mjs.
 

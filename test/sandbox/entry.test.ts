@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { answerWasi, probe, wasiGuest, write, written } from "./imports/wasi-support.js";
 import { runHere } from "./support.js";
-import { answerWasi, probe, wasiGuest, write, written } from "./wasi-support.js";
 
 describe("proc_exit", () => {
   const exit = (code: number): string => `(call $proc_exit (i32.const ${code}))`;

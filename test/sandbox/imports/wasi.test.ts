@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { wasiErrno, wasiRows } from "../../src/contracts/wasi.js";
-import { wasiImports } from "../../src/sandbox/imports/wasi.js";
+import { wasiErrno, wasiRows } from "../../../src/contracts/wasi.js";
+import { wasiImports } from "../../../src/sandbox/imports/wasi.js";
 import { answer, callOf, firstMs, probe, u64At } from "./wasi-support.js";
 
 const { success, acces, badf, fault, inval, io, notdir, notsock, notsup, spipe } = wasiErrno;
@@ -26,7 +26,7 @@ describe("the table", () => {
   });
 
   it("is the page's", () => {
-    const page = readFileSync(new URL("../../spec/abi.md", import.meta.url), "utf8");
+    const page = readFileSync(new URL("../../../spec/abi.md", import.meta.url), "utf8");
     const section = page.slice(
       page.indexOf("## WASI preview1"),
       page.indexOf("\n## ", page.indexOf("## WASI preview1") + 1),

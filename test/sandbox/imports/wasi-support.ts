@@ -1,8 +1,8 @@
-import { decodeAbi, encodeAbi } from "../../src/canonical/msgpack.js";
-import { wasiRows } from "../../src/contracts/wasi.js";
-import type { AbiValue, GuestAnswer, GuestCall, SandboxJob, SandboxOutcome } from "../../src/ports.js";
-import { assemble, seal } from "../wasm/support.js";
-import { type JobDraft, runHere } from "./support.js";
+import { decodeAbi, encodeAbi } from "../../../src/canonical/msgpack.js";
+import { wasiRows } from "../../../src/contracts/wasi.js";
+import type { AbiValue, GuestAnswer, GuestCall, SandboxJob, SandboxOutcome } from "../../../src/ports.js";
+import { assemble, seal } from "../../wasm/support.js";
+import { type JobDraft, runHere } from "../support.js";
 
 const shapes = wasiRows.map(({ name, params, results }) => {
   const type = `${params.length > 0 ? `(param ${params.join(" ")})` : ""} ${results.length > 0 ? "(result i32)" : ""}`;

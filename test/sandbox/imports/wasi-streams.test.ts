@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { wasiErrno } from "../../src/contracts/wasi.js";
-import type { GuestCall } from "../../src/ports.js";
-import { assemble, seal } from "../wasm/support.js";
-import { runHere } from "./support.js";
+import { wasiErrno } from "../../../src/contracts/wasi.js";
+import type { GuestCall } from "../../../src/ports.js";
+import { assemble, seal } from "../../wasm/support.js";
+import { runHere } from "../support.js";
 import { callOf, probe, u32At, u64At, write, written } from "./wasi-support.js";
 
 const { success, badf, fault, inval } = wasiErrno;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { decodeAbi } from "../../src/canonical/msgpack.js";
-import type { GuestCall } from "../../src/ports.js";
-import { bytes, guest, number, program, runHere, text } from "./support.js";
+import { decodeAbi } from "../../../src/canonical/msgpack.js";
+import type { GuestCall } from "../../../src/ports.js";
+import { bytes, guest, number, program, runHere, text } from "../support.js";
 
 const data = (content: string): string => `(data (i32.const 0) "${content}")`;
 

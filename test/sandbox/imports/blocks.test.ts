@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { buildKernel } from "../../scripts/build-kernel.mjs";
-import { Blocks } from "../../src/sandbox/imports/blocks.js";
-import { Kernel, returnKernel, takeKernel } from "../../src/sandbox/imports/kernel.js";
-import { Stop } from "../../src/sandbox/stop.js";
+import { buildKernel } from "../../../scripts/build-kernel.mjs";
+import { Blocks } from "../../../src/sandbox/imports/blocks.js";
+import { Kernel, returnKernel, takeKernel } from "../../../src/sandbox/imports/kernel.js";
+import { Stop } from "../../../src/sandbox/stop.js";
 
 /** The kernel functions as JavaScript calls them. */
 type Functions = {
@@ -67,7 +67,7 @@ const memory = "out_of_memory EXO_OUT_OF_MEMORY";
 
 describe("the kernel's code", () => {
   it("is what kernel.wat builds to", async () => {
-    const built = readFileSync(new URL("../../src/sandbox/imports/kernel-code.ts", import.meta.url), "utf8");
+    const built = readFileSync(new URL("../../../src/sandbox/imports/kernel-code.ts", import.meta.url), "utf8");
     expect(await buildKernel()).toBe(built);
   });
 

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { decodeAbi } from "../../src/canonical/msgpack.js";
-import type { AbiValue, GuestAnswer, GuestCall, SandboxJob, SandboxOutcome } from "../../src/ports.js";
-import { assemble, seal } from "../wasm/support.js";
-import { bytes, runHere, text } from "./support.js";
+import { decodeAbi } from "../../../src/canonical/msgpack.js";
+import type { AbiValue, GuestAnswer, GuestCall, SandboxJob, SandboxOutcome } from "../../../src/ports.js";
+import { assemble, seal } from "../../wasm/support.js";
+import { bytes, runHere, text } from "../support.js";
 import { answer } from "./wasi-support.js";
 
 /** Imports, helpers and a function `run` whose body has the whole input in the block `$in`. */
