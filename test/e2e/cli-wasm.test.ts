@@ -419,7 +419,7 @@ describe("inspect", () => {
     }
     expect(lines.filter((line) => line.startsWith("import ")).length).toBe(report.imports.length);
     expect(stdout).toMatch(/\nimport {7}extism:host\/user fs_read +\(i64\) -> \(i64\) +fs_read\n/);
-    expect(stdout).toMatch(/\nimport {7}extism:host\/env alloc +\(i64\) -> \(i64\) +kernel\n/);
+    expect(stdout).toMatch(/\nimport {7}extism:host\/env alloc +\(i64\) -> \(i64\) +no capability\n/);
     expect(stdout).toMatch(/\nexport {7}remove +\(\) -> \(i32\)\n/);
     expect(stdout).toMatch(/\nconfig {7}"grants": \{"fs":\{"fs_read":\{"roots":\["data"\]\}/);
     expect(stdout).toMatch(/\nadmitted {5}under a manifest that grants what it needs\n$/);
