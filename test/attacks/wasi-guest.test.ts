@@ -2,8 +2,8 @@ import { describe, expect, it } from "vitest";
 import { decodeAbi } from "../../src/canonical/msgpack.js";
 import { wasiErrno, wasiRows } from "../../src/contracts/wasi.js";
 import type { GuestAnswer, GuestCall } from "../../src/ports.js";
-import { createPool, job, runHere } from "../sandbox/support.js";
 import { answer, answerWasi, callOf, probe, wasiGuest, write, written } from "../sandbox/imports/wasi-support.js";
+import { createPool, job, runHere } from "../sandbox/support.js";
 
 const { badf, fault, inval, success } = wasiErrno;
 
