@@ -42,6 +42,8 @@ export class CallGraph {
   readonly #classPrepaid: Int32Array;
   readonly #classMetered: Uint8Array;
   readonly #thunked: Uint8Array;
+  /** By function index, imports first: 1 where a table can hold it. */
+  readonly #referenced: Uint8Array;
   readonly #starts: Int32Array;
   #targets = new Int32Array(1024);
   #edges = 0;
@@ -64,6 +66,10 @@ export class CallGraph {
     this.#classPrepaid = new Int32Array(classes);
     this.#classMetered = new Uint8Array(classes);
     this.#thunked = new Uint8Array(this.#imports);
+    this.#referenced = new Uint8Array(this.#imports + this.#defined);
+    for (const index of shape.references) {
+      this.#referenced[index] = 1;
+    }
     this.#starts = new Int32Array(this.#defined + classes + 1);
     this.#seen = new Int32Array(this.#defined + classes).fill(-1);
     shape.imports.forEach(({ module, name }, index) => {
@@ -99,7 +105,7 @@ export class CallGraph {
       } else if (code === op.loop || dynamic[code] === 1) {
         flags |= flag.busy;
       } else if (code === op.refFunc) {
-        this.#shape.references.push(value);
+        this.#referenced[value] = 1;
       }
     }
     this.#flags[index] = flags;
@@ -150,14 +156,11 @@ export class CallGraph {
   /** Edges from every type to what tables can hold of it. */
   #connectClasses(): void {
     const members: number[][] = Array.from({ length: this.#classPrepaid.length }, () => []);
-    const known = new Set<number>();
-    for (const index of this.#shape.references) {
-      const type = this.#shape.functionTypes[index];
-      const kind = type === undefined ? undefined : this.#classes[type];
-      if (kind === undefined || known.has(index)) {
+    for (let index = 0; index < this.#referenced.length; index += 1) {
+      if (this.#referenced[index] === 0) {
         continue;
       }
-      known.add(index);
+      const kind = this.#classes[this.#shape.functionTypes[index] as number] as number;
       if (index < this.#imports) {
         // Its thunk charges.
         this.#classMetered[kind] = 1;

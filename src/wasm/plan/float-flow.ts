@@ -12,6 +12,9 @@ import { NanPlaces } from "./nan-places.js";
 const stepsPerInstruction = 64;
 const stepsAtLeast = 4096;
 
+/** Steps no function may go beyond: bounds the memory of the graph. */
+const stepsAtMost = 4_000_000;
+
 /** Steps for a whole module, for every byte and beyond that: keeps the time linear. */
 const stepsPerByte = 8;
 const moduleSteps = 1_000_000;
@@ -63,7 +66,7 @@ export class FloatFlow {
 
   /** Notes in `actions` where NaNs are made canonical. False when that would take too long to find out. */
   plan(type: FuncType, list: InstructionList, facts: BodyFacts, actions: Uint8Array): boolean {
-    const most = Math.min(stepsAtLeast + stepsPerInstruction * list.count, this.#moduleSteps);
+    const most = Math.min(stepsAtLeast + stepsPerInstruction * list.count, stepsAtMost, this.#moduleSteps);
     this.#graph.clear();
     this.#locals.reset(this.#shape.bytes, type, list, facts);
     this.#places.clear();
