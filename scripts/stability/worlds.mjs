@@ -20,7 +20,7 @@ export const ways = [
   { name: "stack 700", flags: ["--stack-size=700"], asked: true },
   { name: "stack 984", flags: ["--stack-size=984"], asked: true },
   { name: "stack 2000", flags: ["--stack-size=2000"], asked: true },
-  { name: "large worker stacks", flags: [], workerStackMb: 128, asked: true },
+  { name: "large worker stacks", flags: [], workerStackMb: 256, asked: true },
   { name: "optimizing early", flags: ["--wasm-tiering-budget=1000"] },
   { name: "optimizing at once", flags: ["--no-wasm-dynamic-tiering"] },
   { name: "inlining", flags: ["--wasm-inlining", "--wasm-inlining-call-indirect", "--wasm-tiering-budget=1000"] },

@@ -17,10 +17,14 @@ export const moduleCacheSize = 64;
 export const moduleCacheBytes = 67_108_864;
 
 /**
- * Native stack of a worker; only what is touched takes memory. The greatest counted stack of a guest must fit into it
- * three times, also where the engine puts the frames of small functions into those of their callers (spec/sandbox.md).
+ * Native stack of a worker thread; only what is touched takes memory. The greatest counted stack of a guest must fit into
+ * it three times, also where the engine puts the frames of small functions into those of their callers, and whatever
+ * flags the process was started with (spec/sandbox.md).
  */
-export const workerStackMb = 64;
+export const workerStackMb = 128;
+
+/** The same of a child process, whose flags are ours. It counts against the child's memory. */
+export const processStackMb = 64;
 
 /** JavaScript heap of a worker. The memory and the blocks of a guest are outside it. */
 export const workerHeapMb = 256;

@@ -1,14 +1,14 @@
 import { existsSync, realpathSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { workerHeapMb, workerStackMb } from "../settings.js";
+import { processStackMb, workerHeapMb } from "../settings.js";
 
 /** The child's end of the pipe that carries the host's frames. */
 export const fromHost = 3;
 /** The child's end of the pipe that carries its own frames. */
 export const toHost = 4;
 
-/** Native stack of a child's main thread in KiB: what V8 may use of it, as in a thread, and room for what is called. */
-const v8StackKb = workerStackMb * 1024;
+/** Native stack of a child's main thread in KiB: what V8 may use of it, and room for what is called. */
+const v8StackKb = processStackMb * 1024;
 const osStackKb = v8StackKb + 8192;
 
 /** Memory that threads of Node.js which start late are counted with, in KiB: two stacks, which they hardly touch. */
