@@ -79,6 +79,8 @@ export function launchOf({ entry, dataKb }: LaunchOptions): Launch {
     ...[...readablePaths(entry), openFilesPath].map((path) => `--allow-fs-read=${path}`),
     `--max-old-space-size=${workerHeapMb}`,
     `--stack-size=${v8StackKb}`,
+    // V8's helper threads have left the thread they help waiting for ever; a child that runs one guest needs none.
+    "--single-threaded",
     "--disallow-code-generation-from-strings",
     "--disable-proto=delete",
     "--no-addons",
