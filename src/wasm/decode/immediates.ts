@@ -13,7 +13,7 @@ const immediates: readonly (Immediate | undefined)[] = opcodeByCode.map((opcode)
 const features: readonly (string | undefined)[] = opcodeByCode.map((opcode) => opcode && (opcode.feature ?? ""));
 
 /** The block type that takes and leaves nothing. */
-export const emptyBlockType = -64;
+const emptyBlockType = -64;
 
 const none: FuncType = { params: new Uint8Array(0), results: new Uint8Array(0) };
 /** The type of a block with one result, by value type byte. */

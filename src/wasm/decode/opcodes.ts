@@ -170,7 +170,6 @@ export const op = {
   return: 0x0f,
   call: 0x10,
   callIndirect: 0x11,
-  drop: 0x1a,
   select: 0x1b,
   selectTyped: 0x1c,
   localGet: 0x20,

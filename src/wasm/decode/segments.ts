@@ -67,17 +67,19 @@ export function readConstant(reader: ByteReader, shape: ModuleShape, findings: F
   }
 }
 
+/** Reads how many segments a section has. */
+function countSegments(reader: ByteReader, findings: Findings, what: string, most: number): number {
+  const at = reader.at;
+  const count = reader.count(`${what} segment`);
+  if (count > most) {
+    findings.halt("EXO_WASM_LIMIT", `${count} ${what} segments, at most ${most} are admitted`, at);
+  }
+  return count;
+}
+
 /** Reads the element section: segments of all eight kinds. */
 export function readElements(reader: ByteReader, shape: ModuleShape, findings: Findings): void {
-  const at = reader.at;
-  const count = reader.count("element segment");
-  if (count > structuralLimits.elementSegments) {
-    findings.halt(
-      "EXO_WASM_LIMIT",
-      `${count} element segments, at most ${structuralLimits.elementSegments} are admitted`,
-      at,
-    );
-  }
+  const count = countSegments(reader, findings, "element", structuralLimits.elementSegments);
   for (let index = 0; index < count; index += 1) {
     readElement(reader, shape, findings);
   }
@@ -125,15 +127,7 @@ function readElement(reader: ByteReader, shape: ModuleShape, findings: Findings)
 
 /** Reads the data section; its bytes are not looked at. */
 export function skipData(reader: ByteReader, shape: ModuleShape, findings: Findings): void {
-  const at = reader.at;
-  const count = reader.count("data segment");
-  if (count > structuralLimits.dataSegments) {
-    findings.halt(
-      "EXO_WASM_LIMIT",
-      `${count} data segments, at most ${structuralLimits.dataSegments} are admitted`,
-      at,
-    );
-  }
+  const count = countSegments(reader, findings, "data", structuralLimits.dataSegments);
   for (let index = 0; index < count; index += 1) {
     const kindAt = reader.at;
     const kind = reader.u32();
