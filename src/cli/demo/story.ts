@@ -5,7 +5,7 @@ import { signGrantWith } from "../../approval/sign.js";
 import { formatTime } from "../../canonical/time.js";
 import type { Envelope } from "../../contracts/dsse.js";
 import type { PolicyRule } from "../../contracts/policy.js";
-import { encodeBase64Url } from "../../crypto/encoding.js";
+import { decodeUtf8, encodeBase64Url } from "../../crypto/encoding.js";
 import { isExoArmurError } from "../../errors.js";
 import { writeBundle } from "../../home/bundles.js";
 import { keyFileOf, readKeyFile } from "../../home/keys.js";
@@ -204,14 +204,23 @@ async function tamperStep(runtime: Runtime, workspace: Workspace, first: Kept | 
   const what = "one byte of a bundle flipped";
   if (first === undefined) return step(what, "none", false, "there was no bundle to flip");
   const bytes = first.bundle.bytes();
-  const at = Math.floor(bytes.length / 2);
-  bytes[at] = (bytes[at] ?? 0) ^ 1;
+  const at = middleOfLargestMaterial(bytes);
+  // Another letter of base64, so that the file stays well formed and only a digest can tell.
+  bytes[at] = bytes[at] === 0x41 ? 0x42 : 0x41;
   const path = join(workspace.paths.bundles, "tampered.proof.json.broken");
   await writeFile(path, bytes);
   const report = verifyBundle(bytes, { trust: runtime.trust });
   const broken = report.checks.find((check) => check.state === "fail");
   const detail = broken === undefined ? "nothing was noticed" : `byte ${at}: ${broken.title}: ${broken.message}`;
   return step(what, report.result === "fail" ? "caught" : "MISSED", broken !== undefined, detail.slice(0, 160));
+}
+
+/** Where the largest material of a bundle, the plugin, has its middle byte. */
+function middleOfLargestMaterial(bundle: Uint8Array): number {
+  const text = decodeUtf8(bundle) ?? "";
+  const { materials } = JSON.parse(text) as { materials: Record<string, string> };
+  const largest = Object.values(materials).reduce((best, one) => (one.length > best.length ? one : best), "");
+  return text.indexOf(largest) + Math.floor(largest.length / 2);
 }
 
 /** A path as a person in `cwd` would write it. */
