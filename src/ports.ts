@@ -152,9 +152,36 @@ export type AbiValue =
   | readonly AbiValue[]
   | { readonly [key: string]: AbiValue };
 
+/**
+ * Who vouches for a host's answer (spec/capabilities.md, Assurance). `local`: the runtime itself. `unauthenticated`:
+ * nobody. `tls`: the runtime saw a certificate with this public key. `signed`: the counterparty's own signature, kept
+ * beside the answer and verified offline under its pinned key.
+ */
+export type Assurance =
+  | "local"
+  | "unauthenticated"
+  | { readonly tls: { readonly spkiDigest: `sha256:${string}` } }
+  | { readonly signed: SignedAnswer };
+
+/** A counterparty's signature over an answer, by kind. All texts; `signature` is base64. */
+export type SignedAnswer =
+  | {
+      readonly scheme: "http-message-signature";
+      readonly keyId: string;
+      /** The signature base of RFC 9421, exactly as it was signed. */
+      readonly base: string;
+      readonly signature: string;
+    }
+  | {
+      readonly scheme: "dsse";
+      readonly keyId: string;
+      /** The answer's body is the DSSE envelope itself. */
+      readonly payloadType: string;
+    };
+
 /** What came of one host call. `error`: certainly not performed. `unknown`: may have been. */
 export type PerformOutcome =
-  | { readonly outcome: "ok"; readonly value: AbiValue }
+  | { readonly outcome: "ok"; readonly value: AbiValue; readonly assurance?: Assurance }
   | { readonly outcome: "error" | "unknown"; readonly code: string; readonly message: string };
 
 /**
@@ -166,5 +193,13 @@ export interface Performer {
     request: Readonly<Record<string, AbiValue>>,
     constraints: Readonly<Record<string, unknown>>,
     signal: AbortSignal,
+    /** Given for calls that change what lies outside: by this name their receiver can tell a repetition. */
+    effect?: EffectCall,
   ): Promise<PerformOutcome> | PerformOutcome;
 }
+
+/** A call as its performer may name it to the world. */
+export type EffectCall = {
+  /** Digest of (effect key or intent digest, seq): the idempotency key of a write. */
+  readonly effectId: string;
+};

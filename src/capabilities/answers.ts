@@ -1,13 +1,17 @@
 import { digestOf } from "../canonical/digest.js";
 import { decodeAbi, encodeAbi } from "../canonical/msgpack.js";
 import type { HostCall } from "../contracts/execution.js";
-import { capabilityEffects, isCapabilityName } from "../contracts/imports.js";
+import { isCapabilityName, isOutsideWrite } from "../contracts/imports.js";
 import { decodeBase64Url, encodeBase64Url } from "../crypto/encoding.js";
-import type { AbiValue, GuestCall } from "../ports.js";
+import type { AbiValue, Assurance, GuestCall } from "../ports.js";
 import { clipText, greatestMaxBytes } from "./bounds.js";
 
 /** How a call ended and the bytes the guest reads. */
-export type CallEnd = { readonly outcome: HostCall["outcome"]; readonly response: Uint8Array };
+export type CallEnd = {
+  readonly outcome: HostCall["outcome"];
+  readonly response: Uint8Array;
+  readonly assurance: Assurance;
+};
 
 /** A call outside its grant, for the record of the run. */
 export type DeniedCall = {
@@ -24,18 +28,19 @@ export type WriteState = "none" | "committed" | "unknown";
 const responseBytes = greatestMaxBytes + 8_388_608;
 
 /** Answer `{ok: value}`. Throws EXO_MSGPACK when a performer's value has no form in the profile or is too large. */
-export function answerOk(value: AbiValue): CallEnd {
+export function answerOk(value: AbiValue, assurance: Assurance = "local"): CallEnd {
   if (typeof value !== "object" || value === null || Array.isArray(value) || value instanceof Uint8Array) {
     throw new TypeError("a performer answers with a map");
   }
   const response = encodeAbi({ ok: value });
   if (response.length > responseBytes) throw new RangeError("a performer's answer is too large");
-  return { outcome: "ok", response };
+  return { outcome: "ok", response, assurance };
 }
 
 /** Answer `{error: {code, message}}` under an outcome that is not ok. */
 export function answerError(outcome: "denied" | "error" | "unknown", code: string, message: string): CallEnd {
-  return { outcome, response: encodeAbi({ error: { code, message: clipText(message, 1000) } }) };
+  const response = encodeAbi({ error: { code, message: clipText(message, 1000) } });
+  return { outcome, response, assurance: "local" };
 }
 
 /** The transcript entry of a call (spec/contracts.md, HostCall). `request` are the bytes that were judged. */
@@ -49,7 +54,7 @@ export function entryOf(call: GuestCall, request: Uint8Array, end: CallEnd): Hos
     outcome: end.outcome,
     responseDigest: digestOf(end.response),
     response: encodeBase64Url(end.response),
-    assurance: "local",
+    assurance: end.assurance,
     fuel: call.fuel,
   });
 }
@@ -63,13 +68,11 @@ export function findDenied(entries: readonly HostCall[]): DeniedCall | null {
 }
 
 /**
- * What a transcript says of write-effects (spec/capabilities.md): `unknown` as soon as one has no definite answer, else
+ * What a transcript says of writes outside the runtime (spec/capabilities.md): `unknown` as soon as one has no definite answer, else
  * `committed` when one was answered ok. A capability this build does not know counts as a write.
  */
 export function writeStateOf(entries: readonly HostCall[]): WriteState {
-  const writes = entries.filter(
-    ({ capability }) => !isCapabilityName(capability) || capabilityEffects[capability] === "write",
-  );
+  const writes = entries.filter(({ capability }) => !isCapabilityName(capability) || isOutsideWrite(capability));
   if (writes.some(({ outcome }) => outcome === "unknown")) return "unknown";
   return writes.some(({ outcome }) => outcome === "ok") ? "committed" : "none";
 }

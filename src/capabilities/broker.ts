@@ -1,10 +1,10 @@
 import { type Digest, digestOf, digestOfJson } from "../canonical/digest.js";
 import type { Effect } from "../contracts/event.js";
 import type { HostCall } from "../contracts/execution.js";
-import { type CapabilityName, capabilityEffects, isCapabilityName } from "../contracts/imports.js";
+import { type CapabilityName, capabilityEffects, isCapabilityName, isOutsideWrite } from "../contracts/imports.js";
 import type { Grants } from "../contracts/manifest.js";
 import type { ErrorCode } from "../errors.js";
-import type { ExecutionStatus, GuestAnswer, GuestCall, Performer, PerformOutcome } from "../ports.js";
+import type { EffectCall, ExecutionStatus, GuestAnswer, GuestCall, Performer, PerformOutcome } from "../ports.js";
 import { type Ended, endOf } from "./abortable.js";
 import {
   answerError,
@@ -54,6 +54,9 @@ export interface Broker {
 export function createBroker(options: BrokerOptions): Broker {
   return new GrantBroker(options);
 }
+
+/** Hands a granted call to its performer. */
+type Perform = (effect?: EffectCall) => Promise<PerformOutcome> | PerformOutcome;
 
 /** Codes of a performer that mean the call was outside its grant. */
 const outsideCodes: ReadonlySet<string> = new Set<ErrorCode>(["EXO_CAPABILITY_DENIED", "EXO_FS_PATH"]);
@@ -127,9 +130,8 @@ class GrantBroker implements Broker {
       record(answerError("error", "EXO_CAPABILITY_UNAVAILABLE", message));
       return this.#stop("host_fault", "EXO_CAPABILITY_UNAVAILABLE", message);
     }
-    const perform = (): Promise<PerformOutcome> | PerformOutcome =>
-      performer.perform(parsed.value, granted.value, signal);
-    return capabilityEffects[capability] === "write"
+    const perform: Perform = (effect) => performer.perform(parsed.value, granted.value, signal, effect);
+    return isOutsideWrite(capability)
       ? this.#write(call, request, perform, signal)
       : this.#read(capability, perform, record, signal);
   }
@@ -137,7 +139,7 @@ class GrantBroker implements Broker {
   /** A call that changes nothing: whatever goes wrong is an error, certainly not performed. */
   async #read(
     capability: CapabilityName,
-    perform: () => Promise<PerformOutcome> | PerformOutcome,
+    perform: Perform,
     record: (end: CallEnd) => GuestAnswer,
     signal: AbortSignal,
   ): Promise<GuestAnswer> {
@@ -151,12 +153,7 @@ class GrantBroker implements Broker {
   }
 
   /** A write-effect: journaled, then performed, and `unknown` unless a definite answer came in time. */
-  async #write(
-    call: GuestCall,
-    request: Uint8Array,
-    perform: () => Promise<PerformOutcome> | PerformOutcome,
-    signal: AbortSignal,
-  ): Promise<GuestAnswer> {
+  async #write(call: GuestCall, request: Uint8Array, perform: Perform, signal: AbortSignal): Promise<GuestAnswer> {
     if (signal.aborted) return this.#notJournaled(call, request, "aborted");
     const effect: Effect = {
       seq: call.seq,
@@ -168,7 +165,7 @@ class GrantBroker implements Broker {
     const journaled = await endOf(() => this.#options.journal(effect), signal);
     if (journaled.state !== "value") return this.#notJournaled(call, request, journaled.state);
     this.#writing = true;
-    const ended = await endOf(perform, signal);
+    const ended = await endOf(() => perform(effect), signal);
     const end = endFrom(ended) ?? answerError("unknown", "EXO_EFFECT_UNKNOWN", "the effect may have happened");
     const answer = this.#record(call, request, end);
     this.#writing = false;
@@ -208,7 +205,7 @@ function endFrom(ended: Ended<PerformOutcome>): CallEnd | undefined {
   if (ended.state !== "value") return undefined;
   const result = ended.value;
   try {
-    if (result.outcome === "ok") return answerOk(result.value);
+    if (result.outcome === "ok") return answerOk(result.value, result.assurance);
     if (result.outcome !== "error") return undefined;
     return answerError(outsideCodes.has(result.code) ? "denied" : "error", result.code, result.message);
   } catch {

@@ -8,7 +8,16 @@ import { checkHttp } from "./http-request.js";
 import { type CapabilityRequest, textOf } from "./schemas.js";
 
 /** Capabilities that reach into root directories, and so need `roots`. */
-export const rooted: ReadonlySet<CapabilityName> = new Set(["fs_read", "fs_write", "fs_list", "fs_stat", "fs_remove"]);
+export const rooted: ReadonlySet<CapabilityName> = new Set([
+  "fs_read",
+  "fs_write",
+  "fs_list",
+  "fs_stat",
+  "fs_remove",
+  "fs_append",
+  "fs_mkdir",
+  "fs_rename",
+]);
 
 /**
  * Is this request inside the grant? Gives the constraints for the performer, `maxBytes` always set. Outside it:

@@ -9,6 +9,8 @@ import { httpHeaderCount, httpRequestSchema } from "./http-request.js";
 
 const path = z.string().min(1).max(4096);
 const bytes = z.instanceof(Uint8Array);
+const key = z.string().min(1).max(512);
+const limit = z.number().int().min(1).max(1000);
 const count = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 
 /** Request of every capability (spec/capabilities.md). Nothing is defaulted, dropped or converted. */
@@ -27,7 +29,14 @@ const requestSchemas = {
   fs_list: z.strictObject({ path }),
   fs_stat: z.strictObject({ path }),
   fs_remove: z.strictObject({ path }),
+  fs_append: z.strictObject({ path, bytes }),
+  fs_mkdir: z.strictObject({ path }),
+  fs_rename: z.strictObject({ path, to: path, mode: z.enum(["create", "replace"]) }),
   http_request: httpRequestSchema,
+  kv_get: z.strictObject({ key }),
+  kv_put: z.strictObject({ key, value: bytes, expect: count.optional() }),
+  kv_delete: z.strictObject({ key, expect: count.optional() }),
+  kv_list: z.strictObject({ prefix: z.string().max(512), after: key.optional(), limit: limit.optional() }),
 } as const satisfies Record<CapabilityName, z.ZodType>;
 
 /** A request after its schema. */
@@ -49,7 +58,14 @@ export const contentMembers: Readonly<Record<CapabilityName, readonly string[]>>
   fs_list: [],
   fs_stat: [],
   fs_remove: [],
+  fs_append: ["bytes"],
+  fs_mkdir: [],
+  fs_rename: [],
   http_request: ["body"],
+  kv_get: [],
+  kv_put: ["value"],
+  kv_delete: [],
+  kv_list: [],
 };
 
 /** What a broken request is told. Fixed text: it becomes part of the answer, and so of the transcript. */
@@ -62,7 +78,14 @@ const expected: Readonly<Record<CapabilityName, string>> = {
   fs_list: "{path: text}",
   fs_stat: "{path: text}",
   fs_remove: "{path: text}",
+  fs_append: "{path: text, bytes: bytes}",
+  fs_mkdir: "{path: text}",
+  fs_rename: '{path: text, to: text, mode: "create"|"replace"}',
   http_request: "{method: upper-case name, url: text, headers: map of lower-case names to text, body: bytes}",
+  kv_get: "{key: text of 1 to 512 characters}",
+  kv_put: "{key: text of 1 to 512 characters, value: bytes, expect?: version}",
+  kv_delete: "{key: text of 1 to 512 characters, expect?: version}",
+  kv_list: "{prefix: text, after?: key, limit?: 1 to 1000}",
 };
 
 /** Nesting of a request, and how many values it may have in all; flat where it is not named. */

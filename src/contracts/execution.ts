@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { ExecutionStatus } from "../ports.js";
+import type { Assurance, ExecutionStatus } from "../ports.js";
 import { countSchema, digestSchema, nameSchema } from "./common.js";
 
 /** Every end an execution can have, in the order of spec/contracts.md. */
@@ -62,6 +62,28 @@ export const runConfigSchema = z.strictObject({
 
 const base64url = z.string().regex(/^[A-Za-z0-9_-]*$/, "expected unpadded base64url");
 
+const signatureText = z
+  .string()
+  .regex(/^[A-Za-z0-9+/]+={0,2}$/, "expected standard base64")
+  .max(200);
+
+/** Who vouches for an answer (spec/capabilities.md, Assurance). */
+const assuranceSchema = z.union([
+  z.enum(["local", "unauthenticated"]),
+  z.strictObject({ tls: z.strictObject({ spkiDigest: digestSchema }) }),
+  z.strictObject({
+    signed: z.discriminatedUnion("scheme", [
+      z.strictObject({
+        scheme: z.literal("http-message-signature"),
+        keyId: nameSchema,
+        base: z.string().max(65_536),
+        signature: signatureText,
+      }),
+      z.strictObject({ scheme: z.literal("dsse"), keyId: nameSchema, payloadType: nameSchema }),
+    ]),
+  }),
+]) satisfies z.ZodType<Assurance>;
+
 /**
  * HostCall (spec/contracts.md): one transcript entry. Digests are of the bare bytes beside them; the entry itself is a
  * salted material. `assurance` says who vouches for the answer. `fuel` is what was used when the call was made.
@@ -75,7 +97,7 @@ export const hostCallSchema = z.strictObject({
   outcome: z.enum(["ok", "denied", "error", "unknown"]),
   responseDigest: digestSchema,
   response: base64url,
-  assurance: z.literal("local"),
+  assurance: assuranceSchema,
   fuel: countSchema,
 });
 

@@ -4,6 +4,11 @@ import { isHost, isUrlPath } from "./url.js";
 /** Methods of the capability `http_request` (spec/capabilities.md). */
 export const httpMethods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const;
 
+/** Name of a header in lower case: a token of HTTP. */
+export const headerNameSchema = z
+  .string()
+  .regex(/^[a-z0-9!#$%&'*+.^_`|~-]{1,100}$/, "expected a lower-case header name such as content-type");
+
 /** One place a grant of `http_request` reaches. Every member is compared exactly, `pathPrefix` segment by segment. */
 export const httpAllowSchema = z.strictObject({
   scheme: z.enum(["http", "https"]),

@@ -15,7 +15,14 @@ export const capabilityNames = [
   "fs_list",
   "fs_stat",
   "fs_remove",
+  "fs_append",
+  "fs_mkdir",
+  "fs_rename",
   "http_request",
+  "kv_get",
+  "kv_put",
+  "kv_delete",
+  "kv_list",
 ] as const;
 
 /** The name of a capability. */
@@ -34,9 +41,27 @@ export const capabilityEffects: Readonly<Record<CapabilityName, CapabilityEffect
   fs_list: "read",
   fs_stat: "read",
   fs_remove: "write",
+  fs_append: "write",
+  fs_mkdir: "write",
+  fs_rename: "write",
   // One capability for all methods. Whether a GET changes anything is for the server to say, so none counts as a read.
   http_request: "write",
+  kv_get: "read",
+  kv_put: "write",
+  kv_delete: "write",
+  kv_list: "read",
 };
+
+/**
+ * Capabilities whose writes are part of the run's own record: they become durable with its outcome or not at all, so
+ * they are neither journaled nor ever in doubt (spec/capabilities.md, Keys and values).
+ */
+const transactionalCapabilities: ReadonlySet<CapabilityName> = new Set(["kv_put", "kv_delete"]);
+
+/** True for a call that changes what lies outside the runtime: it is journaled before it is performed. */
+export function isOutsideWrite(capability: CapabilityName): boolean {
+  return capabilityEffects[capability] === "write" && !transactionalCapabilities.has(capability);
+}
 
 /** Capabilities every executor has without asking. */
 export const alwaysGranted: readonly CapabilityName[] = ["log"];

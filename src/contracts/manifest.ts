@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { actionSchema, digestSchema, nameSchema, pointerSchema } from "./common.js";
-import { httpAllowSchema } from "./http.js";
+import { headerNameSchema, httpAllowSchema } from "./http.js";
 import { capabilityNames } from "./imports.js";
 
 /** An exported function is named in intents and records, so its name is one that they can carry. */
@@ -14,11 +14,28 @@ export const constraintsSchema = z.strictObject({
   paths: z.array(z.string().min(1).max(4096)).max(100).optional(),
   /** Greatest number of bytes one call may read or write. */
   maxBytes: z.number().int().min(0).max(1_073_741_824).optional(),
+  /** Greatest number of entries: of a directory that a call lists or adds to, of all keys kept for `kv_put`. */
+  maxEntries: z.number().int().min(0).max(1_000_000).optional(),
+  /** Greatest number of bytes of all keys and values kept for `kv_put`. */
+  maxTotalBytes: z.number().int().min(0).max(1_073_741_824).optional(),
+  /** Beginnings of keys the kv capabilities reach; the empty text is every key. */
+  prefixes: z.array(z.string().max(512)).max(100).optional(),
   /** Where `http_request` may go. */
   allow: z.array(httpAllowSchema).max(100).optional(),
+  /** Greatest number of redirects `http_request` follows. */
+  maxRedirects: z.number().int().min(0).max(20).optional(),
+  /** Milliseconds one `http_request` may take, redirects included. */
+  timeoutMs: z.number().int().min(1).max(600_000).optional(),
+  /** Lower-case names of the response headers a guest gets to see. */
+  responseHeaders: z.array(headerNameSchema).max(50).optional(),
+  /** Names of the secrets `http_request` may fill in. */
+  secrets: z.array(nameSchema).max(50).optional(),
 });
 
-/** Constraints of one granted capability. Absent members do not constrain, except `roots` and `allow`: absent means none. */
+/**
+ * Constraints of one granted capability. Absent members do not constrain, except `roots`, `allow`, `prefixes` and
+ * `secrets`: absent in a deployment means none.
+ */
 export type Constraints = z.infer<typeof constraintsSchema>;
 
 /** A capability with its constraints. */

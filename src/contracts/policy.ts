@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { countSchema, digestSchema, nameSchema, pointerSchema, timeSchema, ulidSchema } from "./common.js";
 import { requesterSchema } from "./intent.js";
+import { constraintsSchema } from "./manifest.js";
 
 const oneOrMany = <T extends z.ZodType>(item: T) => z.union([item, z.array(item).min(1).max(1000)]);
 
@@ -60,7 +61,9 @@ const obligationsSchema = z.strictObject({
   approvals: z.number().int().min(1).max(100).optional(),
   roles: z.array(nameSchema).min(1).max(20).optional(),
   expiresInSeconds: z.number().int().min(1).max(31_536_000).optional(),
-  narrow: z.record(nameSchema, z.strictObject({ paths: z.array(text).min(1).max(100).optional() })).optional(),
+  narrow: z
+    .record(nameSchema, constraintsSchema.extend({ paths: z.array(text).min(1).max(100).optional() }))
+    .optional(),
 });
 
 /** Obligations of a decision. */

@@ -30,7 +30,10 @@ export function narrowGrants({ manifest, deployment, narrow, target }: Narrowing
     const granted = Object.hasOwn(deployment, name) ? deployment[name] : undefined;
     if (granted === undefined && !alwaysGranted.includes(name)) continue;
     const base = closed(name, granted ?? {});
-    const limited = intersect(intersect(asked.get(name) ?? {}, base), obligationOf(narrow, name, target));
+    const narrowed = intersect(intersect(asked.get(name) ?? {}, base), obligationOf(narrow, name, target));
+    // No secrets is what most grants have; it is written by leaving them out.
+    const { secrets = [], ...others } = narrowed;
+    const limited = secrets.length === 0 ? others : narrowed;
     grants.push(Object.keys(limited).length === 0 ? { name } : { name, constraints: limited });
   }
   return grants;
@@ -58,26 +61,45 @@ export function isWithin(
 /** A deployment's grant in which what it leaves open is closed: it names roots and places, or none. */
 function closed(name: CapabilityName, granted: Constraints): Constraints {
   if (name.startsWith("fs_")) return { ...granted, roots: granted.roots ?? [] };
-  return name === "http_request" ? { ...granted, allow: granted.allow ?? [] } : granted;
+  if (name.startsWith("kv_")) return { ...granted, prefixes: granted.prefixes ?? [] };
+  if (name !== "http_request") return granted;
+  return { ...granted, allow: granted.allow ?? [], secrets: granted.secrets ?? [] };
 }
 
 function obligationOf(narrow: Obligations["narrow"], name: string, target: string | null): Constraints {
-  const paths = narrow !== undefined && Object.hasOwn(narrow, name) ? narrow[name]?.paths : undefined;
-  if (paths === undefined) return {};
-  return { paths: paths.flatMap((path) => (path !== "{target}" ? [path] : target === null ? [] : [target])) };
+  const obliged = narrow !== undefined && Object.hasOwn(narrow, name) ? narrow[name] : undefined;
+  if (obliged?.paths === undefined) return obliged ?? {};
+  const paths = obliged.paths.flatMap((path) => (path !== "{target}" ? [path] : target === null ? [] : [target]));
+  return { ...obliged, paths };
 }
 
+/** How each member of two constraints is combined: of two numbers the smaller, of two lists what both reach. */
+const combine = {
+  roots: intersectNames,
+  paths: intersectPaths,
+  maxBytes: Math.min,
+  maxEntries: Math.min,
+  maxTotalBytes: Math.min,
+  prefixes: intersectPrefixes,
+  allow: intersectAllow,
+  maxRedirects: Math.min,
+  timeoutMs: Math.min,
+  responseHeaders: intersectNames,
+  secrets: intersectNames,
+} satisfies {
+  [K in keyof Required<Constraints>]: (
+    a: NonNullable<Constraints[K]>,
+    b: NonNullable<Constraints[K]>,
+  ) => NonNullable<Constraints[K]>;
+};
+
 function intersect(a: Constraints, b: Constraints): Constraints {
-  const roots = both(a.roots, b.roots, (x, y) => unique(x.filter((root) => y.includes(root))));
-  const paths = both(a.paths, b.paths, intersectPaths);
-  const maxBytes = both(a.maxBytes, b.maxBytes, (x, y) => Math.min(x, y));
-  const allow = both(a.allow, b.allow, intersectAllow);
-  return {
-    ...(roots === undefined ? {} : { roots }),
-    ...(paths === undefined ? {} : { paths }),
-    ...(maxBytes === undefined ? {} : { maxBytes }),
-    ...(allow === undefined ? {} : { allow }),
-  };
+  const narrowed: Record<string, unknown> = {};
+  for (const key of Object.keys(combine) as (keyof Constraints)[]) {
+    const value = both<never>(a[key] as never, b[key] as never, combine[key] as (a: never, b: never) => never);
+    if (value !== undefined) narrowed[key] = value;
+  }
+  return narrowed;
 }
 
 /** Combines what both sides constrain; a list that only one side has is combined with itself, which normalizes it. */
@@ -101,6 +123,18 @@ function intersectPaths(a: readonly string[], b: readonly string[]): string[] {
     (path) => !found.some((other) => other.length < path.length && startsWithSegments(path, other)),
   );
   return unique(widest.map((path) => path.join("/")));
+}
+
+function intersectNames(a: readonly string[], b: readonly string[]): string[] {
+  return unique(a.filter((name) => b.includes(name)));
+}
+
+/** The longer of two beginnings where one begins the other, as the fewest. */
+function intersectPrefixes(a: readonly string[], b: readonly string[]): string[] {
+  const found = a.flatMap((left) =>
+    b.flatMap((right) => (left.startsWith(right) ? [left] : right.startsWith(left) ? [right] : [])),
+  );
+  return unique(found.filter((text) => !found.some((other) => other !== text && text.startsWith(other))));
 }
 
 function parseAll(paths: readonly string[]): (readonly string[])[] {

@@ -1,6 +1,6 @@
 import { canonicalize } from "../canonical/jcs.js";
-import { createClockPerformer, createLogPerformer, createRandomPerformer } from "../capabilities/performers.js";
-import { createFsPerformers } from "../capabilities/performers-fs.js";
+import { createFsPerformers } from "../capabilities/performers/fs/files.js";
+import { createClockPerformer, createLogPerformer, createRandomPerformer } from "../capabilities/performers/local.js";
 import type { SandboxConfig } from "../contracts/config.js";
 import { type Envelope, payloadTypes, signEnvelope } from "../contracts/dsse.js";
 import type { ManifestDraft } from "../contracts/manifest.js";

@@ -2,7 +2,7 @@ import type { Digest } from "../canonical/digest.js";
 import { digestOf } from "../canonical/digest.js";
 import { canonicalText } from "../canonical/jcs.js";
 import { type ExecutionRecord, type HostCall, hostCallSchema, runConfigSchema } from "../contracts/execution.js";
-import { type CapabilityName, capabilityEffects } from "../contracts/imports.js";
+import { isCapabilityName, isOutsideWrite } from "../contracts/imports.js";
 import { guestInput, readOutput } from "../contracts/invocation.js";
 import { grantsSchema } from "../contracts/manifest.js";
 import { safetySnapshotSchema } from "../contracts/safety.js";
@@ -223,9 +223,8 @@ function checkEffects(evidence: Evidence, calls: readonly HostCall[], doubtful: 
     journaled.add(payload.seq);
   }
   for (const { seq, capability, outcome } of calls) {
-    const writes =
-      Object.hasOwn(capabilityEffects, capability) && capabilityEffects[capability as CapabilityName] === "write";
-    if (!writes || (outcome !== "ok" && outcome !== "unknown")) continue;
+    if (!isCapabilityName(capability) || !isOutsideWrite(capability) || (outcome !== "ok" && outcome !== "unknown"))
+      continue;
     expect(journaled.has(seq), "EXO_CHECK_FAILED", `call ${seq} wrote and was not journaled before`);
   }
 }

@@ -15,8 +15,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { digestOf } from "../../src/canonical/digest.js";
 import { encodeAbi } from "../../src/canonical/msgpack.js";
 import { type Broker, createBroker } from "../../src/capabilities/broker.js";
-import { nativeStrategy } from "../../src/capabilities/performer-folder.js";
-import { createFsPerformers } from "../../src/capabilities/performers-fs.js";
+import { createFsPerformers } from "../../src/capabilities/performers/fs/files.js";
+import { nativeStrategy } from "../../src/capabilities/performers/fs/folder.js";
 import { answerOf, callOf, calm, grantsOf, makeRoots } from "../capabilities/support.js";
 
 const { base, data, outside } = makeRoots();

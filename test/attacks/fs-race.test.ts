@@ -2,8 +2,8 @@ import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync, 
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import { describe, expect, it } from "vitest";
-import { nativeStrategy } from "../../src/capabilities/performer-folder.js";
-import { createFsPerformers, type FsPerformers } from "../../src/capabilities/performers-fs.js";
+import { createFsPerformers, type FsPerformers } from "../../src/capabilities/performers/fs/files.js";
+import { nativeStrategy } from "../../src/capabilities/performers/fs/folder.js";
 import type { AbiValue } from "../../src/ports.js";
 import { calm, makeRoots } from "../capabilities/support.js";
 

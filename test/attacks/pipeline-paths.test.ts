@@ -13,7 +13,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { encodeAbi } from "../../src/canonical/msgpack.js";
-import { createFsPerformers } from "../../src/capabilities/performers-fs.js";
+import { createFsPerformers } from "../../src/capabilities/performers/fs/files.js";
 import type { CapabilityName } from "../../src/contracts/imports.js";
 import { encodeUtf8 } from "../../src/crypto/encoding.js";
 import { realPool } from "../support/real.js";

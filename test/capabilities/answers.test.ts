@@ -28,7 +28,7 @@ describe("writeStateOf", () => {
     ["a write", [entry(0, "fs_write", fine), entry(1, "fs_write", failed)], "committed"],
     ["an unknown before a write", [entry(0, "fs_remove", unknown), entry(1, "fs_write", fine)], "unknown"],
     ["an unknown after a write", [entry(0, "fs_write", fine), entry(1, "fs_remove", unknown)], "unknown"],
-    ["an unknown capability", [entry(0, "kv_put", fine)], "committed"],
+    ["an unknown capability", [entry(0, "kv_swap", fine)], "committed"],
   ])("of %s", (_what, entries, state) => {
     expect(writeStateOf(entries)).toBe(state);
   });

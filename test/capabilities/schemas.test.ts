@@ -121,6 +121,8 @@ describe("readRequest", () => {
 it("names write content", () => {
   expect(Object.entries(contentMembers).filter(([, members]) => members.length > 0)).toEqual([
     ["fs_write", ["bytes"]],
+    ["fs_append", ["bytes"]],
     ["http_request", ["body"]],
+    ["kv_put", ["value"]],
   ]);
 });

@@ -2,8 +2,8 @@ import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSy
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { createClockPerformer, createLogPerformer } from "../../src/capabilities/performers.js";
-import { createFsPerformers } from "../../src/capabilities/performers-fs.js";
+import { createFsPerformers } from "../../src/capabilities/performers/fs/files.js";
+import { createClockPerformer, createLogPerformer } from "../../src/capabilities/performers/local.js";
 import type { ManifestDraft } from "../../src/contracts/manifest.js";
 import { realPool } from "../support/real.js";
 import { checkStore, draft, endOf, openRig, pluginAt, type Rig, requestOf } from "../support/rig.js";

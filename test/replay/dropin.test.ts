@@ -1,6 +1,10 @@
 import { randomBytes } from "node:crypto";
 import { beforeAll, describe, expect, it } from "vitest";
-import { createClockPerformer, createLogPerformer, createRandomPerformer } from "../../src/capabilities/performers.js";
+import {
+  createClockPerformer,
+  createLogPerformer,
+  createRandomPerformer,
+} from "../../src/capabilities/performers/local.js";
 import type { ManifestDraft } from "../../src/contracts/manifest.js";
 import { encodeUtf8 } from "../../src/crypto/encoding.js";
 import type { ExecutionResult, PipelinePorts } from "../../src/pipeline/types.js";

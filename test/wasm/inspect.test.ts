@@ -292,7 +292,14 @@ describe("tables", () => {
       fs_list: "read",
       fs_stat: "read",
       fs_remove: "write",
+      fs_append: "write",
+      fs_mkdir: "write",
+      fs_rename: "write",
       http_request: "write",
+      kv_get: "read",
+      kv_put: "write",
+      kv_delete: "write",
+      kv_list: "read",
     });
   });
 });

@@ -1,17 +1,9 @@
 import { constants, type Stats } from "node:fs";
 import { type FileHandle, link, lstat, open, rename, unlink } from "node:fs/promises";
-import type { PerformOutcome } from "../ports.js";
-import {
-  changeOutcome,
-  errnoOf,
-  errorOutcome,
-  FsFault,
-  lateFault,
-  linkFault,
-  unknownOutcome,
-} from "./performer-fault.js";
-import { type Folder, lstatEntry, notFile } from "./performer-folder.js";
-import { temporaryName } from "./performer-names.js";
+import type { PerformOutcome } from "../../../ports.js";
+import { changeOutcome, errnoOf, errorOutcome, FsFault, lateFault, linkFault, unknownOutcome } from "./fault.js";
+import { type Folder, lstatEntry, notFile } from "./folder.js";
+import { temporaryName } from "./names.js";
 
 const { O_WRONLY, O_CREAT, O_EXCL } = constants;
 const newFileFlags = O_WRONLY | O_CREAT | O_EXCL | (constants.O_NOFOLLOW ?? 0);

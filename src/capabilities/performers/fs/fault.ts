@@ -1,5 +1,5 @@
-import type { ErrorCode } from "../errors.js";
-import type { PerformOutcome } from "../ports.js";
+import type { ErrorCode } from "../../../errors.js";
+import type { PerformOutcome } from "../../../ports.js";
 
 /** A definite failure inside a file performer; thrown and caught in this folder alone. */
 export class FsFault extends Error {

@@ -1,4 +1,4 @@
-import { parseAliasPath } from "../contracts/alias-path.js";
+import { parseAliasPath } from "../../../contracts/alias-path.js";
 
 /** Names beginning like this, in any case, belong to the runtime: its home's default folder and its temporary files. */
 const reservedPrefix = ".exoarmur";

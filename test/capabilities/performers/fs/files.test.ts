@@ -10,13 +10,13 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
-import { changeOutcome } from "../../src/capabilities/performer-fault.js";
-import { type Folder, nativeStrategy } from "../../src/capabilities/performer-folder.js";
-import { isGuestName, isListed } from "../../src/capabilities/performer-names.js";
-import { writeFile } from "../../src/capabilities/performer-write.js";
-import { createFsPerformers, type FsPerformers } from "../../src/capabilities/performers-fs.js";
-import type { AbiValue, PerformOutcome } from "../../src/ports.js";
-import { calm, makeRoots } from "./support.js";
+import { changeOutcome } from "../../../../src/capabilities/performers/fs/fault.js";
+import { createFsPerformers, type FsPerformers } from "../../../../src/capabilities/performers/fs/files.js";
+import { type Folder, nativeStrategy } from "../../../../src/capabilities/performers/fs/folder.js";
+import { isGuestName, isListed } from "../../../../src/capabilities/performers/fs/names.js";
+import { writeFile } from "../../../../src/capabilities/performers/fs/write.js";
+import type { AbiValue, PerformOutcome } from "../../../../src/ports.js";
+import { calm, makeRoots } from "../../support.js";
 
 let data: string;
 let base: string;

@@ -1,7 +1,11 @@
 import { expect, it } from "vitest";
-import { createClockPerformer, createLogPerformer, createRandomPerformer } from "../../src/capabilities/performers.js";
-import type { Performer } from "../../src/ports.js";
-import { calm } from "./support.js";
+import {
+  createClockPerformer,
+  createLogPerformer,
+  createRandomPerformer,
+} from "../../../src/capabilities/performers/local.js";
+import type { Performer } from "../../../src/ports.js";
+import { calm } from "../support.js";
 
 function loggedBy(level: string, message: string): readonly unknown[] {
   const lines: unknown[] = [];

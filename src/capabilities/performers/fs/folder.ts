@@ -2,7 +2,7 @@ import { constants, existsSync, type Stats } from "node:fs";
 import { type FileHandle, lstat, open, realpath } from "node:fs/promises";
 import { platform } from "node:os";
 import { join, sep } from "node:path";
-import { errnoOf, FsFault, linkFault } from "./performer-fault.js";
+import { errnoOf, FsFault, linkFault } from "./fault.js";
 
 /**
  * How names below a root are reached. `descriptors` (Linux with /proc): every directory is opened relative to its parent's

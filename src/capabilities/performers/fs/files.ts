@@ -1,24 +1,16 @@
 import { realpathSync, type Stats } from "node:fs";
 import { opendir } from "node:fs/promises";
 import { isAbsolute, sep } from "node:path";
-import { parseAliasPath } from "../contracts/alias-path.js";
-import { compareBytes, encodeUtf8 } from "../crypto/encoding.js";
-import { ExoArmurError } from "../errors.js";
-import type { AbiValue, Performer, PerformOutcome } from "../ports.js";
-import { effectiveMaxBytes, listEntries } from "./bounds.js";
-import { errnoOf, errorOutcome, FsFault, lateFault } from "./performer-fault.js";
-import {
-  type Folder,
-  lstatEntry,
-  nativeStrategy,
-  notFile,
-  openFile,
-  openFolder,
-  type WalkStrategy,
-} from "./performer-folder.js";
-import { isGuestName, isListed } from "./performer-names.js";
-import { removeFile, writeFile } from "./performer-write.js";
-import { textOf } from "./schemas.js";
+import { parseAliasPath } from "../../../contracts/alias-path.js";
+import { compareBytes, encodeUtf8 } from "../../../crypto/encoding.js";
+import { ExoArmurError } from "../../../errors.js";
+import type { AbiValue, Performer, PerformOutcome } from "../../../ports.js";
+import { effectiveMaxBytes, listEntries } from "../../bounds.js";
+import { textOf } from "../../schemas.js";
+import { errnoOf, errorOutcome, FsFault, lateFault } from "./fault.js";
+import { type Folder, lstatEntry, nativeStrategy, notFile, openFile, openFolder, type WalkStrategy } from "./folder.js";
+import { isGuestName, isListed } from "./names.js";
+import { removeFile, writeFile } from "./write.js";
 
 /** Root directories by alias. `path` is absolute; `access: "read"` refuses writes whatever is granted. */
 export type FsRoots = Readonly<Record<string, { readonly path: string; readonly access: "read" | "write" }>>;

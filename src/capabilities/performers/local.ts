@@ -1,6 +1,6 @@
-import type { Clock, Entropy, Logger, Performer, PerformOutcome } from "../ports.js";
-import { clipText } from "./bounds.js";
-import { textOf } from "./schemas.js";
+import type { Clock, Entropy, Logger, Performer, PerformOutcome } from "../../ports.js";
+import { clipText } from "../bounds.js";
+import { textOf } from "../schemas.js";
 
 /** clock_now: `{ms}`, milliseconds since the Unix epoch. */
 export function createClockPerformer(clock: Clock): { readonly clock_now: Performer } {
