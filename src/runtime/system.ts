@@ -1,6 +1,6 @@
 import { ulidSource } from "../canonical/ids.js";
 import { systemEntropy } from "../crypto/random.js";
-import type { Clock, Entropy, IdSource, Logger } from "../ports.js";
+import type { AddressResolver, Clock, Entropy, IdSource, Logger } from "../ports.js";
 
 /** The machine's wall clock. */
 export const systemClock: Clock = { now: () => Date.now() };
@@ -14,6 +14,8 @@ export type WorldPorts = {
   readonly ids?: IdSource;
   readonly entropy?: Entropy;
   readonly logger?: Logger;
+  /** Finds the addresses of hosts, instead of the DNS that `http` of the configuration names. */
+  readonly resolver?: AddressResolver;
 };
 
 /** The ports of the outside world, complete. */
@@ -22,11 +24,13 @@ export type World = {
   readonly ids: IdSource;
   readonly entropy: Entropy;
   readonly logger: Logger;
+  readonly resolver: AddressResolver | undefined;
 };
 
 /** Fills in the machine's own clock, entropy and ids, and a silent logger. */
 export function worldOf(ports: WorldPorts): World {
   const clock = ports.clock ?? systemClock;
   const entropy = ports.entropy ?? systemEntropy;
-  return { clock, entropy, ids: ports.ids ?? ulidSource(clock, entropy), logger: ports.logger ?? silentLogger };
+  const { ids = ulidSource(clock, entropy), logger = silentLogger, resolver } = ports;
+  return { clock, entropy, ids, logger, resolver };
 }

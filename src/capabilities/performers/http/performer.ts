@@ -1,6 +1,6 @@
 import { createSecureContext, rootCertificates, type SecureContext } from "node:tls";
 import type { Constraints } from "../../../contracts/manifest.js";
-import type { AbiValue, Assurance, Performer, PerformOutcome } from "../../../ports.js";
+import type { AbiValue, AddressResolver, Assurance, Performer, PerformOutcome } from "../../../ports.js";
 import { effectiveMaxBytes } from "../../bounds.js";
 import { checkHttp } from "../../http-request.js";
 import { httpBounds } from "./bounds.js";
@@ -8,14 +8,14 @@ import { decodeBody } from "./decode.js";
 import type { SecretDesk, Voucher } from "./hooks.js";
 import { type Answered, hop, type Reach, type Terms } from "./hop.js";
 import { type Ask, followRedirect } from "./redirect.js";
-import { type AddressResolver, resolverOf } from "./resolver.js";
+import { resolverOf } from "./resolver.js";
 
 /** What the performer of `http_request` is made of; all may be left out. */
 export type HttpOptions = {
   /** DNS servers to ask instead of the system, `address` or `address:port`. */
   readonly dnsServers?: readonly string[] | undefined;
   /** Instead of both. */
-  readonly resolve?: AddressResolver;
+  readonly resolve?: AddressResolver | undefined;
   /** Certificates in PEM of authorities that are trusted besides those Node.js comes with. */
   readonly ca?: string | undefined;
   readonly desk?: SecretDesk;
