@@ -45,7 +45,7 @@ const headers = { authorization: "Bearer {{secret:k}}" };
 describe("a secret", () => {
   it("is filled in on its way out, and taken out of the answer after it was decompressed", async () => {
     const server = await serve((seen, response) => {
-      const told = `you said ${String(seen.headers.authorization)} ${seen.body}`;
+      const told = `you said ${String(seen.headers["authorization"])} ${seen.body}`;
       response.writeHead(200, { "content-encoding": "gzip", "content-type": "text/s3cret" }).end(gzipSync(told));
     });
     const { desk, asked } = deskFor(server.port);
@@ -93,7 +93,7 @@ describe("a secret", () => {
     const outcome = await call({ desk }, constraints, { url: `http://127.0.0.1:${server.port}/`, headers });
     expect(shortOf(outcome)).toBe("ok 200 end");
     expect(asked.map((request) => request.headers["authorization"])).toEqual(Array(2).fill("Bearer {{secret:k}}"));
-    expect(server.seen.map((seen) => seen.headers.authorization)).toEqual(Array(2).fill("Bearer s3cret"));
+    expect(server.seen.map((seen) => seen.headers["authorization"])).toEqual(Array(2).fill("Bearer s3cret"));
   });
 
   it("in a body is not sent to another origin: the redirect is the answer", async () => {
@@ -123,7 +123,7 @@ describe("a secret", () => {
   it("that a redirect carries in its URL is followed nowhere", async () => {
     const away = await serve((_seen, response) => response.end("away"));
     const server = await serve((seen, response) => {
-      const said = String(seen.headers.authorization).slice(7);
+      const said = String(seen.headers["authorization"]).slice(7);
       return response.writeHead(302, { location: `http://127.0.0.1:${away.port}/?k=${said}` }).end();
     });
     const { desk } = deskFor(server.port);
