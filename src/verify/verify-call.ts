@@ -33,6 +33,12 @@ const executionPayloads = new Map<string, z.ZodType<{ readonly execution: Execut
   ["execution_in_doubt", eventPayloads.execution_in_doubt],
 ]);
 
+const noTrust = "No trust file was given: nothing here shows whose record this is. Anybody could have made it.";
+
+const always = [
+  "A pass proves that the runtime recorded this call: not that the outside world gave this answer, nor that the run is what its plugin does, which takes the bundle and its replay.",
+] as const;
+
 /** A disclosure whose members were decoded and parsed; nothing about them is believed yet. */
 type Disclosed = {
   readonly call: HostCall;
@@ -53,6 +59,7 @@ type Disclosed = {
 export function verifyCall(bytes: Uint8Array, options: VerifyOptions = {}): CallReport {
   const trust = options.trust ?? null;
   const trustMode = trust === null ? "self_check_only" : "pinned";
+  const limits = trust === null ? [noTrust, ...always] : always;
   const opened: { disclosed?: Disclosed } = {};
   const format = runCheck("format", "disclosure is well formed", () => {
     opened.disclosed = open(parseDocument(callDisclosureSchema, bytes, "disclosure"));
@@ -61,7 +68,7 @@ export function verifyCall(bytes: Uint8Array, options: VerifyOptions = {}): Call
   const { disclosed } = opened;
   if (disclosed === undefined) {
     const none = { trustMode, bundleDigest: null, intentId: null, correlationId: null } as const;
-    return { ...makeReport(none, [format]), call: null };
+    return { ...makeReport(none, [format], limits), call: null };
   }
   const { call, header, proof } = disclosed;
   const checks = [
@@ -78,7 +85,7 @@ export function verifyCall(bytes: Uint8Array, options: VerifyOptions = {}): Call
     runCheck("witnesses", "witness quorum", () => countWitnesses(trust, () => proof.checkpoint)),
   ];
   const { intentId, correlationId } = header;
-  return { ...makeReport({ trustMode, bundleDigest: null, intentId, correlationId }, checks), call };
+  return { ...makeReport({ trustMode, bundleDigest: null, intentId, correlationId }, checks, limits), call };
 }
 
 function open(document: CallDisclosure): Disclosed {

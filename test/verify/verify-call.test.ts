@@ -66,6 +66,9 @@ describe("a disclosed call", () => {
       state: "not_applicable",
       message: "no trust file: nothing shows whose log this is",
     });
+    expect(report.limits[0]).toMatch(/^No trust file was given: /);
+    expect(report.limits.at(-1)).toMatch(/^A pass proves that the runtime recorded this call: not /);
+    expect(verifyCall(disclose("executed"), { trust: all.trust }).limits).toHaveLength(1);
   });
 
   it("holds nothing else of the run: no input, no output, no other material", () => {
