@@ -72,6 +72,9 @@ export const errorTable = {
   EXO_FS_IO: ["execution", "The operating system refused the operation."],
   EXO_HTTP_TLS: ["execution", "The peer showed no certificate for the host by a trusted authority; nothing was sent."],
   EXO_HTTP_UNREACHABLE: ["execution", "The host has no address or could not be connected to; nothing was sent."],
+  EXO_KV_SIZE: ["execution", "A value or a key is larger than the capability's cap."],
+  EXO_KV_FULL: ["execution", "The executor's keys and values would be more than their cap."],
+  EXO_KV_IO: ["execution", "The executor's keys and values could not be read."],
   EXO_EFFECT_UNKNOWN: ["execution", "A write-effect began and has no definite answer."],
   // governance
   EXO_POLICY_DENIED: ["denied", "The policy denies the action."],

@@ -148,7 +148,8 @@ class GrantBroker implements Broker {
       record(answerError("error", "EXO_TIMED_OUT", "the run ended before the answer came"));
       return this.#timedOut();
     }
-    const code = capabilityEffects[capability] === "read" ? "EXO_FS_IO" : "EXO_HOST_FAULT";
+    const reads = capabilityEffects[capability] === "read";
+    const code = capability.startsWith("kv_") ? "EXO_KV_IO" : reads ? "EXO_FS_IO" : "EXO_HOST_FAULT";
     return record(endFrom(ended, false) ?? answerError("error", code, `the host could not perform ${capability}`));
   }
 

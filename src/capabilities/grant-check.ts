@@ -35,7 +35,8 @@ export function checkGrant(
   const granted = grants.capabilities.filter((grant) => grant.name === capability);
   if (granted.length === 0 && !alwaysGranted.includes(capability)) {
     const needed = capability === "http_request" ? { allow: [] } : {};
-    const constraints = rooted.has(capability) ? { roots: [firstSegment(request) ?? "data"] } : needed;
+    const keyed = capability.startsWith("kv_") ? { prefixes: [""] } : needed;
+    const constraints = rooted.has(capability) ? { roots: [firstSegment(request) ?? "data"] } : keyed;
     const line = JSON.stringify({ [executor]: { [capability]: constraints } });
     return denied(
       `${capability} is not granted; its manifest must list it and config.json must grant it: "grants": ${line}`,
@@ -51,7 +52,18 @@ export function checkGrant(
     const size = checkSize(capability, request, maxBytes);
     if (!size.ok) return size;
   }
-  return ok({ ...granted[0]?.constraints, maxBytes });
+  return ok({
+    ...granted[0]?.constraints,
+    ...leastOf(granted, "maxEntries"),
+    ...leastOf(granted, "maxTotalBytes"),
+    maxBytes,
+  });
+}
+
+/** The smallest of a number that several grants of one capability may name. */
+function leastOf(granted: readonly CapabilityGrant[], member: "maxEntries" | "maxTotalBytes"): Constraints {
+  const named = granted.flatMap(({ constraints }) => constraints?.[member] ?? []);
+  return named.length === 0 ? {} : { [member]: Math.min(...named) };
 }
 
 function checkOne(grant: CapabilityGrant, request: CapabilityRequest, executor: string): Result<number> {
@@ -60,6 +72,10 @@ function checkOne(grant: CapabilityGrant, request: CapabilityRequest, executor: 
   const size = checkSize(grant.name, request, maxBytes);
   if (size.ok && grant.name === "http_request") {
     const reached = checkHttp(constraints, request, executor);
+    if (!reached.ok) return reached;
+  }
+  if (size.ok && grant.name.startsWith("kv_")) {
+    const reached = checkKeys(grant, request, executor);
     if (!reached.ok) return reached;
   }
   if (!size.ok || !rooted.has(grant.name)) return size;
@@ -81,11 +97,23 @@ function checkOne(grant: CapabilityGrant, request: CapabilityRequest, executor: 
   return ok(maxBytes);
 }
 
+/** A key, or all keys of a listing, must begin with one of the grant's prefixes. What the guest wrote is not repeated. */
+function checkKeys(
+  { name, constraints = {} }: CapabilityGrant,
+  request: CapabilityRequest,
+  executor: string,
+): Result<true> {
+  const [what, text] = name === "kv_list" ? ["prefix", textOf(request, "prefix")] : ["key", textOf(request, "key")];
+  if ((constraints.prefixes ?? []).some((prefix) => text.startsWith(prefix))) return ok(true);
+  const line = `add what it begins with to grants.${executor}.${name}.prefixes in config.json`;
+  return denied(`${name} is not granted for this ${what}; ${line}`);
+}
+
 /** Bytes the request asks for or carries must fit the grant; a read without a length is cut by its performer. */
 function checkSize(capability: CapabilityName, request: CapabilityRequest, maxBytes: number): Result<number> {
-  const { bytes, body, message, length } = request;
+  const { bytes, body, value, message, length } = request;
   let asked = typeof length === "number" ? length : 0;
-  for (const content of [bytes, body]) if (content instanceof Uint8Array) asked = content.length;
+  for (const content of [bytes, body, value]) if (content instanceof Uint8Array) asked = content.length;
   if (typeof message === "string") asked = encodeUtf8(message).length;
   return asked <= maxBytes ? ok(maxBytes) : denied(`${capability} is granted for at most ${maxBytes} bytes a call`);
 }
