@@ -66,9 +66,9 @@ export const errorTable = {
   EXO_CAPABILITY_REQUEST: ["input", "A host call's request does not have the shape of its capability."],
   EXO_FS_PATH: ["denied", "A path is not a root-alias path, or leaves its root."],
   EXO_FS_NOT_FOUND: ["execution", "The file or directory does not exist."],
-  EXO_FS_EXISTS: ["execution", "The file exists already and the write was to create it."],
+  EXO_FS_EXISTS: ["execution", "The name is taken already, and what it names was not to be replaced."],
   EXO_FS_KIND: ["execution", "The path is a directory where a file is needed, or the reverse."],
-  EXO_FS_SIZE: ["execution", "The file is larger than the capability's cap."],
+  EXO_FS_SIZE: ["execution", "The file, the content or the directory is larger than the capability's cap."],
   EXO_FS_IO: ["execution", "The operating system refused the operation."],
   EXO_EFFECT_UNKNOWN: ["execution", "A write-effect began and has no definite answer."],
   // governance

@@ -3,7 +3,7 @@ import { alwaysGranted, type CapabilityName } from "../contracts/imports.js";
 import type { CapabilityGrant, Constraints, Grants } from "../contracts/manifest.js";
 import { encodeUtf8 } from "../crypto/encoding.js";
 import { ok, type Result, refuse } from "../errors.js";
-import { effectiveMaxBytes } from "./bounds.js";
+import { effectiveMaxBytes, effectiveMaxEntries } from "./bounds.js";
 import { checkHttp } from "./http-request.js";
 import { type CapabilityRequest, textOf } from "./schemas.js";
 
@@ -19,8 +19,16 @@ export const rooted: ReadonlySet<CapabilityName> = new Set([
   "fs_rename",
 ]);
 
+/** Members of a request that are root-alias paths; each must be inside the grant. */
+const pathMembers: Readonly<Partial<Record<CapabilityName, readonly string[]>>> = { fs_rename: ["path", "to"] };
+
+function pathsOf(capability: CapabilityName, request: CapabilityRequest): readonly string[] {
+  return (pathMembers[capability] ?? ["path"]).map((member) => textOf(request, member));
+}
+
 /**
- * Is this request inside the grant? Gives the constraints for the performer, `maxBytes` always set. Outside it:
+ * Is this request inside the grant? Gives the constraints for the performer, `maxBytes` always set, and `maxEntries`
+ * for those that reach into directories. Outside it:
  * EXO_CAPABILITY_DENIED, or EXO_FS_PATH for a path that is no root-alias path. Where a grant of the deployment is
  * missing the message holds the line for config.json. A capability granted twice is granted where both allow.
  *
@@ -35,7 +43,7 @@ export function checkGrant(
   const granted = grants.capabilities.filter((grant) => grant.name === capability);
   if (granted.length === 0 && !alwaysGranted.includes(capability)) {
     const needed = capability === "http_request" ? { allow: [] } : {};
-    const constraints = rooted.has(capability) ? { roots: [firstSegment(request) ?? "data"] } : needed;
+    const constraints = rooted.has(capability) ? { roots: firstSegments(pathsOf(capability, request)) } : needed;
     const line = JSON.stringify({ [executor]: { [capability]: constraints } });
     return denied(
       `${capability} is not granted; its manifest must list it and config.json must grant it: "grants": ${line}`,
@@ -51,7 +59,8 @@ export function checkGrant(
     const size = checkSize(capability, request, maxBytes);
     if (!size.ok) return size;
   }
-  return ok({ ...granted[0]?.constraints, maxBytes });
+  const maxEntries = Math.min(...granted.map((grant) => effectiveMaxEntries(grant.constraints?.maxEntries)));
+  return ok({ ...granted[0]?.constraints, maxBytes, ...(rooted.has(capability) ? { maxEntries } : {}) });
 }
 
 function checkOne(grant: CapabilityGrant, request: CapabilityRequest, executor: string): Result<number> {
@@ -63,22 +72,34 @@ function checkOne(grant: CapabilityGrant, request: CapabilityRequest, executor: 
     if (!reached.ok) return reached;
   }
   if (!size.ok || !rooted.has(grant.name)) return size;
-  const path = textOf(request, "path");
+  for (const path of pathsOf(grant.name, request)) {
+    const reached = checkPath(grant.name, constraints, path, executor);
+    if (!reached.ok) return reached;
+  }
+  return ok(maxBytes);
+}
+
+function checkPath(
+  capability: CapabilityName,
+  constraints: Constraints,
+  path: string,
+  executor: string,
+): Result<undefined> {
   const segments = parseAliasPath(path);
   if (segments === null) {
-    return refuse("EXO_FS_PATH", `${grant.name} expects a root-alias path such as data/orders.csv`);
+    return refuse("EXO_FS_PATH", `${capability} expects a root-alias path such as data/orders.csv`);
   }
   const root = segments[0] ?? "";
   if (!(constraints.roots ?? []).includes(root)) {
     // A guest's own words are repeated only when they are a well-formed alias.
     const name = aliasForm.test(root) ? JSON.stringify(root) : "the path's first segment";
-    const line = `add ${name} to grants.${executor}.${grant.name}.roots in config.json`;
-    return denied(`${grant.name} is not granted for root ${name}; ${line}`);
+    const line = `add ${name} to grants.${executor}.${capability}.roots in config.json`;
+    return denied(`${capability} is not granted for root ${name}; ${line}`);
   }
   if (constraints.paths !== undefined && !constraints.paths.some((base) => isUnder(path, base))) {
-    return denied(`${grant.name} is not granted for this path; the grant names narrower paths`);
+    return denied(`${capability} is not granted for this path; the grant names narrower paths`);
   }
-  return ok(maxBytes);
+  return ok(undefined);
 }
 
 /** Bytes the request asks for or carries must fit the grant; a read without a length is cut by its performer. */
@@ -90,9 +111,10 @@ function checkSize(capability: CapabilityName, request: CapabilityRequest, maxBy
   return asked <= maxBytes ? ok(maxBytes) : denied(`${capability} is granted for at most ${maxBytes} bytes a call`);
 }
 
-function firstSegment(request: CapabilityRequest): string | undefined {
-  const segment = parseAliasPath(textOf(request, "path"))?.[0];
-  return segment !== undefined && aliasForm.test(segment) ? segment : undefined;
+/** Aliases to name in a grant that is missing: those of the paths, as far as they are well formed. */
+function firstSegments(paths: readonly string[]): readonly string[] {
+  const named = paths.map((path) => parseAliasPath(path)?.[0] ?? "").filter((segment) => aliasForm.test(segment));
+  return named.length > 0 ? [...new Set(named)] : ["data"];
 }
 
 const aliasForm = /^[a-z0-9][a-z0-9_-]{0,99}$/;
