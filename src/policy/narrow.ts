@@ -101,6 +101,12 @@ const combine = {
   ) => NonNullable<Constraints[K]>;
 };
 
+/** Constraints of a capability that is granted more than once: what every grant allows. */
+export function combineConstraints(name: CapabilityName, granted: readonly Constraints[]): Constraints {
+  const [first = {}, ...others] = granted;
+  return others.reduce((all, one) => intersect(closed(name, all), closed(name, one)), first);
+}
+
 function intersect(a: Constraints, b: Constraints): Constraints {
   const narrowed: Record<string, unknown> = {};
   for (const key of Object.keys(combine) as (keyof Constraints)[]) {
