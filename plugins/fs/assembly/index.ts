@@ -10,7 +10,7 @@ import { Value } from "../../sdk/assembly/value";
 export function read(): i32 {
   const parameters = new Parameters();
   const path = parameters.text("path");
-  const base64 = parameters.choice("encoding", "utf8", "base64") == 1;
+  const base64 = parameters.choice("encoding", ["utf8", "base64"]) == 1;
   const problem = parameters.finish();
   if (problem !== null) return fail(problem);
   const file = fsRead(path);
@@ -40,7 +40,7 @@ export function write(): i32 {
   const path = parameters.text("path");
   const text = parameters.optionalText("text");
   const base64 = parameters.optionalText("base64");
-  const mode = parameters.choice("mode", "create", "replace") == 1 ? "replace" : "create";
+  const mode = parameters.choice("mode", ["create", "replace"]) == 1 ? "replace" : "create";
   let problem = parameters.finish();
   if (problem !== null) return fail(problem);
   if ((text === null) == (base64 === null)) return fail('exactly one of the parameters "text" and "base64" is needed');
