@@ -47,7 +47,12 @@ const sdk = env(
 );
 
 /** What the functions act on, where that is no path. */
-const targets: Readonly<Record<string, string>> = { containment: "/endpoint", http: "/url" };
+const targets: Readonly<Record<string, string>> = {
+  containment: "/endpoint",
+  http: "/url",
+  kv: "/key",
+  "kv.list": "/prefix",
+};
 
 /** The limits that are not the defaults, and why. */
 function limitsOf(name: string): object {
@@ -64,7 +69,14 @@ describe("modules", () => {
     for (const [path, expected] of [
       ["plugins/containment.wasm", [...sdk, ...user("http_request")]],
       ["plugins/http.wasm", [...sdk, ...user("http_request")]],
-      ["plugins/fs.wasm", [...sdk, ...user("fs_list", "fs_read", "fs_remove", "fs_write")]],
+      [
+        "plugins/fs.wasm",
+        [
+          ...sdk,
+          ...user("fs_append", "fs_list", "fs_mkdir", "fs_read", "fs_remove", "fs_rename", "fs_stat", "fs_write"),
+        ],
+      ],
+      ["plugins/kv.wasm", [...sdk, ...user("kv_delete", "kv_get", "kv_list", "kv_put")]],
       ["plugins/table-stats.wasm", [...sdk, ...user("fs_read")]],
       ["plugins/spin.wasm", []],
       ["test/fixtures/big-output.wasm", env("alloc", "input_length", "input_load_u8", "output_set")],

@@ -197,6 +197,7 @@ test("parameters are read strictly, before any host call", () => {
     [{ url: 1 }, 'parameter "url" must be a string, not a number'],
     [{ url: null }, 'parameter "url" must be a string, not null'],
     [{ url, extra: 1 }, 'parameter "extra" is not known'],
+    [{ ulr: url }, 'parameter "ulr" is not known'],
     [{ url, headers: [] }, 'parameter "headers" must be an object, not an array'],
     [{ url, headers: { a: 1 } }, 'header "a" must be a string, not a number'],
     [{ url, headers: { Accept: "x" } }, 'header "Accept" must be named in lower case, as in content-type'],

@@ -3,8 +3,8 @@ import { JsonReader } from "./json-reader";
 import { KIND_OBJECT, KIND_TEXT, kindName, Value } from "./value";
 
 /**
- * The call's parameters, read strictly. Ask for every parameter by name, then for finish(): the first thing that was wrong, such
- * as `parameter "path" is missing`, or null. Parameter names are ASCII.
+ * The call's parameters, read strictly. Ask for every parameter by name, then for finish(): what was wrong, such as
+ * `parameter "path" is missing`, or null. Parameter names are ASCII.
  */
 export class Parameters {
   private problem: string | null = null;
@@ -77,11 +77,14 @@ export class Parameters {
     if (this.problem === null) this.problem = problem;
   }
 
-  /** The first problem, a parameter that nobody asked for included; null when there is none. */
+  /**
+   * The first problem, null when there is none. A parameter that nobody asked for comes before all others: it may be the
+   * misspelt name of one that is missing.
+   */
   finish(): string | null {
     for (let i = 0; i < this.object.keys.length; i++) {
       const name = this.object.keys[i].text();
-      if (!this.asked.includes(name)) this.refuse('parameter "' + name + '" is not known');
+      if (!this.asked.includes(name)) return 'parameter "' + name + '" is not known';
     }
     return this.problem;
   }
