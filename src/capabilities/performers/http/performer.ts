@@ -1,4 +1,5 @@
 import { createSecureContext, rootCertificates, type SecureContext } from "node:tls";
+import { isSafeMethod } from "../../../contracts/http.js";
 import type { Constraints } from "../../../contracts/manifest.js";
 import type { AbiValue, AddressResolver, Assurance, Performer, PerformOutcome } from "../../../ports.js";
 import { effectiveMaxBytes } from "../../bounds.js";
@@ -83,12 +84,11 @@ async function carry(first: Ask, reach: Reach, terms: Terms): Promise<PerformOut
   let ask: Ask | null = first;
   for (let hops = 0; ask !== null; hops++) {
     const end = await hop(ask, terms, reach);
-    if (end.state === "unknown") return unknown();
-    if (end.state === "refused") {
-      // What came before has been performed, and its answer is known.
-      if (last === null) return { outcome: "error", ...end.error };
-      break;
-    }
+    if (end.state === "refused" && last === null) return { outcome: "error", ...end.error };
+    // A write that was answered is in no doubt because the read it was sent on to was not.
+    if (end.state === "unknown" && (!isSafeMethod(ask.method) || isSafeMethod(first.method))) return unknown();
+    // What came before has been performed, and its answer is known.
+    if (end.state !== "answered") break;
     last = end.value;
     values.push(...last.values);
     authenticated &&= last.spkiDigest !== null;
