@@ -117,12 +117,19 @@ describe("a peer that hangs up", () => {
   it.each([
     ["at once", (socket: { destroy(): void; resetAndDestroy(): void }) => socket.destroy()],
     ["with a reset", (socket: { destroy(): void; resetAndDestroy(): void }) => socket.resetAndDestroy()],
-  ])("%s, after the request, leaves it in doubt, and is asked once", async (_, hang) => {
+  ])("%s, after the request, leaves a write in doubt, and is asked once", async (_, hang) => {
     const server = await serveRaw((socket) => hang(socket));
     const allow = [place(server.port)];
-    for (const [index, method] of ["GET", "POST"].entries()) {
-      const { end, message } = await attack({}, { allow }, { method, url: `http://127.0.0.1:${server.port}/` });
-      expect(end).toBe("unknown EXO_EFFECT_UNKNOWN");
+    for (const [index, [method, expected]] of [
+      ["GET", "error EXO_HTTP_NO_ANSWER"],
+      ["POST", "unknown EXO_EFFECT_UNKNOWN"],
+    ].entries()) {
+      const { end, message } = await attack(
+        {},
+        { allow },
+        { method: method ?? "", url: `http://127.0.0.1:${server.port}/` },
+      );
+      expect(end).toBe(expected);
       expect(message).toBe(
         "the request may have been performed: no whole answer came within the time and size it is granted",
       );

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { HttpAllow } from "../../src/contracts/http.js";
-import { attack, call, closedPort, place, serve, serveDns, shortOf, tlsFile } from "../support/http.js";
+import { attack, call, closedPort, place, serve, serveDns, serveRaw, shortOf, tlsFile } from "../support/http.js";
 
 // A granted server that sends its guests elsewhere. A redirect that cannot be followed is the answer itself.
 
@@ -98,6 +98,21 @@ describe("a redirect out of the grant", () => {
     const allow = [place(server.port), place(port)];
     const ask = { method: "POST", url: `http://127.0.0.1:${server.port}/`, body: "x" };
     expect((await attack({}, { allow }, ask)).end).toBe("ok 307 moved");
+  });
+});
+
+describe("a redirect to a server that does not answer", () => {
+  it.each([
+    ["of a write to a read: the write was answered", 303, "POST", "ok 303 moved"],
+    ["of a write to itself is in doubt", 307, "POST", "unknown EXO_EFFECT_UNKNOWN"],
+    ["of a read has no answer", 302, "GET", "error EXO_HTTP_NO_ANSWER"],
+  ])("%s", async (_, status, method, expected) => {
+    const silent = await serveRaw((socket) => socket.destroy());
+    const server = await redirecting(`http://127.0.0.1:${silent.port}/`, status);
+    const allow = [place(server.port), place(silent.port)];
+    const { end } = await attack({}, { allow }, { method, url: `http://127.0.0.1:${server.port}/` });
+    expect(end).toBe(expected);
+    expect(silent.count()).toBe(1);
   });
 });
 
