@@ -144,7 +144,8 @@ export const errorTable = {
   // command line and the rest
   EXO_USAGE: ["input", "The command line is wrong."],
   EXO_FILE: ["input", "A file could not be read or written."],
-  EXO_FLAG: ["state", "A feature flag's dependency is off."],
+  EXO_LISTEN: ["state", "No address has the port free that is to be listened on."],
+  EXO_FLAG: ["state", "A feature flag is unknown, has an unknown value, or is on while what it needs is off."],
   EXO_INTERNAL: ["internal", "A broken invariant; please report it."],
 } as const satisfies Record<string, Row>;
 

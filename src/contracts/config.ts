@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { nameSchema } from "./common.js";
+import { featuresSchema } from "./features.js";
 import { capabilityNames } from "./imports.js";
 import { parseIp } from "./ip-address.js";
 import { constraintsSchema } from "./manifest.js";
@@ -80,7 +81,7 @@ export const configSchema = z.strictObject({
     .optional(),
   sandbox: sandboxSchema.optional(),
   http: httpConfigSchema.optional(),
-  features: z.record(nameSchema, z.boolean()),
+  features: featuresSchema,
 });
 
 /** A home's configuration. */

@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import { pointerOf } from "../contracts/common.js";
 import { type Config, configSchema, type HttpConfig, type SandboxConfig } from "../contracts/config.js";
+import type { Features } from "../contracts/features.js";
 import type { Constraints } from "../contracts/manifest.js";
 import type { SafetyConfig } from "../contracts/safety.js";
 import { ExoArmurError } from "../errors.js";
@@ -25,7 +26,7 @@ export type ResolvedConfig = {
   readonly sandbox: SandboxConfig;
   /** `caFile` is absolute. */
   readonly http: HttpConfig;
-  readonly features: Readonly<Record<string, boolean>>;
+  readonly features: Features;
 };
 
 /** config.json as a document. */
