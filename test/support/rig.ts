@@ -60,7 +60,8 @@ export function fsPlugin(options: { effectKey?: string[]; version?: string; fill
       fn.effects === "write" && options.effectKey !== undefined ? { ...fn, effectKey: options.effectKey } : fn,
     ),
   }));
-  return { manifest, wasm: stubModule(["read", "write", "list", "remove"], options.filler) };
+  const names = manifest.functions.map((fn) => fn.name);
+  return { manifest, wasm: stubModule(names, options.filler) };
 }
 
 export const usualRules: readonly PolicyRule[] = [
