@@ -74,7 +74,7 @@ async function runGuest({ work, resolved, judgement, input }: Start): Promise<Ra
     outcome = { status: "host_fault", error: { code }, fuelUsed: 0, memoryPeakPages: 0, hostCalls: 0 };
   }
   await broker.settle();
-  return { outcome, broker, end: endOf(outcome, fn.output, broker.transcript()) };
+  return { outcome, broker, end: endOf(outcome, fn, broker.transcript()) };
 }
 
 /** Attaches output and transcript and builds the execution record. */

@@ -4,7 +4,7 @@ import { parseCanonical, readJson } from "../canonical/read.js";
 import { formatTime } from "../canonical/time.js";
 import { parseContract } from "../contracts/common.js";
 import { type ActionIntent, type IntentDraft, intentDraftSchema, intentSchema } from "../contracts/intent.js";
-import { targetOf } from "../contracts/invocation.js";
+import { checkInput, targetOf } from "../contracts/invocation.js";
 import { type Material, plainMaterial, saltFor } from "../contracts/material.js";
 import { encodeBase64Url } from "../crypto/encoding.js";
 import { type Result, refuse } from "../errors.js";
@@ -64,13 +64,15 @@ export function resolveIntent(draft: unknown, ports: PipelinePorts, registry: Ex
   return { intent, material: plainMaterial(canonicalize(intent)), resolved };
 }
 
-/** The executor, unless the target it acts on is missing or not the one the draft states. */
+/** The executor, unless the parameters break its schema or the target it acts on is missing or not the stated one. */
 function resolutionOf(
   found: Result<Resolved>,
   pointed: Result<string | undefined> | undefined,
   draft: IntentDraft,
 ): Result<Resolved> {
   if (!found.ok || pointed === undefined) return found;
+  const fit = checkInput(found.value.fn, draft.parameters);
+  if (!fit.ok) return fit;
   if (!pointed.ok) return pointed;
   if (draft.target !== undefined && draft.target !== pointed.value) {
     const acts = pointed.value === undefined ? "names no target" : `would act on ${JSON.stringify(pointed.value)}`;

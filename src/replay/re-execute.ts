@@ -87,7 +87,7 @@ async function runAgain(evidence: Evidence, execution: ExecutionRecord, sandbox:
     limits: { ...limits, timeoutMs: Math.max(limits.timeoutMs, guardMs) },
     call: (call) => player.call(call),
   });
-  return { calls, player, outcome, end: endOf(outcome, fn.output, calls.slice(0, player.position())) };
+  return { calls, player, outcome, end: endOf(outcome, fn, calls.slice(0, player.position())) };
 }
 
 type Base = Pick<Divergence, "level" | "intentId"> & { readonly fuelDelta: number };
