@@ -71,6 +71,12 @@ export const errorTable = {
   EXO_FS_KIND: ["execution", "The path is a directory where a file is needed, or the reverse."],
   EXO_FS_SIZE: ["execution", "The file, the content or the directory is larger than the capability's cap."],
   EXO_FS_IO: ["execution", "The operating system refused the operation."],
+  EXO_HTTP_NO_ANSWER: ["execution", "A request that only reads got no whole answer within its time and size."],
+  EXO_HTTP_TLS: ["execution", "The peer showed no certificate for the host by a trusted authority; nothing was sent."],
+  EXO_HTTP_UNREACHABLE: ["execution", "The host has no address or could not be connected to; nothing was sent."],
+  EXO_KV_SIZE: ["execution", "A value or a key is larger than the capability's cap."],
+  EXO_KV_FULL: ["execution", "The executor's keys and values would be more than their cap."],
+  EXO_KV_IO: ["execution", "The executor's keys and values could not be read."],
   EXO_EFFECT_UNKNOWN: ["execution", "A write-effect began and has no definite answer."],
   // governance
   EXO_POLICY_DENIED: ["denied", "The policy denies the action."],

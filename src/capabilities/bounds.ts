@@ -19,6 +19,12 @@ const defaultMaxEntries = 10_000;
 /** Entries of such a directory whatever the grant names, so that its listing fits an answer. */
 const greatestMaxEntries = 100_000;
 
+/**
+ * Keys and values of one executor in one tenant: most keys, most bytes of all keys and values together (64 MiB) where
+ * the grant of `kv_put` names no others; keys of a page of `kv_list` that asks for no number.
+ */
+export const kvBounds = { maxEntries: 10_000, maxTotalBytes: 67_108_864, listed: 100 } as const;
+
 /** UTF-8 bytes of one log message: 4 KiB. */
 export const logMessageBytes = 4096;
 
