@@ -5,8 +5,6 @@ import { decodeBase64, decodeUtf8, encodeUtf8 } from "../crypto/encoding.js";
 import { isExoArmurError, ok, type Result, refuse } from "../errors.js";
 import type { Preview } from "./approval.js";
 import { type ActionIntent, maxTargetLength } from "./intent.js";
-import type { JsonObject } from "./json-schema.js";
-import { describeViolation, violationOf } from "./json-schema-check.js";
 import type { ExecutorManifest, Grants, ManifestFunction } from "./manifest.js";
 import { readPointer } from "./pointer.js";
 
@@ -22,23 +20,6 @@ export function targetOf(fn: ManifestFunction, parameters: JsonValue): Result<st
     return refuse("EXO_PARAMETERS", `expected ${what} at parameters${fn.target}, the target of ${fn.action}`);
   }
   return ok(value);
-}
-
-/** EXO_INPUT_SCHEMA when the parameters break the function's input schema; the message holds none of their values. */
-export function checkInput(fn: ManifestFunction, parameters: JsonObject): Result<undefined> {
-  const violation = fn.inputSchema === undefined ? null : violationOf(fn.inputSchema, parameters);
-  if (violation === null) return ok(undefined);
-  const what = `the parameters do not fit the input schema of ${fn.action}`;
-  return refuse("EXO_INPUT_SCHEMA", `${what}: ${describeViolation(violation)}`);
-}
-
-/** EXO_OUTPUT_SCHEMA when a JSON output breaks the function's output schema; the message holds none of its values. */
-export function checkOutput(fn: ManifestFunction, value: JsonValue | Uint8Array): Result<undefined> {
-  if (fn.outputSchema === undefined || value instanceof Uint8Array) return ok(undefined);
-  const violation = violationOf(fn.outputSchema, value);
-  if (violation === null) return ok(undefined);
-  const what = `the output does not fit the output schema of ${fn.action}`;
-  return refuse("EXO_OUTPUT_SCHEMA", `${what}: ${describeViolation(violation)}`);
 }
 
 /** Input bytes of a guest as its manifest asks for them (spec/abi.md). EXO_PARAMETERS when parameters.input is not fit. */

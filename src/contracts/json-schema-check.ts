@@ -1,6 +1,8 @@
 import { validate } from "@cfworker/json-schema";
 import type { JsonValue } from "../canonical/jcs.js";
+import { ok, type Result, refuse } from "../errors.js";
 import { type CompiledSchema, compileJsonSchema, type JsonObject, type PlainSchema, stepsOf } from "./json-schema.js";
+import type { ManifestFunction } from "./manifest.js";
 
 /** Steps one check may take: parts of the schema times steps of the value. */
 const maxSteps = 2_000_000;
@@ -37,6 +39,23 @@ export function describeViolation({ pointer, keyword, message }: SchemaViolation
     place = place.slice(0, place.lastIndexOf("/"));
   }
   return `at ${shown}, ${keyword}: ${message}`;
+}
+
+/** EXO_INPUT_SCHEMA when the parameters break the function's input schema; the message holds none of their values. */
+export function checkInput(fn: ManifestFunction, parameters: JsonObject): Result<undefined> {
+  const violation = fn.inputSchema === undefined ? null : violationOf(fn.inputSchema, parameters);
+  if (violation === null) return ok(undefined);
+  const what = `the parameters do not fit the input schema of ${fn.action}`;
+  return refuse("EXO_INPUT_SCHEMA", `${what}: ${describeViolation(violation)}`);
+}
+
+/** EXO_OUTPUT_SCHEMA when a JSON output breaks the function's output schema; the message holds none of its values. */
+export function checkOutput(fn: ManifestFunction, value: JsonValue | Uint8Array): Result<undefined> {
+  if (fn.outputSchema === undefined || value instanceof Uint8Array) return ok(undefined);
+  const violation = violationOf(fn.outputSchema, value);
+  if (violation === null) return ok(undefined);
+  const what = `the output does not fit the output schema of ${fn.action}`;
+  return refuse("EXO_OUTPUT_SCHEMA", `${what}: ${describeViolation(violation)}`);
 }
 
 /** Is the value small enough? Where items are compared, each counts as often as there are items. */

@@ -1,6 +1,7 @@
 import type { JsonValue } from "../canonical/jcs.js";
 import type { ExecutionRecord, HostCall } from "../contracts/execution.js";
-import { checkOutput, readOutput } from "../contracts/invocation.js";
+import { readOutput } from "../contracts/invocation.js";
+import { schemaChecksOf } from "../contracts/json-schema-loading.js";
 import type { ManifestFunction } from "../contracts/manifest.js";
 import type { ErrorCode } from "../errors.js";
 import type { ExecutionStatus, SandboxOutcome } from "../ports.js";
@@ -42,8 +43,10 @@ export function endOf(outcome: SandboxOutcome, fn: ManifestFunction, calls: read
     if (value === undefined) {
       return { status: "guest_error", error: { code: "EXO_GUEST_ERROR", message: `the output is not ${fn.output}` } };
     }
-    const fit = checkOutput(fn, value);
-    return fit.ok ? { status: "completed", output: bytes, value } : { status: "guest_error", error: fit.error };
+    const fit = schemaChecksOf(fn)?.checkOutput(fn, value);
+    return fit?.ok === false
+      ? { status: "guest_error", error: fit.error }
+      : { status: "completed", output: bytes, value };
   }
   const denied = calls.find((call) => call.outcome === "denied");
   if (denied !== undefined && (outcome.status === "guest_error" || outcome.status === "trapped")) {

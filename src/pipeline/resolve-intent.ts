@@ -4,7 +4,8 @@ import { parseCanonical, readJson } from "../canonical/read.js";
 import { formatTime } from "../canonical/time.js";
 import { parseContract } from "../contracts/common.js";
 import { type ActionIntent, type IntentDraft, intentDraftSchema, intentSchema } from "../contracts/intent.js";
-import { checkInput, targetOf } from "../contracts/invocation.js";
+import { targetOf } from "../contracts/invocation.js";
+import { schemaChecksOf } from "../contracts/json-schema-loading.js";
 import { type Material, plainMaterial, saltFor } from "../contracts/material.js";
 import { encodeBase64Url } from "../crypto/encoding.js";
 import { type Result, refuse } from "../errors.js";
@@ -71,8 +72,9 @@ function resolutionOf(
   draft: IntentDraft,
 ): Result<Resolved> {
   if (!found.ok || pointed === undefined) return found;
-  const fit = checkInput(found.value.fn, draft.parameters);
-  if (!fit.ok) return fit;
+  const { fn } = found.value;
+  const fit = schemaChecksOf(fn)?.checkInput(fn, draft.parameters);
+  if (fit?.ok === false) return fit;
   if (!pointed.ok) return pointed;
   if (draft.target !== undefined && draft.target !== pointed.value) {
     const acts = pointed.value === undefined ? "names no target" : `would act on ${JSON.stringify(pointed.value)}`;

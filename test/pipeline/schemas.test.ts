@@ -4,9 +4,11 @@ import type { ManifestDraft } from "../../src/contracts/manifest.js";
 import { resolveManifest } from "../../src/contracts/manifest-draft.js";
 import type { PolicyRule } from "../../src/contracts/policy.js";
 import type { ExecutionResult } from "../../src/pipeline/types.js";
+import { createMemoryStore } from "../../src/stores/memory.js";
 import { replay } from "../replay/support.js";
 import { FakeSandbox, type Script } from "../support/fake-sandbox.js";
 import { Forge } from "../support/forge.js";
+import { kvDraft, kvPlugin, kvRig, kvState } from "../support/kv.js";
 import { realPool } from "../support/real.js";
 import {
   checkStore,
@@ -133,6 +135,25 @@ describe("an output that breaks the output schema", () => {
     expect(rig.disk.files.get("data/a.csv")).toBe("x");
     expect(eventTypes(rig, failed.intentId)).toContain("effect_started");
     expect(endOf(await rig.pipeline.execute(write))).toBe("denied EXO_EFFECT_KEY_HELD");
+    checkStore(rig);
+  });
+
+  it("applies no key or value", async () => {
+    const store = createMemoryStore();
+    const change = (draft: ManifestDraft): ManifestDraft => ({
+      ...draft,
+      functions: draft.functions.map((fn) => ({ ...fn, outputSchema: { type: "array", maxItems: 1 } })),
+    });
+    const rig = await kvRig({ store, plugins: [kvPlugin("kv", change)] });
+    expect(endOf(await rig.pipeline.execute(kvDraft([["put", "a", "1"]])))).toBe("executed");
+    const failed = await rig.pipeline.execute(
+      kvDraft([
+        ["put", "a", "2"],
+        ["put", "b", "3"],
+      ]),
+    );
+    expect(endOf(failed)).toBe("failed EXO_OUTPUT_SCHEMA");
+    expect(kvState(store)).toEqual([["a", "1", 1]]);
     checkStore(rig);
   });
 
