@@ -48,7 +48,7 @@ export type Core = {
 /** Opens ledger, sandbox and pipeline over a store, as its only writer. */
 export async function openCore(parts: CoreParts): Promise<Core> {
   const { world, store, signers, deployment } = parts;
-  const http = await openHttp(parts.http, world.resolve);
+  const http = await openHttp(parts.http, world.resolver);
   const epoch = await store.acquire();
   const opened = await openLedger({ store, epoch, origin: parts.origin, signer: signers.log });
   const ledger = parts.onLedger?.(opened) ?? opened;

@@ -1,27 +1,22 @@
 import { createHttpPerformer } from "../capabilities/performers/http/performer.js";
-import type { AddressResolver } from "../capabilities/performers/http/resolver.js";
 import type { HttpConfig } from "../contracts/config.js";
 import { ExoArmurError } from "../errors.js";
 import { readBounded } from "../home/atomic.js";
-import type { Performer } from "../ports.js";
+import type { AddressResolver, Performer } from "../ports.js";
 
 const caBytes = 1_048_576;
 
-/**
- * The performer of a configuration; `resolve` finds addresses in place of its DNS servers. EXO_FILE when `caFile` is no
- * file, or holds no certificate in PEM.
- */
+/** The performer of a configuration. EXO_FILE when `caFile` is no file, or holds no certificate in PEM. */
 export async function openHttp(
   { dnsServers, caFile }: HttpConfig,
-  resolve?: AddressResolver,
+  resolve: AddressResolver | undefined,
 ): Promise<{ readonly http_request: Performer }> {
-  const options = { dnsServers, ...(resolve === undefined ? {} : { resolve }) };
-  if (caFile === undefined) return createHttpPerformer(options);
+  if (caFile === undefined) return createHttpPerformer({ dnsServers, resolve });
   const read = await readBounded(caFile, { maxBytes: caBytes });
   if (read === undefined) throw new ExoArmurError("EXO_FILE", `${caFile} does not exist`, { file: caFile });
   const ca = new TextDecoder().decode(read.bytes);
   try {
-    return createHttpPerformer({ ...options, ca });
+    return createHttpPerformer({ dnsServers, resolve, ca });
   } catch {
     throw new ExoArmurError("EXO_FILE", `${caFile}: expected certificates in PEM`, { file: caFile });
   }

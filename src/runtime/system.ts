@@ -1,7 +1,6 @@
 import { ulidSource } from "../canonical/ids.js";
-import type { AddressResolver } from "../capabilities/performers/http/resolver.js";
 import { systemEntropy } from "../crypto/random.js";
-import type { Clock, Entropy, IdSource, Logger } from "../ports.js";
+import type { AddressResolver, Clock, Entropy, IdSource, Logger } from "../ports.js";
 import type { FlagEnvironment } from "./features.js";
 
 /** The machine's wall clock. */
@@ -16,8 +15,8 @@ export type WorldPorts = {
   readonly ids?: IdSource;
   readonly entropy?: Entropy;
   readonly logger?: Logger;
-  /** Finds the addresses of host names for `http_request`; they are checked like any others. Default: as `http` says. */
-  readonly resolve?: AddressResolver;
+  /** Finds the addresses of hosts, instead of the DNS that `http` of the configuration names. */
+  readonly resolver?: AddressResolver;
   /** Where feature flags are looked for; default the environment of the process. */
   readonly env?: FlagEnvironment;
 };
@@ -28,13 +27,13 @@ export type World = {
   readonly ids: IdSource;
   readonly entropy: Entropy;
   readonly logger: Logger;
-  readonly resolve?: AddressResolver;
+  readonly resolver: AddressResolver | undefined;
 };
 
 /** Fills in the machine's own clock, entropy and ids, and a silent logger. */
 export function worldOf(ports: WorldPorts): World {
   const clock = ports.clock ?? systemClock;
   const entropy = ports.entropy ?? systemEntropy;
-  const { ids = ulidSource(clock, entropy), logger = silentLogger, resolve } = ports;
-  return { clock, entropy, ids, logger, ...(resolve === undefined ? {} : { resolve }) };
+  const { ids = ulidSource(clock, entropy), logger = silentLogger, resolver } = ports;
+  return { clock, entropy, ids, logger, resolver };
 }

@@ -89,9 +89,9 @@ async function openRuntime(
 ): Promise<Runtime> {
   const ids = ulidSource(clock, demoEntropy("ids"));
   // The name in the intent is the same in every run; where it leads is this run's own affair.
-  const resolve = async (host: string): Promise<readonly string[]> =>
+  const resolver = async (host: string): Promise<readonly string[]> =>
     host === endpointApi.host ? [endpoint.address] : [];
-  return await createRuntime({ home: paths.home, clock, ids, entropy: demoEntropy("runtime"), env, logger, resolve });
+  return await createRuntime({ home: paths.home, clock, ids, entropy: demoEntropy("runtime"), env, logger, resolver });
 }
 
 /** What becomes of a request: the operator signs a decision, or nobody does until it expires. */
