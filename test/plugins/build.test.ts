@@ -60,6 +60,7 @@ function limitsOf(name: string): object {
   if (name === "spin") return { limits: { fuel: 100_000_000 } };
   // One request a run; a body of 1 MiB as a tree of values, and each of its bytes as up to six of JSON.
   if (name === "http") return { limits: { hostCalls: 1, memoryPages: 1024, outputBytes: 8_388_608 } };
+  if (name === "json-transform") return { limits: { memoryPages: 1024 } };
   if (name === "containment") return { limits: { hostCalls: 1, fuel: 20_000_000 } };
   return {};
 }
@@ -76,6 +77,7 @@ describe("modules", () => {
           ...user("fs_append", "fs_list", "fs_mkdir", "fs_read", "fs_remove", "fs_rename", "fs_stat", "fs_write"),
         ],
       ],
+      ["plugins/json-transform.wasm", sdk.filter((row) => !/\/(free|length|load_u8|load_u64)$/.test(row))],
       ["plugins/kv.wasm", [...sdk, ...user("kv_delete", "kv_get", "kv_list", "kv_put")]],
       ["plugins/table-stats.wasm", [...sdk, ...user("fs_read")]],
       ["plugins/spin.wasm", []],
