@@ -38,7 +38,7 @@ export function pluginAt(path: string, change: (draft: ManifestDraft) => Manifes
 }
 
 /** The least module that exports these functions, `() -> i32`. Scripts stand in for what it does. */
-function stubModule(names: readonly string[], filler = 0): Uint8Array {
+export function stubModule(names: readonly string[], filler = 0): Uint8Array {
   const text = (name: string): number[] => [name.length, ...encodeUtf8(name)];
   const section = (id: number, body: readonly number[]): number[] => [id, body.length, ...body];
   const count = names.length;
