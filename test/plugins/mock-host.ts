@@ -228,7 +228,7 @@ export class MockHost {
         const version = versionOf(key);
         if (expect !== undefined && expect !== version) return { done: false, version };
         this.pairs.delete(key as string);
-        return { done: true, version: 0 };
+        return { done: true, version };
       },
       kv_list: ({ prefix, after = "", limit = 100 }) => {
         const all = [...this.pairs]
