@@ -70,6 +70,7 @@ export const errorTable = {
   EXO_FS_KIND: ["execution", "The path is a directory where a file is needed, or the reverse."],
   EXO_FS_SIZE: ["execution", "The file, the content or the directory is larger than the capability's cap."],
   EXO_FS_IO: ["execution", "The operating system refused the operation."],
+  EXO_HTTP_NO_ANSWER: ["execution", "A request that only reads got no whole answer within its time and size."],
   EXO_HTTP_TLS: ["execution", "The peer showed no certificate for the host by a trusted authority; nothing was sent."],
   EXO_HTTP_UNREACHABLE: ["execution", "The host has no address or could not be connected to; nothing was sent."],
   EXO_KV_SIZE: ["execution", "A value or a key is larger than the capability's cap."],
