@@ -127,8 +127,11 @@ describe("http", () => {
     expect(await bad("http.get", { url: `${url}/v1/echo`, headers: { host: "x" } })).toMatch(
       /^failed EXO_GUEST_ERROR: http_request GET .*: EXO_CAPABILITY_REQUEST: /,
     );
-    // The server has answered, so it may have acted; what it said does not fit.
-    expect(await bad("http.get", { url: `${url}/v1/large` })).toMatch(/^in_doubt EXO_IN_DOUBT/);
+    expect(await bad("http.get", { url: `${url}/v1/large` })).toMatch(
+      /^failed EXO_GUEST_ERROR: http_request GET .*: EXO_HTTP/,
+    );
+    // The server has answered a POST, so it may have acted; what it said does not fit.
+    expect(await bad("http.request", { url: `${url}/v1/large`, method: "POST" })).toMatch(/^in_doubt EXO_IN_DOUBT/);
     expect(await bad("http.get", { url: `${url}/v1/full` })).toBe("executed");
   });
 
