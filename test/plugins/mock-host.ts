@@ -163,6 +163,9 @@ export class MockHost {
     };
     return {
       ...this.#keyValues(),
+      http_request: () => {
+        throw new Refusal("EXO_HTTP_UNREACHABLE", "There is no server.");
+      },
       clock_now: () => ({ ms: 1_790_000_000_123 }),
       random_bytes: ({ length }) => ({ bytes: new Uint8Array(length as number).fill(9) }),
       log: () => ({}),
