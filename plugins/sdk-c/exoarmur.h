@@ -337,6 +337,9 @@ typedef struct {
   exo_bytes body;
 } exo_response;
 
+/* Puts what stands for a secret in a header value or body: the host fills it in where the deployment has bound it, after the
+ * request was judged. Neither the guest nor the transcript ever has it. */
+void exo_put_secret(exo_buffer *buffer, const char *name);
 bool exo_http_request(const exo_request *request, exo_response *response, exo_error *error);
 
 #endif

@@ -35,3 +35,9 @@ bool exo_http_request(const exo_request *asked, exo_response *response, exo_erro
   response->status = (uint32_t)status;
   return exo_take_bytes(&ok, "body", &response->body, error) && take_headers(&ok, response, error);
 }
+
+void exo_put_secret(exo_buffer *buffer, const char *name) {
+  exo_put(buffer, "{{secret:");
+  exo_put(buffer, name);
+  exo_put(buffer, "}}");
+}
