@@ -33,7 +33,10 @@ const sources = (folder) =>
     .map((name) => `${folder}/${name}`);
 
 /** By module: the program and its arguments up to the output. Paths are relative, so that none of the machine gets in. */
-const c = (folder) => ["/usr/bin/clang", [...clang, ...clangLink, ...sources(folder), ...sources("plugins/sdk-c"), "-o"]];
+const c = (folder) => [
+  "/usr/bin/clang",
+  [...clang, ...clangLink, ...sources(folder), ...sources("plugins/sdk-c"), "-o"],
+];
 const rust = (source) => ["/usr/bin/rustc", [...rustc, ...rustCode, source, "-o"]];
 const modules = {
   "plugins/checksum.wasm": c("plugins/checksum/src"),
@@ -88,7 +91,9 @@ function checkWithout(missing) {
     console.error(`no C or Rust plugin rebuilt: ${why}`);
     return wrong + 1;
   }
-  console.log(`${Object.keys(buildAll()).length} C and Rust plugins build with other versions, ${wrong} problems; ${why}`);
+  console.log(
+    `${Object.keys(buildAll()).length} C and Rust plugins build with other versions, ${wrong} problems; ${why}`,
+  );
   return wrong;
 }
 

@@ -50,11 +50,11 @@ void exo_pack_integer(exo_buffer *out, int64_t integer) {
   put_big_endian(out, (uint64_t)integer, 1u << log);
 }
 
-/* A float64 of the profile: finite, not -0, no integer beyond 2^53 - 1. */
+/* A float64 of the profile, which is one that canonical JSON has: finite, not -0, no integer from 2^53 up to 1e21. */
 static bool in_profile(double number, uint64_t bits) {
   double size = __builtin_fabs(number);
   if (!(size <= __DBL_MAX__) || bits == (uint64_t)1 << 63) return false;
-  return size <= MAX_INTEGER || __builtin_trunc(number) != number;
+  return size <= MAX_INTEGER || size >= 1e21 || __builtin_trunc(number) != number;
 }
 
 static bool write_number(exo_buffer *out, double number) {

@@ -41,7 +41,10 @@ static void halve(decimal *d, unsigned bits) {
     read++;
     append(d, (uint8_t)(rest >> bits));
     rest &= mask;
-    if (d->more && read > count) break;
+    if (d->count == MAX_DIGITS && read >= count) {
+      d->more |= rest != 0;
+      break;
+    }
   }
   trim(d);
 }
@@ -62,9 +65,13 @@ static void double_up(decimal *d, unsigned bits) {
   trim(d);
 }
 
+/* Multiplies by two to the power of `bits`, which may be negative. */
 static void scale(decimal *d, int bits) {
-  for (; bits > 0; bits -= MAX_SHIFT) double_up(d, (unsigned)(bits < MAX_SHIFT ? bits : MAX_SHIFT));
-  for (; bits < 0; bits += MAX_SHIFT) halve(d, (unsigned)(-bits < MAX_SHIFT ? -bits : MAX_SHIFT));
+  for (int step; bits != 0; bits -= step) {
+    step = bits > MAX_SHIFT ? MAX_SHIFT : bits < -MAX_SHIFT ? -MAX_SHIFT : bits;
+    if (step > 0) double_up(d, (unsigned)step);
+    else halve(d, (unsigned)-step);
+  }
 }
 
 /* The nearest integer, ties to even; the value is below 2^53. */

@@ -170,7 +170,12 @@ fn kind(kind: fs::Kind) -> Json {
 }
 
 fn hex(bytes: &[u8]) -> Json {
-    let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let digit = |value: u8| char::from(b"0123456789abcdef"[usize::from(value)]);
+    let mut digits = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        digits.push(digit(byte >> 4));
+        digits.push(digit(byte & 15));
+    }
     digits.into()
 }
 
