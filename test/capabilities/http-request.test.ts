@@ -1,11 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { digestOf } from "../../src/canonical/digest.js";
 import { encodeAbi } from "../../src/canonical/msgpack.js";
+import { writeStateOf } from "../../src/capabilities/answers.js";
 import { createBroker } from "../../src/capabilities/broker.js";
 import { checkGrant } from "../../src/capabilities/grant-check.js";
 import { readRequest } from "../../src/capabilities/schemas.js";
 import { createPlayer } from "../../src/capabilities/transcript-player.js";
-import { type HttpAllow, httpAllowSchema } from "../../src/contracts/http.js";
+import type { HostCall } from "../../src/contracts/execution.js";
+import { type HttpAllow, httpAllowSchema, httpMethods } from "../../src/contracts/http.js";
 import type { Constraints } from "../../src/contracts/manifest.js";
 import type { AbiValue, Performer } from "../../src/ports.js";
 import { answerOf, callOf, calm, codeOf, grantsOf } from "./support.js";
@@ -66,6 +68,8 @@ describe("the request", () => {
     ["a value that is a number", { headers: { a: 1 } }],
     ["a value that is a list", { headers: { a: ["x"] } }],
     ["host", { headers: { host: "other.example.com" } }],
+    ["the effect's name", { headers: { "idempotency-key": "mine" } }],
+    ["accept-encoding", { headers: { "accept-encoding": "gzip" } }],
     ["content-length", { headers: { "content-length": "0" } }],
     ["transfer-encoding", { headers: { "transfer-encoding": "chunked" } }],
     ["connection", { headers: { connection: "close" } }],
@@ -156,6 +160,24 @@ describe("the grant", () => {
     expect(reach(url)).toMatch(/^EXO_CAPABILITY_DENIED: http_request expects an http or https URL in normal form/);
   });
 
+  it("reaches exactly one label where its host begins with a wildcard", () => {
+    const host = "*.example.com";
+    expect(reach("https://api.example.com/v1", { host })).toBe("ok");
+    expect(reach("https://a_b-1.example.com/v1", { host })).toBe("ok");
+    for (const other of [
+      "example.com",
+      "a.api.example.com",
+      "apiexample.com",
+      "api.example.org",
+      "x.api.example.com",
+    ]) {
+      expect(reach(`https://${other}/v1`, { host })).toMatch(/^EXO_CAPABILITY_DENIED: http_request is not granted/);
+    }
+    for (const other of [".example.com", "*.example.com", "api..example.com"]) {
+      expect(reach(`https://${other}/v1`, { host })).toMatch(/^EXO_CAPABILITY_DENIED/);
+    }
+  });
+
   it("does not reach with another method", () => {
     expect(check({ allow: [api] }, { method: "POST" })).toBe("ok");
     for (const method of ["HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"]) {
@@ -190,7 +212,15 @@ describe("the grant", () => {
   it.each([
     ["another scheme", { scheme: "ftp" }],
     ["an upper-case host", { host: "API.example.com" }],
-    ["a wildcard", { host: "*.example.com" }],
+    ["a wildcard of its own", { host: "*" }],
+    ["a wildcard in the middle", { host: "api.*.com" }],
+    ["a wildcard of part of a label", { host: "*api.example.com" }],
+    ["a wildcard of two labels", { host: "*.*.com" }],
+    ["a wildcard of an address", { host: "*.0.0.1" }],
+    ["a wildcard before an address", { host: "*.127.0.0.1" }],
+    ["a wildcard without a name", { host: "*." }],
+    ["no network", { networks: [] }],
+    ["an unknown network", { networks: ["public"] }],
     ["a host with a port", { host: "api.example.com:443" }],
     ["an IPv6 host", { host: "[::1]" }],
     ["port 0", { port: 0 }],
@@ -259,10 +289,41 @@ describe("the call", () => {
     });
   });
 
-  it("that throws may have happened, also as a GET", async () => {
-    const http_request: Performer = { perform: () => Promise.reject(new Error("broken pipe")) };
-    const broker = createBroker({ grants, performers: { http_request }, journal: () => Promise.resolve(), effectBase });
-    expect(codeOf(await broker.call(callOf(0, "http_request", request()), calm))).toBe("EXO_EFFECT_UNKNOWN");
-    expect(broker.writes()).toBe("unknown");
+  const throwing: Performer = { perform: () => Promise.reject(new Error("broken pipe")) };
+  const vague: Performer = {
+    perform: () => ({ outcome: "unknown", code: "EXO_HTTP_NO_ANSWER", message: "no answer" }),
+  };
+  const everyMethod = grantsOf({ http_request: { allow: [{ ...api, methods: [...httpMethods] }] } });
+  /** Asks once; gives the code, what the run wrote, the recorded outcome and how often the journal was asked. */
+  async function ask(http_request: Performer, method: string): Promise<readonly unknown[]> {
+    let journaled = 0;
+    const journal = (): Promise<void> => {
+      journaled += 1;
+      return Promise.resolve();
+    };
+    const broker = createBroker({ grants: everyMethod, performers: { http_request }, journal, effectBase });
+    const code = codeOf(await broker.call(callOf(0, "http_request", request({ method })), calm));
+    const entries = broker.transcript();
+    expect(writeStateOf(entries)).toBe(broker.writes());
+    return [code, broker.writes(), entries[0]?.outcome, journaled];
+  }
+
+  it.each(["POST", "PUT", "PATCH", "DELETE"])("that has no answer may have happened: %s", async (method) => {
+    for (const performer of [throwing, vague]) {
+      expect(await ask(performer, method)).toEqual(["EXO_EFFECT_UNKNOWN", "unknown", "unknown", 1]);
+    }
+  });
+
+  it.each(["GET", "HEAD", "OPTIONS"])("that only reads is an error without one: %s", async (method) => {
+    for (const performer of [throwing, vague]) {
+      expect(await ask(performer, method)).toEqual(["EXO_HTTP_NO_ANSWER", "none", "error", 0]);
+    }
+  });
+
+  it("whose recorded request cannot be read counts as a write", () => {
+    for (const recorded of ["", "AAAA", "!", "gqZtZXRob2Sj"]) {
+      const entry = { capability: "http_request", outcome: "ok", request: recorded };
+      expect(writeStateOf([entry as HostCall])).toBe("committed");
+    }
   });
 });
