@@ -36,6 +36,7 @@ export const closedPackages = {
   "@noble/": ["crypto"],
   "#crypto": ["crypto"],
   "@extism/": ["sandbox"],
+  "age-encryption": ["home"],
   lmdb: ["stores"],
   pg: ["stores"],
   "@nats-io/": ["stores"],
