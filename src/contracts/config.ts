@@ -3,6 +3,7 @@ import { nameSchema } from "./common.js";
 import { capabilityNames } from "./imports.js";
 import { constraintsSchema } from "./manifest.js";
 import { budgetSchema, safetyConfigSchema } from "./safety.js";
+import { configuredSecretsSchema } from "./secret.js";
 
 const rootAlias = z
   .string()
@@ -52,6 +53,7 @@ export const configSchema = z.strictObject({
     })
     .optional(),
   sandbox: sandboxSchema.optional(),
+  secrets: configuredSecretsSchema.optional(),
   features: z.record(nameSchema, z.boolean()),
 });
 

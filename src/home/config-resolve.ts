@@ -3,6 +3,7 @@ import { pointerOf } from "../contracts/common.js";
 import { type Config, configSchema, type SandboxConfig } from "../contracts/config.js";
 import type { Constraints } from "../contracts/manifest.js";
 import type { SafetyConfig } from "../contracts/safety.js";
+import type { ConfiguredSecret } from "../contracts/secret.js";
 import { ExoArmurError } from "../errors.js";
 import { defaultSafetyConfig } from "../safety/gate.js";
 import type { DocumentKind } from "./document.js";
@@ -23,6 +24,7 @@ export type ResolvedConfig = {
   readonly grants: Readonly<Record<string, Readonly<Record<string, Constraints>>>>;
   readonly safety: SafetyConfig;
   readonly sandbox: SandboxConfig;
+  readonly secrets: Readonly<Record<string, ConfiguredSecret>>;
   readonly features: Readonly<Record<string, boolean>>;
 };
 
@@ -31,7 +33,7 @@ export const configKind: DocumentKind<Config> = { schema: configSchema, version:
 
 /**
  * Fills in a configuration's defaults and makes its paths absolute, relative to the folder that holds the home.
- * EXO_SCHEMA when a grant names a root that is not configured.
+ * EXO_SCHEMA when a grant names a root or secret that is not configured.
  */
 export function resolveConfig(config: Config, paths: HomePaths): ResolvedConfig {
   const roots: Record<string, Root> = {};
@@ -62,6 +64,7 @@ export function resolveConfig(config: Config, paths: HomePaths): ResolvedConfig 
       },
     },
     sandbox: config.sandbox ?? {},
+    secrets: config.secrets ?? {},
     features: config.features,
   };
 }
@@ -72,11 +75,14 @@ function resolveGrants(config: Config, paths: HomePaths): Record<string, Record<
     const granted: Record<string, Constraints> = {};
     for (const [capability, constraints] of Object.entries(capabilities)) {
       if (constraints === undefined) continue;
-      for (const [index, root] of (constraints.roots ?? []).entries()) {
-        if (Object.hasOwn(config.roots, root)) continue;
-        const known = Object.keys(config.roots).join(", ") || "none";
-        const pointer = pointerOf(["grants", executor, capability, "roots", index]);
-        throw wrong(paths, pointer, `expected a name under /roots (${known}), got ${JSON.stringify(root)}`);
+      for (const member of ["roots", "secrets"] as const) {
+        const configured = config[member] ?? {};
+        for (const [index, name] of (constraints[member] ?? []).entries()) {
+          if (Object.hasOwn(configured, name)) continue;
+          const known = Object.keys(configured).join(", ") || "none";
+          const pointer = pointerOf(["grants", executor, capability, member, index]);
+          throw wrong(paths, pointer, `expected a name under /${member} (${known}), got ${JSON.stringify(name)}`);
+        }
       }
       granted[capability] = constraints;
     }

@@ -14,6 +14,8 @@ export type WorldPorts = {
   readonly ids?: IdSource;
   readonly entropy?: Entropy;
   readonly logger?: Logger;
+  /** Environment variables: the secrets of a home that are kept there, and the passphrase of its vault. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
 };
 
 /** The ports of the outside world, complete. */
@@ -22,11 +24,13 @@ export type World = {
   readonly ids: IdSource;
   readonly entropy: Entropy;
   readonly logger: Logger;
+  readonly env: Readonly<Record<string, string | undefined>>;
 };
 
-/** Fills in the machine's own clock, entropy and ids, and a silent logger. */
+/** Fills in the machine's own clock, entropy, ids and environment, and a silent logger. */
 export function worldOf(ports: WorldPorts): World {
   const clock = ports.clock ?? systemClock;
   const entropy = ports.entropy ?? systemEntropy;
-  return { clock, entropy, ids: ports.ids ?? ulidSource(clock, entropy), logger: ports.logger ?? silentLogger };
+  const { ids = ulidSource(clock, entropy), logger = silentLogger, env = process.env } = ports;
+  return { clock, entropy, ids, logger, env };
 }

@@ -1,11 +1,16 @@
-import { isSameOrigin, placeholderPattern, placeholderStart, type SecretBinding } from "../../../contracts/secret.js";
+import {
+  isSameOrigin,
+  placeholderPattern,
+  placeholderStart,
+  type SecretBinding,
+  secretFault,
+} from "../../../contracts/secret.js";
 import { ok, type Result, refuse } from "../../../errors.js";
 import type { Logger, Vault } from "../../../ports.js";
 import type { Filled, OutgoingRequest, SecretDesk } from "../http/hooks.js";
 import { fillBody } from "./body.js";
 import { scrubBytes, scrubText } from "./scrub.js";
 import { fillText, type Values } from "./text.js";
-import { checkValue } from "./value.js";
 
 /** What a desk is made of. */
 export type SecretDeskOptions = {
@@ -93,7 +98,7 @@ async function lookUp(
     return refuse("EXO_VAULT", "the vault could not be read");
   }
   if (value === undefined) return refuse("EXO_SECRET_UNKNOWN", `the secret ${name} has no value in its vault`);
-  const fault = checkValue(value, binding);
+  const fault = secretFault(value, binding);
   if (fault !== undefined) return refuse("EXO_SECRET_VALUE", `the secret ${name} ${fault}`);
   return ok({ name, binding, value });
 }
