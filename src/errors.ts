@@ -70,6 +70,8 @@ export const errorTable = {
   EXO_FS_KIND: ["execution", "The path is a directory where a file is needed, or the reverse."],
   EXO_FS_SIZE: ["execution", "The file is larger than the capability's cap."],
   EXO_FS_IO: ["execution", "The operating system refused the operation."],
+  EXO_HTTP_TLS: ["execution", "The peer showed no certificate for the host by a trusted authority; nothing was sent."],
+  EXO_HTTP_UNREACHABLE: ["execution", "The host has no address or could not be connected to; nothing was sent."],
   EXO_SECRET_DENIED: ["denied", "A secret is not granted, or its placeholder stands where it is not bound."],
   EXO_SECRET_UNKNOWN: ["state", "A secret is not configured, or its vault has no value for it."],
   EXO_SECRET_VALUE: ["state", "A secret's value is too short or too long, or does not fit where it is bound."],

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { decodeUtf8 } from "../crypto/encoding.js";
 import { base64Schema, pointerSchema } from "./common.js";
 import { headerNameSchema, httpAllowSchema } from "./http.js";
+import { isHost } from "./url.js";
 
 const namePattern = "[A-Za-z][A-Za-z0-9_-]{0,99}";
 
@@ -11,7 +12,9 @@ export const secretNameSchema = z
   .regex(new RegExp(`^${namePattern}$`), "expected a name such as API_KEY: letters, digits, _ and -");
 
 /** One server: scheme, host and port, each compared exactly. */
-export const originSchema = httpAllowSchema.pick({ scheme: true, host: true, port: true });
+export const originSchema = httpAllowSchema
+  .pick({ scheme: true, port: true })
+  .extend({ host: z.string().max(253).refine(isHost, "expected a lower-case host name such as api.example.com") });
 
 /** One server. */
 export type Origin = z.infer<typeof originSchema>;
@@ -42,6 +45,9 @@ export type SecretBinding = z.infer<typeof secretBindingSchema>;
 
 /** How the environment names a secret of its own: this and the secret's name. */
 export const secretVariable = "EXOARMUR_SECRET_";
+
+/** Bindings by name. */
+export const secretBindingsSchema = z.record(secretNameSchema, secretBindingSchema);
 
 /** A secret of config.json: where its value is kept, and where it may go. */
 export const configuredSecretSchema = z

@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import { pointerOf } from "../contracts/common.js";
-import { type Config, configSchema, type SandboxConfig } from "../contracts/config.js";
+import { type Config, configSchema, type HttpConfig, type SandboxConfig } from "../contracts/config.js";
 import type { Constraints } from "../contracts/manifest.js";
 import type { SafetyConfig } from "../contracts/safety.js";
 import type { ConfiguredSecret } from "../contracts/secret.js";
@@ -24,6 +24,8 @@ export type ResolvedConfig = {
   readonly grants: Readonly<Record<string, Readonly<Record<string, Constraints>>>>;
   readonly safety: SafetyConfig;
   readonly sandbox: SandboxConfig;
+  /** `caFile` is absolute. */
+  readonly http: HttpConfig;
   readonly secrets: Readonly<Record<string, ConfiguredSecret>>;
   readonly features: Readonly<Record<string, boolean>>;
 };
@@ -64,9 +66,16 @@ export function resolveConfig(config: Config, paths: HomePaths): ResolvedConfig 
       },
     },
     sandbox: config.sandbox ?? {},
+    http: resolveHttp(config, paths),
     secrets: config.secrets ?? {},
     features: config.features,
   };
+}
+
+function resolveHttp({ http = {} }: Config, paths: HomePaths): HttpConfig {
+  if (http.caFile === undefined) return http;
+  if (http.caFile.includes("\0")) throw wrong(paths, "/http/caFile", "expected a path without a NUL character");
+  return { ...http, caFile: resolve(paths.base, http.caFile) };
 }
 
 function resolveGrants(config: Config, paths: HomePaths): Record<string, Record<string, Constraints>> {

@@ -24,6 +24,7 @@ import type { Store } from "../ports.js";
 import { openLmdbStore } from "../stores/lmdb.js";
 import { addPlugins, type Core, openCore, signPolicy } from "./core.js";
 import { OrderDesk } from "./order-desk.js";
+import { homeSecrets } from "./secrets.js";
 import type { World } from "./system.js";
 
 /** A runtime's parts over a home, and what the home adds to them. */
@@ -67,6 +68,8 @@ export async function openHomeCore(dir: string, world: World): Promise<HomeCore>
       roots: resolved.roots,
       governor: { killed: () => killFileExists(home.paths), takeOrders: () => desk.takeOrders() },
       sandbox: resolved.sandbox,
+      http: resolved.http,
+      secrets: homeSecrets(home.paths, resolved.secrets, world.env),
       onLedger: (ledger) => anchored(ledger, store, home.paths, (note) => anchor.offer(note)),
     });
     closers.push(() => core.close());

@@ -1,15 +1,16 @@
 import { parseContract } from "../contracts/common.js";
-import { type SandboxConfig, sandboxSchema } from "../contracts/config.js";
+import { type HttpConfig, httpConfigSchema, type SandboxConfig, sandboxSchema } from "../contracts/config.js";
 import type { CapabilityName } from "../contracts/imports.js";
 import { type Constraints, type ManifestDraft, manifestDraftSchema } from "../contracts/manifest.js";
 import { type PolicyDocument, policySchema } from "../contracts/policy.js";
 import type { SafetyConfig } from "../contracts/safety.js";
+import { type SecretBinding, secretBindingsSchema } from "../contracts/secret.js";
 import { type Trust, trustSchema } from "../contracts/trust.js";
 import { encodeBase64 } from "../crypto/encoding.js";
 import { formatVkey, noteKey } from "../crypto/note-key.js";
 import { signerFromSeed } from "../crypto/signer.js";
 import { compilePolicy } from "../policy/compile.js";
-import type { Signer, Store } from "../ports.js";
+import type { Signer, Store, Vault } from "../ports.js";
 import { defaultSafetyConfig } from "../safety/gate.js";
 import { addPlugins, type Core, openCore, signPolicy } from "./core.js";
 import type { World } from "./system.js";
@@ -40,6 +41,12 @@ export type RuntimeParts = {
   readonly cellId?: string;
   /** How executors are run: in threads or child processes, how many, and how much may wait. */
   readonly sandbox?: SandboxConfig;
+  /** How `http_request` reaches the world. Default: the system's DNS and the authorities Node.js comes with. */
+  readonly http?: HttpConfig;
+  /** Where each secret may go, by name. Default: none. */
+  readonly secrets?: Readonly<Record<string, SecretBinding>>;
+  /** Keeps the values of `secrets`. */
+  readonly vault?: Vault;
 };
 
 /** The parts of a runtime without a home, and the trust document that verifies its bundles. */
@@ -95,6 +102,11 @@ export async function openPartsCore(parts: RuntimeParts, world: World): Promise<
     roots: parts.roots ?? {},
     governor: { killed: () => false, takeOrders: () => Promise.resolve() },
     sandbox: parseContract(sandboxSchema, parts.sandbox ?? {}, "sandbox"),
+    http: parseContract(httpConfigSchema, parts.http ?? {}, "http"),
+    secrets: {
+      secrets: parseContract(secretBindingsSchema, parts.secrets ?? {}, "secrets"),
+      vault: parts.vault ?? { get: () => Promise.resolve(undefined) },
+    },
   });
   const inDoubt = await core.pipeline.open();
   await core.pipeline.activatePolicy(await signPolicy(policy, policyAuthor));
