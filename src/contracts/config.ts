@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { nameSchema } from "./common.js";
+import { counterpartiesSchema } from "./counterparty.js";
 import { capabilityNames } from "./imports.js";
 import { parseIp } from "./ip-address.js";
 import { constraintsSchema } from "./manifest.js";
@@ -82,6 +83,7 @@ export const configSchema = z.strictObject({
   sandbox: sandboxSchema.optional(),
   http: httpConfigSchema.optional(),
   secrets: configuredSecretsSchema.optional(),
+  counterparties: counterpartiesSchema.optional(),
   features: z.record(nameSchema, z.boolean()),
 });
 

@@ -1,8 +1,8 @@
 import { z } from "zod";
 import { decodeUtf8 } from "../crypto/encoding.js";
 import { base64Schema, pointerSchema } from "./common.js";
-import { headerNameSchema, httpAllowSchema } from "./http.js";
-import { isHost } from "./url.js";
+import { headerNameSchema } from "./http.js";
+import { originSchema } from "./origin.js";
 
 const namePattern = "[A-Za-z][A-Za-z0-9_-]{0,99}";
 
@@ -10,19 +10,6 @@ const namePattern = "[A-Za-z][A-Za-z0-9_-]{0,99}";
 export const secretNameSchema = z
   .string()
   .regex(new RegExp(`^${namePattern}$`), "expected a name such as API_KEY: letters, digits, _ and -");
-
-/** One server: scheme, host and port, each compared exactly. */
-export const originSchema = httpAllowSchema
-  .pick({ scheme: true, port: true })
-  .extend({ host: z.string().max(253).refine(isHost, "expected a lower-case host name such as api.example.com") });
-
-/** One server. */
-export type Origin = z.infer<typeof originSchema>;
-
-/** True when both are the same server. */
-export function isSameOrigin(a: Origin, b: Origin): boolean {
-  return a.scheme === b.scheme && a.host === b.host && a.port === b.port;
-}
 
 const bindingMembers = {
   origin: originSchema,

@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import { pointerOf } from "../contracts/common.js";
 import { type Config, configSchema, type HttpConfig, type SandboxConfig } from "../contracts/config.js";
+import type { Counterparty } from "../contracts/counterparty.js";
 import type { Constraints } from "../contracts/manifest.js";
 import type { SafetyConfig } from "../contracts/safety.js";
 import type { ConfiguredSecret } from "../contracts/secret.js";
@@ -27,6 +28,7 @@ export type ResolvedConfig = {
   /** `caFile` is absolute. */
   readonly http: HttpConfig;
   readonly secrets: Readonly<Record<string, ConfiguredSecret>>;
+  readonly counterparties: readonly Counterparty[];
   readonly features: Readonly<Record<string, boolean>>;
 };
 
@@ -68,6 +70,7 @@ export function resolveConfig(config: Config, paths: HomePaths): ResolvedConfig 
     sandbox: config.sandbox ?? {},
     http: resolveHttp(config, paths),
     secrets: config.secrets ?? {},
+    counterparties: config.counterparties ?? [],
     features: config.features,
   };
 }

@@ -1,7 +1,9 @@
 import { canonicalize } from "../canonical/jcs.js";
+import { createVoucher } from "../capabilities/performers/counterparties/voucher.js";
 import { createFsPerformers } from "../capabilities/performers/fs/files.js";
 import { createClockPerformer, createLogPerformer, createRandomPerformer } from "../capabilities/performers/local.js";
 import type { HttpConfig, SandboxConfig } from "../contracts/config.js";
+import type { Counterparty } from "../contracts/counterparty.js";
 import { type Envelope, payloadTypes, signEnvelope } from "../contracts/dsse.js";
 import type { ManifestDraft } from "../contracts/manifest.js";
 import { resolveManifest } from "../contracts/manifest-draft.js";
@@ -35,6 +37,7 @@ export type CoreParts = {
   readonly sandbox: SandboxConfig;
   readonly http: HttpConfig;
   readonly secrets: SecretParts;
+  readonly counterparties: readonly Counterparty[];
   /** Checks the store against what was published before, then is told of every checkpoint. */
   readonly onLedger?: (ledger: Ledger) => Ledger;
 };
@@ -51,7 +54,9 @@ export type Core = {
 export async function openCore(parts: CoreParts): Promise<Core> {
   const { world, store, signers, deployment } = parts;
   const desk = await openSecretDesk(parts.secrets, world.logger);
-  const http = await openHttp(parts.http, { desk });
+  const { trust } = deployment;
+  const voucher = createVoucher({ counterparties: parts.counterparties, trust, clock: world.clock });
+  const http = await openHttp(parts.http, { desk, voucher });
   const epoch = await store.acquire();
   const opened = await openLedger({ store, epoch, origin: parts.origin, signer: signers.log });
   const ledger = parts.onLedger?.(opened) ?? opened;

@@ -69,6 +69,7 @@ export async function openHomeCore(dir: string, world: World): Promise<HomeCore>
       governor: { killed: () => killFileExists(home.paths), takeOrders: () => desk.takeOrders() },
       sandbox: resolved.sandbox,
       http: resolved.http,
+      counterparties: resolved.counterparties,
       secrets: homeSecrets(home.paths, resolved.secrets, world.env),
       onLedger: (ledger) => anchored(ledger, store, home.paths, (note) => anchor.offer(note)),
     });

@@ -1,4 +1,4 @@
-import type { SecretDesk } from "../capabilities/performers/http/hooks.js";
+import type { SecretDesk, Voucher } from "../capabilities/performers/http/hooks.js";
 import { createHttpPerformer } from "../capabilities/performers/http/performer.js";
 import type { HttpConfig } from "../contracts/config.js";
 import { ExoArmurError } from "../errors.js";
@@ -14,7 +14,7 @@ const caBytes = 1_048_576;
  */
 export async function openHttp(
   { dnsServers, caFile }: HttpConfig,
-  hooks: { readonly desk: SecretDesk },
+  hooks: { readonly desk: SecretDesk; readonly voucher: Voucher },
 ): Promise<{ readonly http_request: Performer }> {
   if (caFile === undefined) return createHttpPerformer({ dnsServers, ...hooks });
   const read = await readBounded(caFile, { maxBytes: caBytes });

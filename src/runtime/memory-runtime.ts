@@ -1,5 +1,6 @@
 import { parseContract } from "../contracts/common.js";
 import { type HttpConfig, httpConfigSchema, type SandboxConfig, sandboxSchema } from "../contracts/config.js";
+import { type Counterparty, counterpartiesSchema } from "../contracts/counterparty.js";
 import type { CapabilityName } from "../contracts/imports.js";
 import { type Constraints, type ManifestDraft, manifestDraftSchema } from "../contracts/manifest.js";
 import { type PolicyDocument, policySchema } from "../contracts/policy.js";
@@ -47,6 +48,8 @@ export type RuntimeParts = {
   readonly secrets?: Readonly<Record<string, SecretBinding>>;
   /** Keeps the values of `secrets`. */
   readonly vault?: Vault;
+  /** Who signs the answers of which origin; their keys are in `trust`, of the role counterparty. Default: nobody. */
+  readonly counterparties?: readonly Counterparty[];
 };
 
 /** The parts of a runtime without a home, and the trust document that verifies its bundles. */
@@ -103,6 +106,7 @@ export async function openPartsCore(parts: RuntimeParts, world: World): Promise<
     governor: { killed: () => false, takeOrders: () => Promise.resolve() },
     sandbox: parseContract(sandboxSchema, parts.sandbox ?? {}, "sandbox"),
     http: parseContract(httpConfigSchema, parts.http ?? {}, "http"),
+    counterparties: parseContract(counterpartiesSchema, parts.counterparties ?? [], "counterparties"),
     secrets: {
       secrets: parseContract(secretBindingsSchema, parts.secrets ?? {}, "secrets"),
       vault: parts.vault ?? { get: () => Promise.resolve(undefined) },

@@ -1,7 +1,6 @@
 import { describe, expect, test } from "vitest";
 import {
   configuredSecretsSchema,
-  isSameOrigin,
   secretBindingSchema,
   secretFault,
   secretNameSchema,
@@ -47,13 +46,6 @@ describe("secrets of config.json", () => {
     expect(secretBindingSchema.safeParse({ origin, header: "a" }).success).toBe(true);
     expect(secretBindingSchema.safeParse(bound).success).toBe(false);
   });
-});
-
-test("two origins are the same in all three or not at all", () => {
-  expect(isSameOrigin(origin, { ...origin })).toBe(true);
-  for (const part of [{ scheme: "http" as const }, { host: "api.example.org" }, { port: 444 }]) {
-    expect(isSameOrigin(origin, { ...origin, ...part })).toBe(false);
-  }
 });
 
 describe("a value", () => {

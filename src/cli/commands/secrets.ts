@@ -1,10 +1,5 @@
-import {
-  type ConfiguredSecret,
-  type Origin,
-  secretBytes,
-  secretFault,
-  secretNameSchema,
-} from "../../contracts/secret.js";
+import { formatOrigin, type Origin } from "../../contracts/origin.js";
+import { type ConfiguredSecret, secretBytes, secretFault, secretNameSchema } from "../../contracts/secret.js";
 import { encodeUtf8 } from "../../crypto/encoding.js";
 import { ExoArmurError } from "../../errors.js";
 import { openHome } from "../../home/open.js";
@@ -98,7 +93,7 @@ async function readSecrets(context: CliContext, options: Options): Promise<reado
 function describePlace({ origin, header, body }: SecretRow): string {
   if (origin === undefined) return "bound to nothing";
   const place = header === undefined ? `string ${body ?? ""} of a JSON body` : `header ${header}`;
-  return `${origin.scheme}://${origin.host}:${origin.port}, ${place}`;
+  return `${formatOrigin(origin)}, ${place}`;
 }
 
 async function readValue(context: CliContext, name: string): Promise<Uint8Array> {

@@ -1,10 +1,5 @@
-import {
-  isSameOrigin,
-  placeholderPattern,
-  placeholderStart,
-  type SecretBinding,
-  secretFault,
-} from "../../../contracts/secret.js";
+import { isSameOrigin } from "../../../contracts/origin.js";
+import { placeholderPattern, placeholderStart, type SecretBinding, secretFault } from "../../../contracts/secret.js";
 import { ok, type Result, refuse } from "../../../errors.js";
 import type { Logger, Vault } from "../../../ports.js";
 import type { Filled, OutgoingRequest, SecretDesk } from "../http/hooks.js";
