@@ -7,7 +7,7 @@ import type { FinalVerdict, SafetySnapshot, SafetyVerdict } from "../contracts/s
 import type { LedgerTx } from "../log/ledger-types.js";
 import type { CompiledPolicy } from "../policy/compile.js";
 import { evaluatePolicy, evaluatorName, policyRevision } from "../policy/evaluate.js";
-import { narrowGrants, withinEffects } from "../policy/narrow.js";
+import { limitToEffects, narrowGrants } from "../policy/narrow.js";
 import { type BudgetEntry, budgetUse } from "../safety/budget.js";
 import { evaluateSafety } from "../safety/gate.js";
 import { resolveVerdict } from "../safety/resolve.js";
@@ -55,7 +55,7 @@ function grantsOf(
   });
   return {
     schema: "exoarmur.grants/v1",
-    capabilities: capabilities.filter((grant) => withinEffects(grant.name, fn.effects)),
+    capabilities: capabilities.flatMap((grant) => limitToEffects(grant, fn.effects) ?? []),
     limits: manifest.limits,
   };
 }

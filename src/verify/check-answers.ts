@@ -81,12 +81,15 @@ function checkSigned(evidence: Evidence, { trust }: KeySource, { call, signed }:
   return fail(first.error.code, `call ${call.seq}: ${first.error.message}`);
 }
 
-/** The journal's time of the call, which it cannot have preceded, and the time of the last event, in milliseconds. */
+/**
+ * A time before the call, that of the last effect journaled before it or of the start, and the time of the last event;
+ * in milliseconds.
+ */
 function timesOf(evidence: Evidence, seq: number): { readonly from: number; readonly until: number } {
-  const journaled = evidence.eventsOf("effect_started").find(({ payload }) => payload.seq === seq);
-  expect(journaled !== undefined, "EXO_CHECK_FAILED", `call ${seq} was not journaled before`);
-  const { header } = evidence.events().at(-1) ?? journaled.event;
-  return { from: parseTime(journaled.event.header.recordedAt), until: parseTime(header.recordedAt) };
+  const journaled = evidence.eventsOf("effect_started").findLast(({ payload }) => payload.seq <= seq);
+  const { header: first } = (journaled ?? evidence.started()).event;
+  const { header: last = first } = evidence.events().at(-1) ?? {};
+  return { from: parseTime(first.recordedAt), until: parseTime(last.recordedAt) };
 }
 
 /** A recorded call of http_request and its answer; undefined when they do not have the shape of one. */

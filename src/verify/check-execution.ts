@@ -2,9 +2,9 @@ import type { Digest } from "../canonical/digest.js";
 import { digestOf } from "../canonical/digest.js";
 import { canonicalText } from "../canonical/jcs.js";
 import { type ExecutionRecord, type HostCall, hostCallSchema, runConfigSchema } from "../contracts/execution.js";
-import { isCapabilityName, isOutsideWrite } from "../contracts/imports.js";
 import { guestInput, readOutput } from "../contracts/invocation.js";
 import { grantsSchema } from "../contracts/manifest.js";
+import { isRecordedWrite } from "../contracts/recorded-call.js";
 import { safetySnapshotSchema } from "../contracts/safety.js";
 import { decodeBase64Url, equalBytes } from "../crypto/encoding.js";
 import { transcriptRoot } from "../log/transcript.js";
@@ -222,9 +222,9 @@ function checkEffects(evidence: Evidence, calls: readonly HostCall[], doubtful: 
     expect(!journaled.has(payload.seq), "EXO_CHECK_FAILED", `effect ${payload.seq} is journaled twice`);
     journaled.add(payload.seq);
   }
-  for (const { seq, capability, outcome } of calls) {
-    if (!isCapabilityName(capability) || !isOutsideWrite(capability) || (outcome !== "ok" && outcome !== "unknown"))
-      continue;
+  for (const call of calls) {
+    const { seq, outcome } = call;
+    if ((outcome !== "ok" && outcome !== "unknown") || !isRecordedWrite(call)) continue;
     expect(journaled.has(seq), "EXO_CHECK_FAILED", `call ${seq} wrote and was not journaled before`);
   }
 }

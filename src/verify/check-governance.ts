@@ -12,7 +12,7 @@ import {
 import { equalBytes } from "../crypto/encoding.js";
 import { compilePolicy } from "../policy/compile.js";
 import { evaluatePolicy, evaluatorName, policyRevision } from "../policy/evaluate.js";
-import { isWithin, withinEffects } from "../policy/narrow.js";
+import { isWithin, limitToEffects } from "../policy/narrow.js";
 import { evaluateSafety } from "../safety/gate.js";
 import { resolveVerdict } from "../safety/resolve.js";
 import type { Evidence } from "./evidence.js";
@@ -183,11 +183,12 @@ export function checkGrants(evidence: Evidence): string {
     "EXO_CHECK_FAILED",
     "a granted capability is wider than the manifest or the policy's obligation",
   );
-  for (const { name } of grants.capabilities) {
+  for (const grant of grants.capabilities) {
+    const limited = limitToEffects(grant, fn.effects);
     expect(
-      withinEffects(name, fn.effects),
+      limited !== null && canonicalText(limited) === canonicalText(grant),
       "EXO_CHECK_FAILED",
-      `${name} was granted to a function whose effects are ${fn.effects}`,
+      `${grant.name} was granted to a function whose effects are ${fn.effects}`,
     );
   }
   for (const [name, limit] of Object.entries(grants.limits)) {

@@ -1,9 +1,14 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { HttpAllow } from "../../src/contracts/http.js";
-import { type Constraints, defaultLimits, type ExecutorManifest } from "../../src/contracts/manifest.js";
+import {
+  type CapabilityGrant,
+  type Constraints,
+  defaultLimits,
+  type ExecutorManifest,
+} from "../../src/contracts/manifest.js";
 import { isPathPrefix } from "../../src/contracts/url.js";
-import { isWithin, narrowGrants } from "../../src/policy/narrow.js";
+import { isWithin, limitToEffects, narrowGrants } from "../../src/policy/narrow.js";
 import { intersectAllow } from "../../src/policy/narrow-http.js";
 
 const api: HttpAllow = { scheme: "https", host: "a.example", port: 443, methods: ["GET", "POST"], pathPrefix: "/v1" };
@@ -103,5 +108,56 @@ describe("intersection", () => {
         expect(intersectAllow([...both].reverse(), a)).toEqual(both);
       }),
     );
+  });
+});
+
+describe("a function whose effects are read", () => {
+  const grant = (allow: readonly HttpAllow[]): CapabilityGrant => ({
+    name: "http_request",
+    constraints: { allow: [...allow] },
+  });
+  const place = { ...api, methods: ["GET", "POST", "OPTIONS", "DELETE"] } as HttpAllow;
+
+  test("keeps the safe methods of its places, and the rest of its constraints", () => {
+    const limited = limitToEffects(
+      { name: "http_request", constraints: { allow: [place], maxBytes: 5, secrets: ["a"] } },
+      "read",
+    );
+    expect(limited).toEqual({
+      name: "http_request",
+      constraints: { allow: [{ ...place, methods: ["GET", "OPTIONS"] }], maxBytes: 5, secrets: ["a"] },
+    });
+    expect(limitToEffects(limited as CapabilityGrant, "read")).toEqual(limited);
+  });
+
+  test("reaches no place that only takes changes, and nothing without places", () => {
+    expect(limitToEffects(grant([{ ...place, methods: ["POST"] }]), "read")).toEqual(grant([]));
+    expect(limitToEffects({ name: "http_request" }, "read")).toEqual(grant([]));
+  });
+
+  test.each([
+    ["none", "http_request"],
+    ["none", "fs_read"],
+    ["none", "kv_get"],
+    ["read", "fs_write"],
+    ["read", "fs_rename"],
+    ["read", "kv_put"],
+    ["read", "kv_delete"],
+  ] as const)("of %s is left nothing of %s", (effects, name) => {
+    expect(limitToEffects({ name }, effects)).toBe(null);
+  });
+
+  test.each([
+    ["write", "http_request"],
+    ["write", "kv_put"],
+    ["read", "kv_list"],
+    ["read", "fs_stat"],
+    ["none", "log"],
+    ["none", "clock_now"],
+  ] as const)("of %s keeps %s as it is", (effects, name) => {
+    expect(limitToEffects({ name, constraints: { maxBytes: 1 } }, effects)).toEqual({
+      name,
+      constraints: { maxBytes: 1 },
+    });
   });
 });

@@ -1,7 +1,7 @@
 import type { SecureContext } from "node:tls";
 import type { Digest } from "../../../canonical/digest.js";
 import { contentDigest } from "../../../contracts/content-digest.js";
-import type { HttpAllow } from "../../../contracts/http.js";
+import { isSafeMethod } from "../../../contracts/http.js";
 import type { Constraints } from "../../../contracts/manifest.js";
 import { splitUrl } from "../../../contracts/url.js";
 import { ok, type Refusal, type Result, refuse } from "../../../errors.js";
@@ -48,9 +48,6 @@ export type HopEnd =
   | { readonly state: "refused"; readonly error: Refusal }
   | { readonly state: "unknown" };
 
-/** Methods that may change what they name. Their requests carry the effect's id. */
-const writes: ReadonlySet<HttpAllow["methods"][number]> = new Set(["POST", "PUT", "PATCH", "DELETE"]);
-
 /** Makes one request as if it were the first: addresses, secrets and certificate are checked for this hop alone. */
 export async function hop(ask: Ask, terms: Terms, reach: Reach): Promise<HopEnd> {
   const prepared = await prepare(ask, terms, reach);
@@ -91,7 +88,7 @@ function outgoing(ask: Ask, { effectId }: Terms, voucher: Voucher | undefined): 
     throw new TypeError("a granted URL has a scheme, a host and a port");
   }
   const path = ask.url.slice(ask.url.indexOf("/", scheme.length + 3));
-  const named = effectId !== undefined && writes.has(ask.method) ? { "idempotency-key": effectId } : {};
+  const named = effectId !== undefined && !isSafeMethod(ask.method) ? { "idempotency-key": effectId } : {};
   const request: OutgoingRequest = {
     method: ask.method,
     scheme,
