@@ -41,16 +41,25 @@ export function scrubText(text: string, values: readonly Uint8Array[]): Scrubbed
 
 function findAll(bytes: Buffer, values: readonly Uint8Array[]): Span[] {
   const spans: Span[] = [];
+  const sent = values.flatMap((value) => sentForms(viewOf(value)));
   for (let at = 0; at === 0 || at + overlapBytes < bytes.length; at += windowBytes) {
     let stream = streamOf(bytes, at, Math.min(bytes.length, at + windowBytes + overlapBytes));
     for (let depth = 0; ; depth++) {
-      for (const value of values) spans.push(...findForms(stream, viewOf(value)));
+      for (const value of sent) spans.push(...findForms(stream, value));
       const next = depth < escapeDepth ? unescaped(stream) : undefined;
       if (next === undefined) break;
       stream = next;
     }
   }
   return spans;
+}
+
+/** A value, and as it stands in a JSON body or a URL: the bytes that somebody who encodes the whole of it encodes. */
+function sentForms(value: Buffer): readonly Buffer[] {
+  const text = value.toString("utf8");
+  if (!Buffer.from(text, "utf8").equals(value)) return [value];
+  const forms = new Set([text, JSON.stringify(text).slice(1, -1), encodeURIComponent(text)]);
+  return Array.from(forms, (form) => Buffer.from(form, "utf8"));
 }
 
 function findForms(stream: Stream, value: Buffer): readonly Span[] {

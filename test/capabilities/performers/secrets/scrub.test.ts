@@ -102,6 +102,14 @@ describe("an echo is taken out", () => {
     );
   });
 
+  test("base64 and hex of a body or URL that holds it", () => {
+    for (const whole of [JSON.stringify({ a: { secret } }), `/path?a=${encodeURIComponent(secret)}&b`]) {
+      for (const encoding of ["base64", "base64url", "hex"] as const) {
+        expect(scrubText(Buffer.from(whole).toString(encoding), values).value).toContain(scrubMark);
+      }
+    }
+  });
+
   test("wherever it lies in a large body, also across what is looked at in one go", () => {
     const whole = Buffer.alloc(1_500_000, "-");
     const places = [0, 524_280, 655_350, 1_048_570, 1_179_640, 1_499_900];
