@@ -9,7 +9,6 @@ import type { ExecutionResult } from "./pipeline/types.js";
 import type { BundleHandle } from "./proof/bundle.js";
 import { storeAuditSource } from "./replay/audit-source.js";
 import { ReplayEngine, type ReplayReport } from "./replay/replay-engine.js";
-import type { FlagEnvironment } from "./runtime/features.js";
 import type { HomeCore } from "./runtime/home-runtime.js";
 import type { MemoryCore, RuntimeParts } from "./runtime/memory-runtime.js";
 import { type World, type WorldPorts, worldOf } from "./runtime/system.js";
@@ -62,19 +61,15 @@ export interface Runtime extends AsyncDisposable {
 const keepAliveMs = 60_000;
 
 // Loaded on first use: importing the package starts no worker, opens no file and loads no store driver.
-async function openHome(dir: string, world: World, env: FlagEnvironment): Promise<{ core: HomeCore; trust: Trust }> {
+async function openHome(dir: string, world: World): Promise<{ core: HomeCore; trust: Trust }> {
   const { openHomeCore } = await import("./runtime/home-runtime.js");
-  const core = await openHomeCore(dir, world, env);
+  const core = await openHomeCore(dir, world);
   return { core, trust: core.home.trust };
 }
 
-async function openParts(
-  parts: RuntimeParts,
-  world: World,
-  env: FlagEnvironment,
-): Promise<{ core: MemoryCore; trust: Trust }> {
+async function openParts(parts: RuntimeParts, world: World): Promise<{ core: MemoryCore; trust: Trust }> {
   const { openPartsCore } = await import("./runtime/memory-runtime.js");
-  const core = await openPartsCore(parts, world, env);
+  const core = await openPartsCore(parts, world);
   return { core, trust: core.trust };
 }
 
@@ -85,9 +80,7 @@ async function openParts(
  */
 export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   const world = worldOf(options);
-  const env = options.env ?? process.env;
-  const { core, trust } =
-    "home" in options ? await openHome(options.home, world, env) : await openParts(options, world, env);
+  const { core, trust } = "home" in options ? await openHome(options.home, world) : await openParts(options, world);
   const { pipeline, ledger } = core;
   const replay = new ReplayEngine({ auditStore: storeAuditSource(core.store, ledger), sandbox: core.sandbox, trust });
   const waits = new Set<AbortController>();

@@ -40,6 +40,7 @@ function fake(cwd: string, given: Partial<CliContext> & { answer?: string } = {}
       context.err += text;
     },
     readStdin: () => Promise.resolve(new Uint8Array(0)),
+    askSecret: () => Promise.reject(new Error("not asked")),
     ask: (question) => {
       context.asked.push(question);
       return Promise.resolve(answer);

@@ -10,7 +10,7 @@ import { keyFileOf, readKeyFile } from "../../home/keys.js";
 import type { HomePaths } from "../../home/paths.js";
 import type { ExecutionResult } from "../../pipeline/types.js";
 import type { Logger } from "../../ports.js";
-import type { FlagEnvironment } from "../../runtime/features.js";
+import type { Environment } from "../../runtime/system.js";
 import { createRuntime, type Runtime } from "../../runtime.js";
 import { type EndpointServer, endpointApi, openEndpoint, type SeenRequest } from "./restrained-endpoint.js";
 import { auditStreamId, demoEvent, detect, type OperatorDecision } from "./restrained-event.js";
@@ -37,7 +37,7 @@ export type RestrainedOutcome = {
 export type RestrainedStage = {
   readonly paths: HomePaths;
   readonly decision: OperatorDecision;
-  readonly env: FlagEnvironment;
+  readonly env: Environment;
   readonly logger: Logger;
 };
 
