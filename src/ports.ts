@@ -185,6 +185,12 @@ export type SignedAnswer =
       readonly payloadType: string;
     };
 
+/** Keeps the values of secrets. */
+export interface Vault {
+  /** A copy of a secret's value, which the caller may wipe; undefined when there is none. Rejects when it cannot tell. */
+  get(name: string): Promise<Uint8Array | undefined>;
+}
+
 /** What came of one host call. `error`: certainly not performed. `unknown`: may have been. */
 export type PerformOutcome =
   | { readonly outcome: "ok"; readonly value: AbiValue; readonly assurance?: Assurance }
