@@ -37,6 +37,7 @@ export const closedPackages = {
   "#crypto": ["crypto"],
   "@cfworker/json-schema": ["contracts/json-schema-check"],
   "@extism/": ["sandbox"],
+  "age-encryption": ["home"],
   lmdb: ["stores"],
   pg: ["stores"],
   "@nats-io/": ["stores"],
