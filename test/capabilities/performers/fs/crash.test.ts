@@ -26,9 +26,7 @@ for (let i = Number(from); ; i++) {
 async function killed(program: string, data: string, from: number, delay: number): Promise<number> {
   const child = spawn(process.execPath, [program, data, String(from)], { stdio: ["ignore", "pipe", "inherit"] });
   let said = "";
-  const ended = new Promise<NodeJS.Signals | null>((resolve) =>
-    child.once("close", (_code, signal) => resolve(signal)),
-  );
+  const ended = new Promise<unknown>((resolve) => child.once("close", (_code, signal) => resolve(signal)));
   await new Promise<void>((resolve, reject) => {
     child.once("error", reject);
     child.once("exit", () => reject(new Error("the worker ended by itself")));
