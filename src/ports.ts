@@ -21,6 +21,12 @@ export interface Entropy {
   bytes(length: number): Uint8Array;
 }
 
+/**
+ * Finds the addresses of a host name, IPv4 and IPv6 as texts, in the order they are to be tried; rejects when there are
+ * none. Whoever asks judges every one of them.
+ */
+export type AddressResolver = (host: string) => Promise<readonly string[]>;
+
 /** Diagnostics for people. Nothing logged here is evidence, and no secret may be passed in. */
 export interface Logger {
   log(level: "debug" | "info" | "warn" | "error", message: string, fields?: Readonly<Record<string, unknown>>): void;

@@ -3,18 +3,22 @@ import { createHttpPerformer } from "../capabilities/performers/http/performer.j
 import type { HttpConfig } from "../contracts/config.js";
 import { ExoArmurError } from "../errors.js";
 import { readBounded } from "../home/atomic.js";
-import type { Performer } from "../ports.js";
+import type { AddressResolver, Performer } from "../ports.js";
 
 const caBytes = 1_048_576;
 
 /**
  * The performer of a configuration. EXO_FILE when `caFile` is no file, or holds no certificate in PEM.
  *
- * @param hooks what it asks for secrets and for the counterparties' keys
+ * @param hooks what it asks for secrets, for the counterparties' keys and, instead of DNS, for addresses
  */
 export async function openHttp(
   { dnsServers, caFile }: HttpConfig,
-  hooks: { readonly desk: SecretDesk; readonly voucher: Voucher },
+  hooks: {
+    readonly desk: SecretDesk;
+    readonly voucher: Voucher;
+    readonly resolve: AddressResolver | undefined;
+  },
 ): Promise<{ readonly http_request: Performer }> {
   if (caFile === undefined) return createHttpPerformer({ dnsServers, ...hooks });
   const read = await readBounded(caFile, { maxBytes: caBytes });

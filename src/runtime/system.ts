@@ -1,6 +1,6 @@
 import { ulidSource } from "../canonical/ids.js";
 import { systemEntropy } from "../crypto/random.js";
-import type { Clock, Entropy, IdSource, Logger } from "../ports.js";
+import type { AddressResolver, Clock, Entropy, IdSource, Logger } from "../ports.js";
 
 /** The machine's wall clock. */
 export const systemClock: Clock = { now: () => Date.now() };
@@ -14,6 +14,8 @@ export type WorldPorts = {
   readonly ids?: IdSource;
   readonly entropy?: Entropy;
   readonly logger?: Logger;
+  /** Finds the addresses of hosts, instead of the DNS that `http` of the configuration names. */
+  readonly resolver?: AddressResolver;
   /** Environment variables: the secrets of a home that are kept there, and the passphrase of its vault. */
   readonly env?: Readonly<Record<string, string | undefined>>;
 };
@@ -24,6 +26,7 @@ export type World = {
   readonly ids: IdSource;
   readonly entropy: Entropy;
   readonly logger: Logger;
+  readonly resolver: AddressResolver | undefined;
   readonly env: Readonly<Record<string, string | undefined>>;
 };
 
@@ -31,6 +34,6 @@ export type World = {
 export function worldOf(ports: WorldPorts): World {
   const clock = ports.clock ?? systemClock;
   const entropy = ports.entropy ?? systemEntropy;
-  const { ids = ulidSource(clock, entropy), logger = silentLogger, env = process.env } = ports;
-  return { clock, entropy, ids, logger, env };
+  const { ids = ulidSource(clock, entropy), logger = silentLogger, resolver, env = process.env } = ports;
+  return { clock, entropy, ids, logger, resolver, env };
 }

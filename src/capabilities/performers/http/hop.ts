@@ -5,6 +5,7 @@ import { isSafeMethod } from "../../../contracts/http.js";
 import type { Constraints } from "../../../contracts/manifest.js";
 import { splitUrl } from "../../../contracts/url.js";
 import { ok, type Refusal, type Result, refuse } from "../../../errors.js";
+import type { AddressResolver } from "../../../ports.js";
 import { endOf } from "../../abortable.js";
 import { isHeaderValue, placesOf } from "../../http-request.js";
 import { classesOf } from "./address.js";
@@ -13,7 +14,7 @@ import { dial, type Line } from "./dial.js";
 import { exchange } from "./exchange.js";
 import type { IncomingAnswer, OutgoingRequest, SecretDesk, Voucher } from "./hooks.js";
 import type { Ask } from "./redirect.js";
-import { type AddressResolver, addressesOf } from "./resolver.js";
+import { addressesOf } from "./resolver.js";
 
 /** What every hop of every call needs of the world. */
 export type Reach = {

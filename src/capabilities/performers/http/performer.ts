@@ -1,6 +1,7 @@
 import { createSecureContext, rootCertificates, type SecureContext } from "node:tls";
+import { isSafeMethod } from "../../../contracts/http.js";
 import type { Constraints } from "../../../contracts/manifest.js";
-import type { AbiValue, Assurance, Performer, PerformOutcome } from "../../../ports.js";
+import type { AbiValue, AddressResolver, Assurance, Performer, PerformOutcome } from "../../../ports.js";
 import { effectiveMaxBytes } from "../../bounds.js";
 import { checkHttp } from "../../http-request.js";
 import { httpBounds } from "./bounds.js";
@@ -8,14 +9,14 @@ import { decodeBody } from "./decode.js";
 import type { SecretDesk, Voucher } from "./hooks.js";
 import { type Answered, hop, type Reach, type Terms } from "./hop.js";
 import { type Ask, followRedirect } from "./redirect.js";
-import { type AddressResolver, resolverOf } from "./resolver.js";
+import { resolverOf } from "./resolver.js";
 
 /** What the performer of `http_request` is made of; all may be left out. */
 export type HttpOptions = {
   /** DNS servers to ask instead of the system, `address` or `address:port`. */
   readonly dnsServers?: readonly string[] | undefined;
   /** Instead of both. */
-  readonly resolve?: AddressResolver;
+  readonly resolve?: AddressResolver | undefined;
   /** Certificates in PEM of authorities that are trusted besides those Node.js comes with. */
   readonly ca?: string | undefined;
   readonly desk?: SecretDesk;
@@ -84,12 +85,11 @@ async function carry(first: Ask, reach: Reach, terms: Terms): Promise<PerformOut
   let ask: Ask | null = first;
   for (let hops = 0; ask !== null; hops++) {
     const end = await hop(ask, terms, reach);
-    if (end.state === "unknown") return unknown();
-    if (end.state === "refused") {
-      // What came before has been performed, and its answer is known.
-      if (last === null) return { outcome: "error", ...end.error };
-      break;
-    }
+    if (end.state === "refused" && last === null) return { outcome: "error", ...end.error };
+    // A write that was answered is in no doubt because the read it was sent on to was not.
+    if (end.state === "unknown" && (!isSafeMethod(ask.method) || isSafeMethod(first.method))) return unknown();
+    // What came before has been performed, and its answer is known.
+    if (end.state !== "answered") break;
     last = end.value;
     redirected = hops > 0;
     values.push(...last.values);
