@@ -35,6 +35,7 @@ export const closedPackages = {
   "node:crypto": ["crypto"],
   "@noble/": ["crypto"],
   "#crypto": ["crypto"],
+  "@cfworker/json-schema": ["contracts/json-schema-check"],
   "@extism/": ["sandbox"],
   "age-encryption": ["home"],
   lmdb: ["stores"],

@@ -49,6 +49,7 @@ export const errorTable = {
   EXO_PLUGIN_REFUSED: ["denied", "The executor's module was not admitted."],
   // execution ends (ExecutionRecord.status)
   EXO_GUEST_ERROR: ["execution", "The guest reported an error of its own."],
+  EXO_OUTPUT_SCHEMA: ["execution", "The guest's output breaks the output schema of its function."],
   EXO_TRAPPED: ["execution", "The guest trapped."],
   EXO_OUT_OF_FUEL: ["execution", "The guest used all its fuel."],
   EXO_OUT_OF_MEMORY: ["execution", "The guest asked for more memory than its limit."],
@@ -95,6 +96,7 @@ export const errorTable = {
   EXO_EXECUTOR_UNKNOWN: ["denied", "No executor claims the action, or the named one does not exist."],
   EXO_EXECUTOR_AMBIGUOUS: ["denied", "Two executors claim the action and the intent names neither."],
   EXO_TARGET_MISMATCH: ["denied", "The intent's target is not the value its executor acts on."],
+  EXO_INPUT_SCHEMA: ["denied", "The parameters break the input schema of the executor's function."],
   EXO_PARAMETERS: ["denied", "The parameters lack what the executor's function needs."],
   EXO_TENANT_UNKNOWN: ["denied", "The tenant or cell is not this home's."],
   EXO_ACTOR: ["denied", "The requester may not act as the intent's actor."],
@@ -150,7 +152,8 @@ export const errorTable = {
   // command line and the rest
   EXO_USAGE: ["input", "The command line is wrong."],
   EXO_FILE: ["input", "A file could not be read or written."],
-  EXO_FLAG: ["state", "A feature flag's dependency is off."],
+  EXO_LISTEN: ["state", "No address has the port free that is to be listened on."],
+  EXO_FLAG: ["state", "A feature flag is unknown, has an unknown value, or is on while what it needs is off."],
   EXO_INTERNAL: ["internal", "A broken invariant; please report it."],
 } as const satisfies Record<string, Row>;
 

@@ -57,6 +57,22 @@ export const commandRows: readonly CommandRow[] = [
     load: async () => (await import("./commands/demo.js")).truthReconstruction,
   },
   {
+    path: ["demo", "restrained-autonomy"],
+    about: "malware on an endpoint: its containment waits for an operator, then really calls it; needs the V2 flags",
+    args: [],
+    options: [
+      option("--home <dir>", "the demo's home; default ./.exoarmur/demo, made afresh unless --replay"),
+      () =>
+        option("--operator-decision <decision>", "what the operator signs; default: nothing, until it expires")()
+          .choices(["approve", "deny"])
+          .conflicts("replay"),
+      option("--replay <id>", "verify and re-execute the audit stream of an earlier run, changing nothing"),
+      json,
+    ],
+    example: "exoarmur demo restrained-autonomy --operator-decision approve",
+    load: async () => (await import("./commands/demo-restrained.js")).restrainedAutonomy,
+  },
+  {
     path: ["init"],
     about: "make a home: configuration, starter policy, keys, executors",
     args: [argument("[dir]", "the home; default $EXOARMUR_HOME, then ./.exoarmur")],

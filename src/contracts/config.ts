@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { nameSchema } from "./common.js";
 import { counterpartiesSchema } from "./counterparty.js";
+import { featuresSchema } from "./features.js";
 import { capabilityNames } from "./imports.js";
 import { parseIp } from "./ip-address.js";
 import { constraintsSchema } from "./manifest.js";
@@ -84,7 +85,7 @@ export const configSchema = z.strictObject({
   http: httpConfigSchema.optional(),
   secrets: configuredSecretsSchema.optional(),
   counterparties: counterpartiesSchema.optional(),
-  features: z.record(nameSchema, z.boolean()),
+  features: featuresSchema,
 });
 
 /** A home's configuration. */

@@ -2,6 +2,7 @@ import { resolve } from "node:path";
 import { pointerOf } from "../contracts/common.js";
 import { type Config, configSchema, type HttpConfig, type SandboxConfig } from "../contracts/config.js";
 import type { Counterparty } from "../contracts/counterparty.js";
+import type { Features } from "../contracts/features.js";
 import type { Constraints } from "../contracts/manifest.js";
 import type { SafetyConfig } from "../contracts/safety.js";
 import type { ConfiguredSecret } from "../contracts/secret.js";
@@ -29,7 +30,7 @@ export type ResolvedConfig = {
   readonly http: HttpConfig;
   readonly secrets: Readonly<Record<string, ConfiguredSecret>>;
   readonly counterparties: readonly Counterparty[];
-  readonly features: Readonly<Record<string, boolean>>;
+  readonly features: Features;
 };
 
 /** config.json as a document. */

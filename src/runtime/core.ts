@@ -56,7 +56,7 @@ export async function openCore(parts: CoreParts): Promise<Core> {
   const desk = await openSecretDesk(parts.secrets, world.logger);
   const { trust } = deployment;
   const voucher = createVoucher({ counterparties: parts.counterparties, trust, clock: world.clock });
-  const http = await openHttp(parts.http, { desk, voucher, resolve: world.resolver });
+  const http = await openHttp(parts.http, { resolve: world.resolver, desk, voucher });
   const epoch = await store.acquire();
   const opened = await openLedger({ store, epoch, origin: parts.origin, signer: signers.log });
   const ledger = parts.onLedger?.(opened) ?? opened;
@@ -68,8 +68,8 @@ export async function openCore(parts: CoreParts): Promise<Core> {
     ...createFsPerformers(parts.roots),
     ...http,
   };
-  // The environment and the resolver stay behind.
-  const { env: _env, resolver: _resolver, ...ports } = world;
+  // The environment stays behind.
+  const { env: _env, ...ports } = world;
   const pipeline = new ProxyPipeline({
     ...ports,
     store,

@@ -10,15 +10,11 @@ const caBytes = 1_048_576;
 /**
  * The performer of a configuration. EXO_FILE when `caFile` is no file, or holds no certificate in PEM.
  *
- * @param hooks what it asks for secrets, for the counterparties' keys and, instead of DNS, for addresses
+ * @param hooks what finds addresses in place of DNS, and whom it asks for secrets and for the counterparties' keys
  */
 export async function openHttp(
   { dnsServers, caFile }: HttpConfig,
-  hooks: {
-    readonly desk: SecretDesk;
-    readonly voucher: Voucher;
-    readonly resolve: AddressResolver | undefined;
-  },
+  hooks: { readonly resolve: AddressResolver | undefined; readonly desk: SecretDesk; readonly voucher: Voucher },
 ): Promise<{ readonly http_request: Performer }> {
   if (caFile === undefined) return createHttpPerformer({ dnsServers, ...hooks });
   const read = await readBounded(caFile, { maxBytes: caBytes });

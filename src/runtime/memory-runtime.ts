@@ -1,6 +1,7 @@
 import { parseContract } from "../contracts/common.js";
 import { type HttpConfig, httpConfigSchema, type SandboxConfig, sandboxSchema } from "../contracts/config.js";
 import { type Counterparty, counterpartiesSchema } from "../contracts/counterparty.js";
+import { type Features, featuresSchema } from "../contracts/features.js";
 import type { CapabilityName } from "../contracts/imports.js";
 import { type Constraints, type ManifestDraft, manifestDraftSchema } from "../contracts/manifest.js";
 import { type PolicyDocument, policySchema } from "../contracts/policy.js";
@@ -14,6 +15,7 @@ import { compilePolicy } from "../policy/compile.js";
 import type { Signer, Store, Vault } from "../ports.js";
 import { defaultSafetyConfig } from "../safety/gate.js";
 import { addPlugins, type Core, openCore, signPolicy } from "./core.js";
+import { safetyUnder } from "./features.js";
 import type { World } from "./system.js";
 
 /** Private keys of a runtime without a home. Whatever is left out is made anew and lives as long as the runtime. */
@@ -38,6 +40,8 @@ export type RuntimeParts = {
   /** Further trusted keys, such as approvers and operators. The runtime's own are added. */
   readonly trust?: Pick<Trust, "keys">;
   readonly safety?: SafetyConfig;
+  /** Feature flags, as in config.json. The environment comes first. */
+  readonly features?: Features;
   readonly tenantId?: string;
   readonly cellId?: string;
   /** How executors are run: in threads or child processes, how many, and how much may wait. */
@@ -55,8 +59,10 @@ export type RuntimeParts = {
 /** The parts of a runtime without a home, and the trust document that verifies its bundles. */
 export type MemoryCore = Core & { readonly store: Store; readonly trust: Trust; readonly inDoubt: readonly string[] };
 
-/** Opens a runtime from parts. EXO_SCHEMA for a malformed policy, manifest or trust. */
+/** Opens a runtime from parts. EXO_FLAG; EXO_SCHEMA for a malformed policy, manifest or trust. */
 export async function openPartsCore(parts: RuntimeParts, world: World): Promise<MemoryCore> {
+  const features = parseContract(featuresSchema, parts.features ?? {}, "features");
+  const safety = safetyUnder(parts.safety ?? defaultSafetyConfig, world.env, features);
   const cellId = parts.cellId ?? "local";
   const tenantId = parts.tenantId ?? "default";
   const made = (): Signer => signerFromSeed(world.entropy.bytes(32));
@@ -99,7 +105,7 @@ export async function openPartsCore(parts: RuntimeParts, world: World): Promise<
       defaultTenant: tenantId,
       tenants: [tenantId],
       grants: parts.grants ?? {},
-      safety: parts.safety ?? defaultSafetyConfig,
+      safety,
       trust,
     },
     roots: parts.roots ?? {},

@@ -2,6 +2,9 @@ import { ulidSource } from "../canonical/ids.js";
 import { systemEntropy } from "../crypto/random.js";
 import type { AddressResolver, Clock, Entropy, IdSource, Logger } from "../ports.js";
 
+/** Environment variables by name. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
 /** The machine's wall clock. */
 export const systemClock: Clock = { now: () => Date.now() };
 
@@ -16,8 +19,11 @@ export type WorldPorts = {
   readonly logger?: Logger;
   /** Finds the addresses of hosts, instead of the DNS that `http` of the configuration names. */
   readonly resolver?: AddressResolver;
-  /** Environment variables: the secrets of a home that are kept there, and the passphrase of its vault. */
-  readonly env?: Readonly<Record<string, string | undefined>>;
+  /**
+   * Environment variables: feature flags, the secrets of a home that are kept there, and the passphrase of its vault.
+   * Default the environment of the process.
+   */
+  readonly env?: Environment;
 };
 
 /** The ports of the outside world, complete. */
@@ -27,7 +33,7 @@ export type World = {
   readonly entropy: Entropy;
   readonly logger: Logger;
   readonly resolver: AddressResolver | undefined;
-  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly env: Environment;
 };
 
 /** Fills in the machine's own clock, entropy, ids and environment, and a silent logger. */

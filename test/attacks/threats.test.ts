@@ -28,6 +28,7 @@ const threats = [
   "Host-function throw",
   "Out-of-bounds pointers",
   "Path escapes",
+  "Key escapes",
   "SSRF",
   "Secret exfiltration",
   "Oversized and deep documents",
