@@ -98,6 +98,16 @@ describe("exoarmur secrets", () => {
     );
   });
 
+  test("a counterparty without a key in trust.json stops the start, and says which", async () => {
+    const counterparties = [{ scheme: "http-message-signature", origin, keyId: "bank-2026" }];
+    shell.edit(".exoarmur/config.json", (config) => ({ ...config, counterparties }));
+    const ended = await shell.run({ actor: "me", action: "table.stats", parameters: { path: "data/orders.csv" } });
+    expect(ended.code).toBe(1);
+    expect(ended.stderr).toContain(
+      "EXO_TRUST: counterparties: the trust file has no key bank-2026 of the role counterparty for https://api.example.com:443",
+    );
+  });
+
   test("the doctor tells what is missing, what goes in clear and what is wrong, by name", async () => {
     const line = async (env: Record<string, string> = {}): Promise<unknown> => {
       const { stdout } = await shell.exo(["doctor", "--json"], { env });
