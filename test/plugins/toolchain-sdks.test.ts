@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { pack } from "msgpackr";
 import { describe, expect, test } from "vitest";
 import { decodeAbi, encodeAbi } from "../../src/canonical/msgpack.js";
@@ -15,19 +16,41 @@ const languages = ["c", "rust"] as const;
 const hex = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text, "hex"));
 const root = new URL("../../", import.meta.url);
 
-test("the probes are what their digests name, and import the capabilities and the kernel alone", () => {
-  const digests = JSON.parse(readFileSync(new URL("test/plugins/digests.json", root), "utf8")) as object;
-  expect(Object.keys(digests)).toEqual(languages.map((language) => `probe-${language}.wasm`));
-  for (const [name, digest] of Object.entries(digests)) {
-    const bytes = readFileSync(new URL(`test/plugins/${name}`, root));
-    expect([name, digest]).toEqual([name, `sha256:${createHash("sha256").update(bytes).digest("hex")}`]);
-    const imports = importNames(loadModule(`test/plugins/${name}`));
-    expect(imports.filter((row) => row.startsWith("extism:host/user/"))).toEqual(
-      [...capabilityNames].sort().map((capability) => `extism:host/user/${capability}`),
-    );
-    expect(imports.filter((row) => !/^extism:host\/(?:user|env)\//.test(row))).toEqual([]);
-    // Nothing of the machine that built it: no path but the compiler's own library.
-    expect(bytes.toString("latin1")).not.toMatch(/\/(?:tmp|home|root|work)\//);
+const readDigests = (path: string): [string, string][] =>
+  Object.entries(JSON.parse(readFileSync(new URL(path, root), "utf8")) as Record<string, string>);
+
+test("the modules are what their digests name, with nothing in them of the machine that built them", () => {
+  const probes = readDigests("test/plugins/digests.json").map(([name, digest]) => [`test/plugins/${name}`, digest]);
+  const shipped = readDigests("plugins/toolchain-digests.json").map(([name, digest]) => [`plugins/${name}`, digest]);
+  const modules = [...probes, ...shipped] as [string, string][];
+  expect(modules.map(([path]) => path)).toEqual([
+    "test/plugins/probe-c.wasm",
+    "test/plugins/probe-rust.wasm",
+    "plugins/checksum.wasm",
+    "plugins/text-diff.wasm",
+  ]);
+  for (const [path, digest] of modules) {
+    const bytes = readFileSync(new URL(path, root));
+    expect([path, digest]).toEqual([path, `sha256:${createHash("sha256").update(bytes).digest("hex")}`]);
+    const latin1 = bytes.toString("latin1");
+    expect([path, latin1.includes(fileURLToPath(root)), /\/(?:home|root|tmp|Users)\//.test(latin1)]).toEqual([
+      path,
+      false,
+      false,
+    ]);
+  }
+});
+
+test("what is imported is what is asked for", () => {
+  const names = [...capabilityNames].sort().map((capability) => `extism:host/user/${capability}`);
+  for (const [path, capabilities] of [
+    ["test/plugins/probe-c.wasm", names],
+    ["test/plugins/probe-rust.wasm", names],
+    ["plugins/checksum.wasm", ["extism:host/user/fs_read"]],
+    ["plugins/text-diff.wasm", []],
+  ] as const) {
+    const imports = importNames(loadModule(path));
+    expect([path, imports.filter((row) => !row.startsWith("extism:host/env/"))]).toEqual([path, capabilities]);
   }
 });
 
