@@ -49,6 +49,7 @@ export const errorTable = {
   EXO_PLUGIN_REFUSED: ["denied", "The executor's module was not admitted."],
   // execution ends (ExecutionRecord.status)
   EXO_GUEST_ERROR: ["execution", "The guest reported an error of its own."],
+  EXO_OUTPUT_SCHEMA: ["execution", "The guest's output breaks the output schema of its function."],
   EXO_TRAPPED: ["execution", "The guest trapped."],
   EXO_OUT_OF_FUEL: ["execution", "The guest used all its fuel."],
   EXO_OUT_OF_MEMORY: ["execution", "The guest asked for more memory than its limit."],
@@ -76,6 +77,10 @@ export const errorTable = {
   EXO_KV_SIZE: ["execution", "A value or a key is larger than the capability's cap."],
   EXO_KV_FULL: ["execution", "The executor's keys and values would be more than their cap."],
   EXO_KV_IO: ["execution", "The executor's keys and values could not be read."],
+  EXO_SECRET_DENIED: ["denied", "A secret is not granted, or its placeholder stands where it is not bound."],
+  EXO_SECRET_UNKNOWN: ["state", "A secret is not configured, or its vault has no value for it."],
+  EXO_SECRET_VALUE: ["state", "A secret's value is too short or too long, or does not fit where it is bound."],
+  EXO_VAULT: ["state", "A vault cannot be opened: its file or key is missing, damaged or not its own."],
   EXO_EFFECT_UNKNOWN: ["execution", "A write-effect began and has no definite answer."],
   // governance
   EXO_POLICY_DENIED: ["denied", "The policy denies the action."],
@@ -91,6 +96,7 @@ export const errorTable = {
   EXO_EXECUTOR_UNKNOWN: ["denied", "No executor claims the action, or the named one does not exist."],
   EXO_EXECUTOR_AMBIGUOUS: ["denied", "Two executors claim the action and the intent names neither."],
   EXO_TARGET_MISMATCH: ["denied", "The intent's target is not the value its executor acts on."],
+  EXO_INPUT_SCHEMA: ["denied", "The parameters break the input schema of the executor's function."],
   EXO_PARAMETERS: ["denied", "The parameters lack what the executor's function needs."],
   EXO_TENANT_UNKNOWN: ["denied", "The tenant or cell is not this home's."],
   EXO_ACTOR: ["denied", "The requester may not act as the intent's actor."],
@@ -134,6 +140,8 @@ export const errorTable = {
   EXO_BUNDLE: ["verification", "The file is not a well-formed proof bundle."],
   EXO_MATERIAL_MISSING: ["unable", "A material that a check needs is not in the bundle."],
   EXO_MATERIAL_DIGEST: ["verification", "A material's bytes do not have its digest."],
+  EXO_ANSWER_SIGNATURE: ["verification", "An answer is not signed as its counterparty signs, or for another request."],
+  EXO_ANSWER_KEY: ["unable", "No key is pinned for the counterparty that signed an answer."],
   EXO_MATERIAL_SET: ["verification", "The bundle's materials are not exactly those its statement names."],
   EXO_TRUST: ["verification", "A key is not trusted for the role it was used in."],
   EXO_REVISION: ["unable", "The bundle was made under a revision this build does not know."],
@@ -144,7 +152,8 @@ export const errorTable = {
   // command line and the rest
   EXO_USAGE: ["input", "The command line is wrong."],
   EXO_FILE: ["input", "A file could not be read or written."],
-  EXO_FLAG: ["state", "A feature flag's dependency is off."],
+  EXO_LISTEN: ["state", "No address has the port free that is to be listened on."],
+  EXO_FLAG: ["state", "A feature flag is unknown, has an unknown value, or is on while what it needs is off."],
   EXO_INTERNAL: ["internal", "A broken invariant; please report it."],
 } as const satisfies Record<string, Row>;
 

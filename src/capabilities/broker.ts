@@ -66,7 +66,11 @@ const readFaults: Readonly<Record<string, ErrorCode>> = {
 };
 
 /** Codes of a performer that mean the call was outside its grant. */
-const outsideCodes: ReadonlySet<string> = new Set<ErrorCode>(["EXO_CAPABILITY_DENIED", "EXO_FS_PATH"]);
+const outsideCodes: ReadonlySet<string> = new Set<ErrorCode>([
+  "EXO_CAPABILITY_DENIED",
+  "EXO_FS_PATH",
+  "EXO_SECRET_DENIED",
+]);
 
 class GrantBroker implements Broker {
   readonly #options: BrokerOptions;

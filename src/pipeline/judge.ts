@@ -1,5 +1,6 @@
 import type { Digest } from "../canonical/digest.js";
 import { formatTime } from "../canonical/time.js";
+import { actionClassOf } from "../contracts/action-class.js";
 import type { Grants } from "../contracts/manifest.js";
 import type { Material } from "../contracts/material.js";
 import type { PolicyDecision, PolicyInput } from "../contracts/policy.js";
@@ -75,7 +76,7 @@ export function judge(
   const decision = judgePolicy(tx, work, resolved, policy, now);
   const target = intent.target ?? null;
   const grants = grantsOf(resolved, decision, target, ports);
-  const snapshot = takeSnapshot(tx, work, policy, grants.limits.fuel, now);
+  const snapshot = takeSnapshot(tx, work, resolved, policy, grants.limits.fuel, now);
   const outcome = evaluateSafety(snapshot, ports.deployment.safety);
   const safety: SafetyVerdict = {
     schema: "exoarmur.safety-verdict/v1",
@@ -133,6 +134,7 @@ function judgePolicy(
 function takeSnapshot(
   tx: LedgerTx,
   work: IntentWork,
+  { fn }: Resolved,
   policy: PolicyInForce,
   fuel: number,
   now: number,
@@ -167,6 +169,7 @@ function takeSnapshot(
     // No peers exist before federation, so a deployment that asks for their health gets none, which denies.
     networkHealth: null,
     budgets: budgetUse(readBudget(tx, intent.tenantId), safety.budgets, { runs: 1, fuel }, now),
+    ...(safety.operatorApproval === undefined ? {} : { actionClass: actionClassOf(intent, fn.effects) }),
   };
 }
 

@@ -1,5 +1,6 @@
 import type { Digest } from "../canonical/digest.js";
 import { canonicalText } from "../canonical/jcs.js";
+import { actionClassOf } from "../contracts/action-class.js";
 import { envelopeSchema, openEnvelope, payloadTypes } from "../contracts/dsse.js";
 import { grantsSchema } from "../contracts/manifest.js";
 import { type PolicyDecision, policyInputSchema, policySchema } from "../contracts/policy.js";
@@ -107,6 +108,9 @@ export function checkSafety(evidence: Evidence): string {
       "EXO_CHECK_FAILED",
       "the safety snapshot was taken at another time",
     );
+    const wanted =
+      config.operatorApproval === undefined ? undefined : actionClassOf(intent, evidence.invocation().fn.effects);
+    expect(snapshot.actionClass === wanted, "EXO_CHECK_FAILED", "the safety snapshot names another action class");
     const again = evaluateSafety(snapshot, config);
     for (const name of ["verdict", "ruleIds", "rulesOff", "rationale"] as const) {
       expect(
