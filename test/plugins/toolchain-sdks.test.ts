@@ -41,6 +41,23 @@ test("the modules are what their digests name, with nothing in them of the machi
   }
 });
 
+test("the programs in the documentation are in the probes, word for word", async () => {
+  const read = (path: string): string => readFileSync(new URL(`plugins/${path}`, root), "utf8");
+  const inHeader = /^ \* {3}(\/\/ \{path\}[\s\S]*?\n) \*\n/m.exec(read("sdk-c/exoarmur.h"))?.[1] ?? "missing";
+  const inModule = /^\/\/! (\/\/\/ \{path\}[\s\S]*?)\/\/! ```/m.exec(read("sdk-rust/lib.rs"))?.[1] ?? "missing";
+  const inReadme = /^```rust\n([\s\S]*?)^```/m.exec(read("sdk-rust/README.md"))?.[1] ?? "missing";
+  expect(read("sdk-probe/c/probe.c")).toContain(inHeader.replaceAll(/^ \* {3}/gm, ""));
+  expect(read("sdk-probe/rust/lib.rs")).toContain(inModule.replaceAll(/^\/\/! /gm, ""));
+  expect(read("sdk-probe/rust/lib.rs")).toContain(inReadme);
+  for (const language of languages) {
+    const { output } = await runSandboxed(modules[language], "size", '{"path":"d/a"}', () => ({
+      ok: { size: 7, type: "file" },
+    }));
+    expect(output).toBe('{"size":7}');
+  }
+  expect((await runSandboxed(modules.rust, "reverse", "abc")).output).toBe("cba");
+});
+
 test("what is imported is what is asked for", () => {
   const names = [...capabilityNames].sort().map((capability) => `extism:host/user/${capability}`);
   for (const [path, capabilities] of [

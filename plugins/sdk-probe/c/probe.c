@@ -19,6 +19,22 @@ EXO_EXPORT(pack) {
   return exo_output((exo_bytes){out.start, out.length});
 }
 
+// {path} -> {size}
+EXO_EXPORT(size) {
+  exo_parameters parameters = exo_read_parameters();
+  exo_text path = exo_parameter_text(&parameters, "path");
+  if (!exo_parameters_finish(&parameters)) return exo_fail(parameters.problem);
+  exo_stat stat;
+  exo_error error;
+  if (!exo_fs_stat(path, &stat, &error)) return exo_fail_error(&error);
+  exo_json out = {0};
+  exo_json_begin_object(&out);
+  exo_json_key(&out, "size");
+  exo_json_integer(&out, (int64_t)stat.size);
+  exo_json_end_object(&out);
+  return exo_json_finish(&out);
+}
+
 /* bytes -> the same bytes */
 EXO_EXPORT(raw) { return exo_output(exo_input()); }
 

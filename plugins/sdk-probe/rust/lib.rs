@@ -5,7 +5,7 @@ mod exoarmur;
 
 use exoarmur::{clock, executor, fs, http, kv, log, msgpack, object, random, Failure, Json, Outcome, Parameters};
 
-executor! { parameters, call }
+executor! { parameters, call, size }
 
 /// JSON -> the same document, written again
 #[no_mangle]
@@ -24,6 +24,20 @@ pub extern "C" fn pack() -> i32 {
         Ok(bytes) => exoarmur::output(&bytes),
         Err(_) => exoarmur::fail("malformed"),
     }
+}
+
+/// {path} -> {size}
+fn size(parameters: &mut Parameters) -> Outcome {
+    let path = parameters.text("path")?;
+    parameters.finish()?;
+    let size = fs::stat(&path)?.size;
+    Ok(object([("size", size.into())]))
+}
+
+#[no_mangle]
+pub extern "C" fn reverse() -> i32 {
+    let bytes: Vec<u8> = exoarmur::input().into_iter().rev().collect();
+    exoarmur::output(&bytes)
 }
 
 /// bytes -> the same bytes
@@ -152,13 +166,8 @@ fn call_http(p: &mut Parameters) -> Outcome {
     let trace = p.optional_text("trace")?;
     headers.extend(trace.iter().map(|trace| ("x-trace", trace.as_str())));
     let answer = http::request(&http::Request { method: &method, url: &url, headers: &headers, body: &body })?;
-    let headers: Vec<Json> =
-        answer.headers.iter().map(|(name, value)| format!("{name}: {value}").into()).collect();
-    Ok(object([
-        ("body", hex(&answer.body)),
-        ("headers", headers.into()),
-        ("status", u32::from(answer.status).into()),
-    ]))
+    let headers: Vec<Json> = answer.headers.iter().map(|(name, value)| format!("{name}: {value}").into()).collect();
+    Ok(object([("body", hex(&answer.body)), ("headers", headers.into()), ("status", u32::from(answer.status).into())]))
 }
 
 fn written(written: kv::Written) -> Json {
