@@ -6,7 +6,7 @@ import { describe, expect, test } from "vitest";
 import { decodeAbi, encodeAbi } from "../../src/canonical/msgpack.js";
 import { capabilityNames } from "../../src/contracts/imports.js";
 import type { AbiValue } from "../../src/ports.js";
-import { importNames, loadModule } from "./mock-host.js";
+import { importNames, loadModule, MockHost } from "./mock-host.js";
 import { type Answer, type Ran, runSandboxed, sealedAt } from "./sandboxed.js";
 
 // The SDKs of C and Rust, by a probe of each (plugins/sdk-probe, scripts/build-toolchain-plugins.mjs) in the real sandbox.
@@ -208,7 +208,7 @@ describe.each(languages)("%s", (language) => {
     // Written out at length they must lead to the same numbers.
     for (const form of [String, (x: number) => x.toExponential(20), (x: number) => x.toPrecision(17)]) {
       const text = `[${numbers.map((x) => form(x).replace("+", "")).join(",")}]`;
-      expect(JSON.parse(await completed("json", text))).toEqual(numbers.map(written));
+      expect(await completed("json", text)).toBe(JSON.stringify(numbers.map(written)));
     }
     const halfway = [
       ["9007199254740993.0", '"9007199254740992"'],
@@ -274,6 +274,29 @@ describe.each(languages)("%s", (language) => {
       ...[`81a9${Buffer.from("__proto__").toString("hex")}01`],
     ]) {
       expect(await refused("pack", hex(input))).toBe("malformed");
+    }
+  });
+
+  test("what the profile lacks is not written", async () => {
+    const bytes = (await run("convert", '[null,-7,9007199254740991,1.5,1e21,"é",{"a":[]}]')).bytes;
+    expect(decodeAbi(bytes)).toEqual([null, -7, Number.MAX_SAFE_INTEGER, 1.5, 1e21, "é", { a: [] }]);
+    expect((await run("convert", `${"[".repeat(32)}${"]".repeat(32)}`)).outcome.status).toBe("completed");
+    for (const input of [
+      ...["9007199254740992", "-9007199254740992", "9223372036854775807", "-9223372036854775808", "-0.0", "1e20"],
+      ...['{"__proto__":1}', `${"[".repeat(33)}${"]".repeat(33)}`, `${'{"a":'.repeat(33)}1${"}".repeat(33)}`],
+    ]) {
+      expect([input, await refused("convert", input)]).toEqual([input, "cannot be written"]);
+    }
+  });
+
+  test("requests and answers are given back to the host", () => {
+    const host = new MockHost();
+    host.files.set("d/a", new Uint8Array(100));
+    const module = loadModule(`test/plugins/probe-${language}.wasm`);
+    for (const input of ['{"capability":"clock_now"}', '{"capability":"fs_read","path":"d/a"}']) {
+      expect(host.run(module, "call", input)).toMatchObject({ code: 0, error: null });
+      // The output alone.
+      expect(host.liveBlocks).toBe(1);
     }
   });
 

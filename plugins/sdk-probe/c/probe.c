@@ -15,7 +15,18 @@ EXO_EXPORT(json) {
 EXO_EXPORT(pack) {
   exo_value value;
   exo_buffer out = {0};
-  if (!exo_msgpack_read(exo_input(), &value) || !exo_msgpack_write(&out, &value)) return exo_fail_string("malformed");
+  if (!exo_msgpack_read(exo_input(), &value)) return exo_fail_string("malformed");
+  if (!exo_msgpack_write(&out, &value)) return exo_fail_string("cannot be written");
+  return exo_output((exo_bytes){out.start, out.length});
+}
+
+/* JSON -> msgpack */
+EXO_EXPORT(convert) {
+  exo_value value;
+  exo_text problem;
+  exo_buffer out = {0};
+  if (!exo_input_json(&value, &problem)) return exo_fail(problem);
+  if (!exo_msgpack_write(&out, &value)) return exo_fail_string("cannot be written");
   return exo_output((exo_bytes){out.start, out.length});
 }
 

@@ -20,9 +20,39 @@ pub extern "C" fn json() -> i32 {
 #[no_mangle]
 pub extern "C" fn pack() -> i32 {
     let input = exoarmur::input();
-    match msgpack::decode(&input).and_then(|value| msgpack::encode(&value).map_err(String::from)) {
-        Ok(bytes) => exoarmur::output(&bytes),
+    match msgpack::decode(&input) {
+        Ok(value) => write(&value),
         Err(_) => exoarmur::fail("malformed"),
+    }
+}
+
+/// JSON -> msgpack
+#[no_mangle]
+pub extern "C" fn convert() -> i32 {
+    match exoarmur::input_json() {
+        Ok(value) => write(&convert_value(&value)),
+        Err(problem) => exoarmur::fail(&problem),
+    }
+}
+
+fn write(value: &msgpack::Value) -> i32 {
+    match msgpack::encode(value) {
+        Ok(bytes) => exoarmur::output(&bytes),
+        Err(_) => exoarmur::fail("cannot be written"),
+    }
+}
+
+fn convert_value(value: &Json) -> msgpack::Value<'_> {
+    match value {
+        Json::Null => msgpack::Value::Nil,
+        Json::Bool(flag) => msgpack::Value::Bool(*flag),
+        Json::Integer(integer) => msgpack::Value::Integer(*integer),
+        Json::Number(number) => msgpack::Value::Number(*number),
+        Json::Text(text) => msgpack::Value::Text(text),
+        Json::Array(items) => msgpack::Value::Array(items.iter().map(convert_value).collect()),
+        Json::Object(members) => {
+            msgpack::Value::Map(members.iter().map(|(name, value)| (name.as_str(), convert_value(value))).collect())
+        }
     }
 }
 
