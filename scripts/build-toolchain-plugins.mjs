@@ -69,7 +69,7 @@ function buildAll() {
     const built = {};
     for (const [path, [program, args]] of Object.entries(modules)) {
       const made = join(scratch, "out.wasm");
-      compile(program, [...args, made], root);
+      compile(program, args.concat(made), root);
       built[path] = readFileSync(made);
     }
     return built;
