@@ -33,30 +33,31 @@ const entities: Readonly<Record<string, string>> = { amp: "&", lt: "<", gt: ">",
 
 /** The stream with one layer of escapes taken off; undefined when there is none in it. */
 export function unescaped({ bytes, starts, ends }: Stream): Stream | undefined {
-  const text = bytes.toString("latin1");
-  const decoded: number[] = [];
-  const from: number[] = [];
-  const to: number[] = [];
-  const keep = (first: number, last: number): void => {
-    for (let i = first; i < last; i++) {
-      decoded.push(bytes[i] ?? 0);
-      from.push(starts[i] ?? 0);
-      to.push(ends[i] ?? 0);
-    }
-  };
+  // No escape is shorter than what it stands for.
+  const decoded = Buffer.alloc(bytes.length);
+  const from = new Uint32Array(bytes.length);
+  const to = new Uint32Array(bytes.length);
+  let length = 0;
   let at = 0;
-  for (const match of text.matchAll(escapePattern)) {
-    keep(at, match.index);
+  const keep = (end: number): void => {
+    decoded.set(bytes.subarray(at, end), length);
+    from.set(starts.subarray(at, end), length);
+    to.set(ends.subarray(at, end), length);
+    length += end - at;
+  };
+  for (const match of bytes.toString("latin1").matchAll(escapePattern)) {
+    keep(match.index);
     at = match.index + match[0].length;
     for (const byte of bytesOf(match.groups ?? {})) {
-      decoded.push(byte);
-      from.push(starts[match.index] ?? 0);
-      to.push(ends[at - 1] ?? 0);
+      decoded[length] = byte;
+      from[length] = starts[match.index] ?? 0;
+      to[length] = ends[at - 1] ?? 0;
+      length++;
     }
   }
   if (at === 0) return undefined;
-  keep(at, bytes.length);
-  return { bytes: Buffer.from(decoded), starts: Uint32Array.from(from), ends: Uint32Array.from(to) };
+  keep(bytes.length);
+  return { bytes: decoded.subarray(0, length), starts: from.subarray(0, length), ends: to.subarray(0, length) };
 }
 
 /** What one escape stands for. */
