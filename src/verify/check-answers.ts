@@ -9,7 +9,6 @@ import { isOurs } from "../contracts/trust.js";
 import { decodeBase64, decodeBase64Url } from "../crypto/encoding.js";
 import { isExoArmurError } from "../errors.js";
 import type { AbiValue, SignedAnswer } from "../ports.js";
-import { executionOf } from "./check-execution.js";
 import type { Evidence } from "./evidence.js";
 import { type KeySource, statedIndex } from "./keys.js";
 import { expect, fail, notApplicable, unable } from "./report.js";
@@ -24,7 +23,7 @@ type Signed = { readonly call: HostCall; readonly signed: SignedAnswer };
  * file pins (spec/verification.md, Host answers). All but signed answers are the runtime's statement.
  */
 export function checkAnswers(evidence: Evidence, keys: KeySource): string {
-  executionOf(evidence);
+  evidence.started();
   const calls = evidence.digestsOf("host_call").map((digest) => evidence.document(digest, "host_call", hostCallSchema));
   if (calls.length === 0) return notApplicable("nothing was asked of the world");
   for (const { seq, capability, outcome, assurance } of calls) {

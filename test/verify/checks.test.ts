@@ -42,16 +42,17 @@ function verifyWithout(id: string, bytes: Uint8Array, trust: Trust): string {
 
 describe("honest bundles", () => {
   const notApplicable: Record<Ending, string> = {
-    refused: "policy-author policy safety target grants approvals plugin execution transcript resolution witnesses log",
-    denied: "target grants approvals execution transcript resolution witnesses log",
+    refused:
+      "policy-author policy safety target grants approvals plugin execution transcript answers resolution witnesses log",
+    denied: "target grants approvals execution transcript answers resolution witnesses log",
     executed: "approvals resolution witnesses log",
     failed: "approvals resolution witnesses log",
     written: "approvals resolution witnesses log",
     approved: "resolution witnesses log",
-    approvalDenied: "target grants execution transcript resolution witnesses log",
-    expired: "target grants execution transcript resolution witnesses log",
+    approvalDenied: "target grants execution transcript answers resolution witnesses log",
+    expired: "target grants execution transcript answers resolution witnesses log",
     resolved: "approvals witnesses log",
-    crashed: "approvals execution transcript witnesses log",
+    crashed: "approvals execution transcript answers witnesses log",
   };
   it.each(Object.keys(notApplicable) as Ending[])("%s: everything that applies passes", (ending) => {
     for (const trust of [all.trust, undefined]) {
