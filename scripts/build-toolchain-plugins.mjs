@@ -33,11 +33,11 @@ const sources = (folder) =>
     .map((name) => `${folder}/${name}`);
 
 /** By module: the program and its arguments up to the output. Paths are relative, so that none of the machine gets in. */
-const c = (folder) => [
-  "/usr/bin/clang",
-  [...clang, ...clangLink, ...sources(folder), ...sources("plugins/sdk-c"), "-o"],
-];
-const rust = (source) => ["/usr/bin/rustc", [...rustc, ...rustCode, source, "-o"]];
+const c = (folder) => ({
+  program: "/usr/bin/clang",
+  args: [...clang, ...clangLink, ...sources(folder), ...sources("plugins/sdk-c"), "-o"],
+});
+const rust = (source) => ({ program: "/usr/bin/rustc", args: [...rustc, ...rustCode, source, "-o"] });
 const modules = {
   "plugins/checksum.wasm": c("plugins/checksum/src"),
   "plugins/text-diff.wasm": rust("plugins/text-diff/src/lib.rs"),
@@ -67,7 +67,7 @@ function buildAll() {
   const scratch = mkdtempSync(join(tmpdir(), "toolchains-"));
   try {
     const built = {};
-    for (const [path, [program, args]] of Object.entries(modules)) {
+    for (const [path, { program, args }] of Object.entries(modules)) {
       const made = join(scratch, "out.wasm");
       compile(program, args.concat(made), root);
       built[path] = readFileSync(made);
