@@ -17,6 +17,7 @@ export const groups: Readonly<Record<string, string>> = {
   approvals: "what waits for a person, and decisions on it",
   killswitch: "stops everything, or one tenant, and lets it go on",
   log: "the append-only log of a home",
+  plugins: "executors: write, build, test, sign and install them",
 };
 
 const argument = (form: string, about: string) => (): Argument => new Argument(form, about);
@@ -33,6 +34,13 @@ const operatorKey = option("--key <file>", "operator key; default keys/operator.
 const tenant = option("--tenant <id>", "one tenant only");
 const manifest = option("--manifest <file>", "a manifest: its capabilities, caps, digest and functions count");
 const trust = option("--trust <file>", "trust file: whose keys count");
+
+const pluginFolder = argument("[plugin]", "a plugin's folder, its .wasm or .json file; default the current folder");
+const grant = () =>
+  option(
+    "--grant <grant>",
+    "fs=[ALIAS=]FOLDER[:ro|:rw], http=URL, kv, clock or random; can be given again",
+  )().argParser(collect);
 
 const demoHome = option("--home <dir>", "make the demo's home there instead of in a temporary folder");
 
@@ -140,6 +148,47 @@ export const commandRows: readonly CommandRow[] = [
     ],
     example: "exoarmur meter plugins/fs.wasm -o fs.sealed.wasm --manifest plugins/fs.json",
     load: async () => (await import("./commands/meter.js")).meter,
+  },
+  {
+    path: ["plugins", "new"],
+    about: "make a folder with an executor that builds, tests and runs at once",
+    args: [argument("<name>", "its name, lower-case")],
+    options: [option("--lang <language>", "assemblyscript, rust or c; default assemblyscript"), json],
+    example: "exoarmur plugins new word-count --lang rust",
+    load: async () => (await import("./commands/plugins-new.js")).newPlugin,
+  },
+  {
+    path: ["plugins", "build"],
+    about: "compile an executor's source and judge the module under its manifest",
+    args: [pluginFolder],
+    options: [json],
+    example: "exoarmur plugins build word-count",
+    load: async () => (await import("./commands/plugins-build.js")).buildPlugin,
+  },
+  {
+    path: ["plugins", "test"],
+    about: "run an executor's cases",
+    args: [pluginFolder],
+    options: [json],
+    example: "exoarmur plugins test word-count",
+    load: async () => (await import("./commands/plugins-test.js")).testPlugin,
+  },
+  {
+    path: ["plugins", "run"],
+    about: "try one call in the real sandbox, without a home; nothing is recorded",
+    args: [argument("[plugin]", "a folder, a .wasm or .json file, or the name of an installed one")],
+    options: [
+      option("--function <name>", "which function; needed when there are several"),
+      option(
+        "--input <file>",
+        "a JSON file of parameters, - for standard input, or the JSON object itself; default {}",
+      ),
+      grant,
+      home,
+      json,
+    ],
+    example: "exoarmur plugins run word-count --function count --input x.json --grant fs=./data",
+    load: async () => (await import("./commands/plugins-run.js")).runPlugin,
   },
   {
     path: ["canonicalize"],
