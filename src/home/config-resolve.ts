@@ -22,6 +22,8 @@ export type ResolvedConfig = {
   /** Constraints by executor, then by capability. */
   readonly grants: Readonly<Record<string, Readonly<Record<string, Constraints>>>>;
   readonly safety: SafetyConfig;
+  /** Refuse executors without a publisher's signature. */
+  readonly requireSignatures: boolean;
   readonly sandbox: SandboxConfig;
   readonly features: Readonly<Record<string, boolean>>;
 };
@@ -61,6 +63,7 @@ export function resolveConfig(config: Config, paths: HomePaths): ResolvedConfig 
         ...(fuel === undefined ? {} : { fuel }),
       },
     },
+    requireSignatures: config.plugins?.requireSignatures ?? false,
     sandbox: config.sandbox ?? {},
     features: config.features,
   };

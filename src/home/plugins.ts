@@ -1,5 +1,6 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { type Envelope, envelopeSchema } from "../contracts/dsse.js";
 import { type ManifestDraft, manifestDraftSchema } from "../contracts/manifest.js";
 import { ExoArmurError, type Refusal } from "../errors.js";
 import { readBounded } from "./atomic.js";
@@ -16,6 +17,8 @@ export type PluginFile =
       readonly file: string;
       readonly wasm: Uint8Array;
       readonly manifest: ManifestDraft;
+      /** `NAME.signed.json`, when it is there. */
+      readonly signed?: Envelope;
       readonly problem?: never;
     }
   | {
@@ -36,7 +39,7 @@ const nameForm = /^[a-z0-9][a-z0-9_-]{0,99}$/;
 export async function readPlugins({ paths }: { readonly paths: HomePaths }): Promise<PluginFile[]> {
   const names = new Set<string>();
   for (const entry of await list(paths.plugins)) {
-    const match = /^([^.].*)\.(?:json|wasm)$/.exec(entry);
+    const match = /^([^.].*?)(?:\.signed)?\.(?:json|wasm)$/.exec(entry);
     if (match?.[1] !== undefined) names.add(match[1]);
   }
   const plugins: PluginFile[] = [];
@@ -48,18 +51,29 @@ async function readPlugin(folder: string, name: string): Promise<PluginFile> {
   const file = join(folder, `${name}.json`);
   try {
     if (!nameForm.test(name)) throw refused(file, "expected a lower-case name such as table-stats.json");
-    const draft = await readBounded(file, { maxBytes: maxDocumentBytes });
+    const draft = await readBounded(file, { maxBytes: maxDocumentBytes, follow: false });
     if (draft === undefined) throw refused(file, "is missing; exoarmur plugins add writes it");
     const manifest = parseDocument(draft.bytes, file, { schema: manifestDraftSchema, version: "exoarmur.executor/v1" });
     if (manifest.name !== name)
       throw refused(file, `names the executor ${manifest.name}; file and executor have one name`);
-    const wasm = await readBounded(join(folder, `${name}.wasm`), { maxBytes: maxModuleBytes });
+    const wasm = await readBounded(join(folder, `${name}.wasm`), { maxBytes: maxModuleBytes, follow: false });
     if (wasm === undefined) throw refused(join(folder, `${name}.wasm`), "is missing");
-    return { name, file, wasm: wasm.bytes, manifest };
+    const signed = await readSigned(join(folder, `${name}.signed.json`));
+    return { name, file, wasm: wasm.bytes, manifest, ...(signed === undefined ? {} : { signed }) };
   } catch (error) {
     if (!(error instanceof ExoArmurError)) throw error;
     return { name, file, problem: { code: error.code, message: error.message } };
   }
+}
+
+/**
+ * Reads a signed manifest, `NAME.signed.json`: a DSSE envelope as strict JSON. Undefined when there is none. EXO_FILE,
+ * EXO_JSON_*, EXO_SCHEMA. Nothing is verified by being read.
+ */
+export async function readSigned(file: string): Promise<Envelope | undefined> {
+  const read = await readBounded(file, { maxBytes: maxDocumentBytes, follow: false });
+  if (read === undefined) return undefined;
+  return parseDocument(read.bytes, file, { schema: envelopeSchema, version: "exoarmur.envelope/v1" });
 }
 
 async function list(folder: string): Promise<string[]> {

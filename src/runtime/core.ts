@@ -17,7 +17,13 @@ import type { World } from "./system.js";
 
 /** A plugin as it was found: module and manifest draft, or why it cannot be used. */
 export type PluginSource =
-  | { readonly name: string; readonly wasm: Uint8Array; readonly manifest: ManifestDraft }
+  | {
+      readonly name: string;
+      readonly wasm: Uint8Array;
+      readonly manifest: ManifestDraft;
+      /** The resolved manifest as its publisher signed it. */
+      readonly signed?: Envelope;
+    }
   | { readonly name: string; readonly problem: Refusal };
 
 /** What a runtime is put together from, however it was configured. */
@@ -100,7 +106,7 @@ async function addPlugin(pipeline: ProxyPipeline, plugin: PluginSource): Promise
     pipeline.refuseExecutor(plugin.name, manifest.error);
     return manifest.error;
   }
-  const added = await pipeline.addExecutor(manifest.value, plugin.wasm);
+  const added = await pipeline.addExecutor(manifest.value, plugin.wasm, plugin.signed);
   return added.ok ? null : added.error;
 }
 

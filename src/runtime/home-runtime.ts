@@ -63,6 +63,7 @@ export async function openHomeCore(dir: string, world: World): Promise<HomeCore>
         grants: resolved.grants,
         safety: resolved.safety,
         trust: home.trust,
+        requireSignatures: resolved.requireSignatures,
       },
       roots: resolved.roots,
       governor: { killed: () => killFileExists(home.paths), takeOrders: () => desk.takeOrders() },
