@@ -15,6 +15,7 @@ export type CommandRow = {
 /** What the groups of commands are about. */
 export const groups: Readonly<Record<string, string>> = {
   approvals: "what waits for a person, and decisions on it",
+  keys: "key pairs and what they are for",
   killswitch: "stops everything, or one tenant, and lets it go on",
   log: "the append-only log of a home",
   plugins: "executors: write, build, test, sign and install them",
@@ -189,6 +190,44 @@ export const commandRows: readonly CommandRow[] = [
     ],
     example: "exoarmur plugins run word-count --function count --input x.json --grant fs=./data",
     load: async () => (await import("./commands/plugins-run.js")).runPlugin,
+  },
+  {
+    path: ["plugins", "sign"],
+    about: "sign an executor's manifest, which names its module, as its publisher",
+    args: [pluginFolder],
+    options: [option("--key <file>", "publisher key; default keys/publisher.key of the home"), json],
+    example: "exoarmur plugins sign word-count --key publisher.key",
+    load: async () => (await import("./commands/plugins-sign.js")).signPlugin,
+  },
+  {
+    path: ["plugins", "add"],
+    about: "put an executor into a home; one that runs takes it up by itself",
+    args: [pluginFolder],
+    options: [home, json],
+    example: "exoarmur plugins add word-count",
+    load: async () => (await import("./commands/plugins-add.js")).addPlugin,
+  },
+  {
+    path: ["plugins", "list"],
+    about: "list a home's executors: functions, digests, signatures, grants, and why one is refused",
+    args: [],
+    options: [home, json],
+    example: "exoarmur plugins list",
+    load: async () => (await import("./commands/plugins-list.js")).listPlugins,
+  },
+  {
+    path: ["keys", "new"],
+    about: "make a key pair for one role",
+    args: [],
+    options: [
+      () => option("--role <role>", "what it may sign, such as publisher or approver")().makeOptionMandatory(),
+      () => option("--id <id>", "whose key it is; a publisher's is what manifests name")().makeOptionMandatory(),
+      () => option("-o, --out <file>", "the key file to make")().makeOptionMandatory(),
+      option("--trust <file>", "a trust file to add the public half to"),
+      json,
+    ],
+    example: "exoarmur keys new --role publisher --id acme -o publisher.key --trust .exoarmur/trust.json",
+    load: async () => (await import("./commands/keys-new.js")).newKey,
   },
   {
     path: ["canonicalize"],

@@ -15,7 +15,7 @@ import { appendSystemEvent } from "./orders.js";
 import { unpackEvent } from "./recorder.js";
 import type { Executor, PublisherSignature } from "./registry.js";
 import { admittedKey, blobKey, eventKeys } from "./store-keys.js";
-import type { PipelinePorts } from "./types.js";
+import type { Deployment, PipelinePorts } from "./types.js";
 
 /** State document: the executor that a name was admitted with last, and where in the log that stands. */
 export type AdmittedPlugin = {
@@ -35,10 +35,9 @@ export type AdmittedPlugin = {
  * its tenants only does not count.
  */
 export function publisherKeys(
-  { deployment }: Pick<PipelinePorts, "deployment">,
+  { trust, tenants }: Pick<Deployment, "trust" | "tenants">,
   index: number,
 ): readonly PublisherKey[] {
-  const { trust, tenants } = deployment;
   const forAll = ({ tenants: own }: TrustedKey): boolean =>
     own === undefined || tenants.every((id) => own.includes(id));
   return roleKeys(trust, "publisher", index).flatMap(({ key, publicKey }) =>
@@ -81,7 +80,12 @@ function checkSignature(
   ports: PipelinePorts,
 ): Result<PublisherSignature["signers"]> {
   if (envelope !== undefined) {
-    const opened = openSignedManifest(envelope, manifest, manifestMaterial.bytes, publisherKeys(ports, index));
+    const opened = openSignedManifest(
+      envelope,
+      manifest,
+      manifestMaterial.bytes,
+      publisherKeys(ports.deployment, index),
+    );
     return opened.ok ? ok(opened.value.map(({ publicKey }) => publicKey)) : opened;
   }
   if (ports.deployment.requireSignatures !== true) return ok([]);

@@ -33,3 +33,12 @@ export function judgePlugin(draft: ManifestDraft, wasm: Uint8Array): Admission {
   const unused = capabilities.filter((name) => !needed.has(name) && !alwaysGranted.includes(name));
   return { report, terms, reasons, manifest: resolved.ok && reasons.length === 0 ? resolved.value : null, unused };
 }
+
+/** The resolved manifest of a plugin that nothing speaks against; else throws the first reason, and says how many there are. */
+export function judgeOrRefuse(draft: ManifestDraft, wasm: Uint8Array): ExecutorManifest {
+  const { manifest, reasons } = judgePlugin(draft, wasm);
+  if (manifest !== null) return manifest;
+  const [first = { code: "EXO_PLUGIN_REFUSED" as const, message: "not admitted" }, ...more] = reasons;
+  const rest = more.map(({ code, message }) => `; ${code}: ${message}`).join("");
+  throw new ExoArmurError(first.code, `${draft.name}: ${first.message}${rest}`);
+}
