@@ -1,8 +1,12 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { canonicalize } from "../canonical/jcs.js";
 import { type Envelope, envelopeSchema } from "../contracts/dsse.js";
 import { type ManifestDraft, manifestDraftSchema } from "../contracts/manifest.js";
+import { resolveManifest } from "../contracts/manifest-draft.js";
+import { encodeBase64 } from "../crypto/encoding.js";
 import { ExoArmurError, type Refusal } from "../errors.js";
+import { isValidModule } from "../wasm/engine.js";
 import { readBounded } from "./atomic.js";
 import { maxDocumentBytes, parseDocument } from "./document.js";
 import { errnoOf, type HomePaths } from "./paths.js";
@@ -27,6 +31,7 @@ export type PluginFile =
       readonly problem: Refusal;
       readonly wasm?: never;
       readonly manifest?: never;
+      readonly signed?: never;
     };
 
 const nameForm = /^[a-z0-9][a-z0-9_-]{0,99}$/;
@@ -39,15 +44,21 @@ const nameForm = /^[a-z0-9][a-z0-9_-]{0,99}$/;
 export async function readPlugins({ paths }: { readonly paths: HomePaths }): Promise<PluginFile[]> {
   const names = new Set<string>();
   for (const entry of await list(paths.plugins)) {
-    const match = /^([^.].*?)(?:\.signed)?\.(?:json|wasm)$/.exec(entry);
-    if (match?.[1] !== undefined) names.add(match[1]);
+    const name = pluginNameOf(entry);
+    if (name !== undefined) names.add(name);
   }
   const plugins: PluginFile[] = [];
   for (const name of [...names].sort()) plugins.push(await readPlugin(paths.plugins, name));
   return plugins;
 }
 
-async function readPlugin(folder: string, name: string): Promise<PluginFile> {
+/** The plugin that a file of the folder belongs to, or undefined when it is no plugin's. */
+export function pluginNameOf(entry: string): string | undefined {
+  return /^([^.].*?)(?:\.signed)?\.(?:json|wasm)$/.exec(entry)?.[1];
+}
+
+/** Reads one plugin of the folder. */
+export async function readPlugin(folder: string, name: string): Promise<PluginFile> {
   const file = join(folder, `${name}.json`);
   try {
     if (!nameForm.test(name)) throw refused(file, "expected a lower-case name such as table-stats.json");
@@ -64,6 +75,16 @@ async function readPlugin(folder: string, name: string): Promise<PluginFile> {
     if (!(error instanceof ExoArmurError)) throw error;
     return { name, file, problem: { code: error.code, message: error.message } };
   }
+}
+
+/**
+ * False for a plugin that somebody may be in the middle of putting there: it cannot be read, its module is cut short, or
+ * manifest, module and signature do not belong together.
+ */
+export function isWhole({ manifest, wasm, signed }: PluginFile): boolean {
+  if (manifest === undefined || !isValidModule(wasm)) return false;
+  const resolved = resolveManifest(manifest, wasm);
+  return resolved.ok && (signed === undefined || signed.payload === encodeBase64(canonicalize(resolved.value)));
 }
 
 /**

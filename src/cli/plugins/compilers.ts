@@ -175,6 +175,7 @@ function clang({ folder, source, out, path }: Request): Command | undefined {
     "-nostdlib",
     `-ffile-prefix-map=${folder}=.`,
     "-Wl,--no-entry",
+    "-Wl,--stack-first",
     "-Wl,--strip-all",
     "-Isdk",
   ];
