@@ -14,7 +14,7 @@ import wabtFactory from "wabt";
 const root = fileURLToPath(new URL("..", import.meta.url));
 
 /** Executors under plugins/: source plugins/NAME/assembly/index.ts, module plugins/NAME.wasm, manifest plugins/NAME.json. */
-export const plugins = ["fs", "spin", "table-stats"];
+export const plugins = ["containment", "fs", "http", "kv", "spin", "table-stats"];
 
 /** Guests for tests under test/fixtures/: source NAME.wat, module NAME.wasm, manifest NAME.json. */
 export const fixtures = [

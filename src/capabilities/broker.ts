@@ -148,8 +148,9 @@ class GrantBroker implements Broker {
       record(answerError("error", "EXO_TIMED_OUT", "the run ended before the answer came"));
       return this.#timedOut();
     }
-    const code = capabilityEffects[capability] === "read" ? "EXO_FS_IO" : "EXO_HOST_FAULT";
-    return record(endFrom(ended) ?? answerError("error", code, `the host could not perform ${capability}`));
+    const reads = capabilityEffects[capability] === "read";
+    const code = capability.startsWith("kv_") ? "EXO_KV_IO" : reads ? "EXO_FS_IO" : "EXO_HOST_FAULT";
+    return record(endFrom(ended, false) ?? answerError("error", code, `the host could not perform ${capability}`));
   }
 
   /** A write-effect: journaled, then performed, and `unknown` unless a definite answer came in time. */
@@ -166,7 +167,7 @@ class GrantBroker implements Broker {
     if (journaled.state !== "value") return this.#notJournaled(call, request, journaled.state);
     this.#writing = true;
     const ended = await endOf(() => perform(effect), signal);
-    const end = endFrom(ended) ?? answerError("unknown", "EXO_EFFECT_UNKNOWN", "the effect may have happened");
+    const end = endFrom(ended, true) ?? answerError("unknown", "EXO_EFFECT_UNKNOWN", "the effect may have happened");
     const answer = this.#record(call, request, end);
     this.#writing = false;
     return ended.state === "aborted" ? this.#timedOut() : answer;
@@ -200,12 +201,16 @@ class GrantBroker implements Broker {
   }
 }
 
-/** The recorded end of a performed call; undefined when the performer gave no definite and well-formed answer. */
-function endFrom(ended: Ended<PerformOutcome>): CallEnd | undefined {
+/**
+ * The recorded end of a performed call; undefined when the performer gave no definite and well-formed answer, and did
+ * not say either why a write has none.
+ */
+function endFrom(ended: Ended<PerformOutcome>, writes: boolean): CallEnd | undefined {
   if (ended.state !== "value") return undefined;
   const result = ended.value;
   try {
     if (result.outcome === "ok") return answerOk(result.value, result.assurance);
+    if (result.outcome === "unknown" && writes) return answerError("unknown", "EXO_EFFECT_UNKNOWN", result.message);
     if (result.outcome !== "error") return undefined;
     return answerError(outsideCodes.has(result.code) ? "denied" : "error", result.code, result.message);
   } catch {

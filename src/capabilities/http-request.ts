@@ -1,7 +1,7 @@
 import { z } from "zod";
-import { httpMethods } from "../contracts/http.js";
+import { type HttpAllow, httpMethods } from "../contracts/http.js";
 import type { Constraints } from "../contracts/manifest.js";
-import { isPathPrefix, splitUrl } from "../contracts/url.js";
+import { isPathPrefix, matchesHost, splitUrl } from "../contracts/url.js";
 import { ok, type Result, refuse } from "../errors.js";
 import type { AbiValue } from "../ports.js";
 
@@ -14,18 +14,28 @@ const headerName = /^[a-z0-9!#$%&'*+.^_`|~-]{1,100}$/;
 /** Printable ASCII and inner blanks: nothing that ends a line or a field. */
 const headerValue = /^(?:[!-~](?:[ -~\t]{0,8190}[!-~])?)?$/;
 
-/** Fields that say where a message begins, ends or goes. They are the connection's, which is the host's. */
+/**
+ * Fields that are the host's: where a message begins, ends or goes, what it may be compressed with, and the name by
+ * which its receiver can tell a repetition.
+ */
 const hostFields: ReadonlySet<string> = new Set([
+  "accept-encoding",
   "connection",
   "content-length",
   "expect",
   "host",
+  "idempotency-key",
   "keep-alive",
   "te",
   "trailer",
   "transfer-encoding",
   "upgrade",
 ]);
+
+/** Can a text be the value of a header field? */
+export function isHeaderValue(text: string): boolean {
+  return text.length <= 8192 && headerValue.test(text);
+}
 
 const headers = z
   .record(z.string().regex(headerName), z.string().max(8192).regex(headerValue))
@@ -60,16 +70,27 @@ export function checkHttp(
   if (constraints.paths !== undefined) {
     return denied("http_request is not granted: the grant names paths of files, which reach no URL");
   }
-  const inside = (constraints.allow ?? []).some(
-    (entry) =>
-      entry.scheme === target.scheme &&
-      entry.host === target.host &&
-      entry.port === target.port &&
-      entry.methods.some((allowed) => allowed === method) &&
-      isPathPrefix(target.path, entry.pathPrefix),
-  );
+  const inside = placesOf(constraints, method, url).length > 0;
   const line = `grants.${executor}.http_request.allow in config.json must name its scheme, host, port, method and path`;
   return inside ? ok(true) : denied(`http_request is not granted for this request; ${line}`);
+}
+
+/** The places of a grant that a request is inside of; none for a URL that is not in normal form. */
+export function placesOf(
+  { allow = [], paths }: Constraints,
+  method: AbiValue | undefined,
+  url: AbiValue | undefined,
+): readonly HttpAllow[] {
+  const target = typeof url === "string" ? splitUrl(url) : null;
+  if (target === null || paths !== undefined) return [];
+  return allow.filter(
+    (place) =>
+      place.scheme === target.scheme &&
+      matchesHost(target.host, place.host) &&
+      place.port === target.port &&
+      place.methods.some((allowed) => allowed === method) &&
+      isPathPrefix(target.path, place.pathPrefix),
+  );
 }
 
 function denied(message: string): Result<never> {

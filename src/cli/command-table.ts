@@ -113,8 +113,8 @@ export const commandRows: readonly CommandRow[] = [
   },
   {
     path: ["verify"],
-    about: "verify a bundle, offline: every check, one line each",
-    args: [argument("<bundle>", "a *.proof.json file, or - for standard input")],
+    about: "verify a bundle or a disclosed call, offline: every check, one line each",
+    args: [argument("<bundle>", "a *.proof.json file or what log prove --call wrote, or - for standard input")],
     options: [trust, json],
     example: "exoarmur verify 01KA4X6F7J2Z8Q0V5N3T9RBCDE.proof.json --trust trust.json",
     load: async () => (await import("./commands/verify.js")).verify,
@@ -296,6 +296,19 @@ export const commandRows: readonly CommandRow[] = [
     options: [home, json],
     example: "exoarmur log checkpoint > checkpoint.txt",
     load: async () => (await import("./commands/log-checkpoint.js")).printCheckpoint,
+  },
+  {
+    path: ["log", "prove"],
+    about: "prove one entry of the log, or disclose one host call of a run without the others",
+    args: [argument("<entry>", "number of a log entry, or an intent's id with --call")],
+    options: [
+      home,
+      option("--call <seq>", "disclose this host call of the intent, numbered from 0"),
+      option("-o, --out <file>", "write the proof here instead of to standard output"),
+      json,
+    ],
+    example: "exoarmur log prove 01KA4X6F7J2Z8Q0V5N3T9RBCDE --call 0 -o call.json",
+    load: async () => (await import("./commands/log-prove.js")).proveLog,
   },
   {
     path: ["doctor"],

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { nameSchema } from "./common.js";
 import { capabilityNames } from "./imports.js";
+import { parseIp } from "./ip-address.js";
 import { constraintsSchema } from "./manifest.js";
 import { budgetSchema, safetyConfigSchema } from "./safety.js";
 
@@ -35,6 +36,32 @@ export const sandboxSchema = z
 /** How executors are run. */
 export type SandboxConfig = z.infer<typeof sandboxSchema>;
 
+const dnsServerForm = /^(?:([0-9.]+)|\[([0-9a-f:.]+)\])(?::([1-9][0-9]{0,4}))?$/;
+
+/** `address`, `address:port` or `[IPv6]:port`. */
+function isDnsServer(text: string): boolean {
+  const [whole, four, six, port = "53"] = dnsServerForm.exec(text) ?? [];
+  const address = whole === undefined ? text : (four ?? six ?? "");
+  return parseIp(address) !== null && Number(port) <= 65_535;
+}
+
+/** How `http_request` reaches the world: `http` of config.json and of createRuntime (spec/home.md). */
+export const httpConfigSchema = z.strictObject({
+  /** DNS servers to ask instead of the system. */
+  dnsServers: z
+    .array(
+      z.string().refine(isDnsServer, "expected an IP address such as 192.0.2.53, 192.0.2.53:5353 or [2001:db8::53]:53"),
+    )
+    .min(1)
+    .max(16)
+    .optional(),
+  /** Certificates (PEM) of authorities to trust besides those Node.js comes with. */
+  caFile: z.string().min(1).max(4096).optional(),
+});
+
+/** How `http_request` reaches the world. */
+export type HttpConfig = z.infer<typeof httpConfigSchema>;
+
 /** config.json of a home (spec/home.md). A root's path is relative to the folder that holds the home. */
 export const configSchema = z.strictObject({
   $schema: z.string().optional(),
@@ -53,6 +80,7 @@ export const configSchema = z.strictObject({
     .optional(),
   plugins: z.strictObject({ requireSignatures: z.boolean().optional() }).optional(),
   sandbox: sandboxSchema.optional(),
+  http: httpConfigSchema.optional(),
   features: z.record(nameSchema, z.boolean()),
 });
 

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { countSchema, digestSchema, nameSchema, pointerSchema, timeSchema, ulidSchema } from "./common.js";
+import { httpObligationSchema } from "./http.js";
 import { requesterSchema } from "./intent.js";
 import { constraintsSchema } from "./manifest.js";
 
@@ -55,14 +56,18 @@ export type PolicyVerdict = z.infer<typeof policyVerdictSchema>;
 
 /**
  * What a rule asks for besides its verdict. `narrow` maps a capability to constraints that replace the grant's where
- * they are narrower; the text `{target}` stands for the intent's target.
+ * they are narrower; the text `{target}` stands for the intent's target. `methods`, `pathPrefix` and `urls` are for
+ * `http_request` and narrow every place of its `allow`.
  */
 const obligationsSchema = z.strictObject({
   approvals: z.number().int().min(1).max(100).optional(),
   roles: z.array(nameSchema).min(1).max(20).optional(),
   expiresInSeconds: z.number().int().min(1).max(31_536_000).optional(),
   narrow: z
-    .record(nameSchema, constraintsSchema.extend({ paths: z.array(text).min(1).max(100).optional() }))
+    .record(
+      nameSchema,
+      constraintsSchema.extend({ paths: z.array(text).min(1).max(100).optional(), ...httpObligationSchema.shape }),
+    )
     .optional(),
 });
 

@@ -1,6 +1,7 @@
 import type { z } from "zod";
 import { approvalGrantSchema, approvalRequestSchema, previewSchema } from "./approval.js";
 import { bundleSchema, statementSchema } from "./bundle.js";
+import { callDisclosureSchema } from "./call-disclosure.js";
 import { configSchema } from "./config.js";
 import { eventSchema } from "./event.js";
 import { executionRecordSchema, hostCallSchema } from "./execution.js";
@@ -30,6 +31,7 @@ export const publishedSchemas: Readonly<Record<string, z.ZodType>> = {
   "exoarmur.executor-draft.v1": manifestDraftSchema,
   "exoarmur.execution.v1": executionRecordSchema,
   "exoarmur.host-call.v1": hostCallSchema,
+  "exoarmur.call-disclosure.v1": callDisclosureSchema,
   "exoarmur.event.v1": eventSchema,
   "exoarmur.kill-switch.v1": killSwitchOrderSchema,
   "exoarmur.resolution.v1": resolutionOrderSchema,

@@ -72,6 +72,20 @@ export function isHost(text: string): boolean {
   return !numeric || (labels.length === 4 && labels.every(isOctet));
 }
 
+/** True for a host, or for `*.` and a host name: exactly one label and what follows it. */
+export function isHostPattern(text: string): boolean {
+  if (!text.startsWith("*.")) return isHost(text);
+  const rest = text.slice(2);
+  return text.length <= 253 && isHost(rest) && !isDecimal(rest.slice(rest.lastIndexOf(".") + 1));
+}
+
+/** Is this host what the pattern names? */
+export function matchesHost(host: string, pattern: string): boolean {
+  if (!pattern.startsWith("*.")) return host === pattern;
+  const dot = host.indexOf(".");
+  return dot > 0 && host.slice(dot) === pattern.slice(1);
+}
+
 /** True for a path in normal form: `/` first, no dot segment, no empty segment but the last, normal encodings. */
 export function isUrlPath(text: string): boolean {
   if (text.charAt(0) !== "/") return false;

@@ -4,6 +4,8 @@ export type { ApprovalGrant, ApprovalRequest, Preview } from "../contracts/appro
 export { approvalGrantSchema, approvalRequestSchema, previewSchema } from "../contracts/approval.js";
 export type { ExecutionProofBundle, Predicate, Statement } from "../contracts/bundle.js";
 export { bundleSchema, predicateSchema, statementSchema } from "../contracts/bundle.js";
+export type { CallDisclosure } from "../contracts/call-disclosure.js";
+export { callDisclosureSchema } from "../contracts/call-disclosure.js";
 export type { CanonicalEvent, EventPayload, EventType, Reason } from "../contracts/event.js";
 export { eventSchema } from "../contracts/event.js";
 export type { ExecutionRecord, HostCall } from "../contracts/execution.js";

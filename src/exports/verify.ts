@@ -9,3 +9,5 @@ export { verifyConsistency, verifyInclusion } from "../log/tree.js";
 export type { CheckResult, CheckState, VerificationReport } from "../verify/report.js";
 export type { VerifyOptions } from "../verify/verify-bundle.js";
 export { verifyBundle } from "../verify/verify-bundle.js";
+export type { CallReport } from "../verify/verify-call.js";
+export { isCallDisclosure, verifyCall } from "../verify/verify-call.js";

@@ -7,9 +7,10 @@
 export type { Digest } from "../canonical/digest.js";
 export type { CapabilityName } from "../contracts/imports.js";
 export type { ErrorCode, Refusal, Result } from "../errors.js";
+export { meterRevision } from "../wasm/fuel.js";
 export type { ModuleReport, Signature, SizeReport } from "../wasm/inspect.js";
 export { inspectModule } from "../wasm/inspect.js";
 export type { Reason } from "../wasm/reasons.js";
 export type { SealedModule, SealOptions } from "../wasm/seal.js";
-export { meterRevision, sealModule as meterModule } from "../wasm/seal.js";
+export { sealModule as meterModule } from "../wasm/seal.js";
 export type { Charges } from "../wasm/write/meter.js";

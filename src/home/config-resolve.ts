@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import { pointerOf } from "../contracts/common.js";
-import { type Config, configSchema, type SandboxConfig } from "../contracts/config.js";
+import { type Config, configSchema, type HttpConfig, type SandboxConfig } from "../contracts/config.js";
 import type { Constraints } from "../contracts/manifest.js";
 import type { SafetyConfig } from "../contracts/safety.js";
 import { ExoArmurError } from "../errors.js";
@@ -25,6 +25,8 @@ export type ResolvedConfig = {
   /** Refuse executors without a publisher's signature. */
   readonly requireSignatures: boolean;
   readonly sandbox: SandboxConfig;
+  /** `caFile` is absolute. */
+  readonly http: HttpConfig;
   readonly features: Readonly<Record<string, boolean>>;
 };
 
@@ -65,8 +67,15 @@ export function resolveConfig(config: Config, paths: HomePaths): ResolvedConfig 
     },
     requireSignatures: config.plugins?.requireSignatures ?? false,
     sandbox: config.sandbox ?? {},
+    http: resolveHttp(config, paths),
     features: config.features,
   };
+}
+
+function resolveHttp({ http = {} }: Config, paths: HomePaths): HttpConfig {
+  if (http.caFile === undefined) return http;
+  if (http.caFile.includes("\0")) throw wrong(paths, "/http/caFile", "expected a path without a NUL character");
+  return { ...http, caFile: resolve(paths.base, http.caFile) };
 }
 
 function resolveGrants(config: Config, paths: HomePaths): Record<string, Record<string, Constraints>> {

@@ -2,6 +2,8 @@ import type { Digest } from "../canonical/digest.js";
 import { canonicalize } from "../canonical/jcs.js";
 import { clipText } from "../capabilities/bounds.js";
 import { type Broker, createBroker } from "../capabilities/broker.js";
+import { createKvPerformers } from "../capabilities/kv/performers.js";
+import type { KeyValueView } from "../capabilities/kv/view.js";
 import type { Reason } from "../contracts/event.js";
 import type { ExecutionRecord } from "../contracts/execution.js";
 import { type Material, saltedMaterial } from "../contracts/material.js";
@@ -17,6 +19,7 @@ import { finish } from "./finish.js";
 import type { IntentWork } from "./intent-work.js";
 import { readBudget } from "./judge.js";
 import { judgedOf } from "./judged.js";
+import { openKeyValues, settleKeys } from "./key-values.js";
 import { endOf, type RunEnd, statusCodes } from "./outcome.js";
 import { chainTime } from "./recorder.js";
 import type { Start } from "./start.js";
@@ -24,7 +27,12 @@ import { budgetKey, effectKeyName } from "./store-keys.js";
 import type { ExecutionResult } from "./types.js";
 
 /** How a started run ended, before it is recorded. */
-type Ran = { readonly outcome: SandboxOutcome; readonly end: RunEnd; readonly broker: Broker };
+type Ran = {
+  readonly outcome: SandboxOutcome;
+  readonly end: RunEnd;
+  readonly broker: Broker;
+  readonly keys: KeyValueView;
+};
 
 /**
  * Runs a started intent in the sandbox and records how it ended. The start is durable before this is called, every
@@ -40,12 +48,14 @@ export async function runStarted(started: Start): Promise<ExecutionResult> {
     .then((result) => result());
 }
 
-async function runGuest({ work, resolved, judgement, input }: Start): Promise<Ran> {
+async function runGuest(started: Start): Promise<Ran> {
+  const { work, resolved, judgement, input } = started;
   const { ports, record } = work;
+  const keys = openKeyValues(ports.store, started.keys);
   const { executor, fn } = resolved;
   const broker = createBroker({
     grants: judgement.grants,
-    performers: ports.performers,
+    performers: { ...ports.performers, ...createKvPerformers(keys) },
     executor: executor.manifest.name,
     effectBase: record.effectKey ?? work.intentDigest,
     journal: (effect) =>
@@ -74,7 +84,7 @@ async function runGuest({ work, resolved, judgement, input }: Start): Promise<Ra
     outcome = { status: "host_fault", error: { code }, fuelUsed: 0, memoryPeakPages: 0, hostCalls: 0 };
   }
   await broker.settle();
-  return { outcome, broker, end: endOf(outcome, fn.output, broker.transcript()) };
+  return { outcome, broker, keys, end: endOf(outcome, fn.output, broker.transcript()) };
 }
 
 /** Attaches output and transcript and builds the execution record. */
@@ -141,15 +151,18 @@ export function settleRun(
 async function recordEnd(tx: LedgerTx, started: Start, ran: Ran): Promise<() => ExecutionResult> {
   const { work, judgement } = started;
   const { record, ports } = work;
-  const { end, outcome, broker } = ran;
+  const { end, outcome, broker, keys } = ran;
   const now = chainTime(tx, record, ports.clock.now());
   const execution = recordExecution(tx, started, ran, end.status);
   record.execution = execution;
   const wrote = broker.writes() === "committed";
+  const completed = end.status === "completed";
+  settleKeys(tx, started.keys, keys, completed);
   // A function that declares write effects but made none left nothing: its effect key is free again.
-  settleRun(tx, work, outcome.fuelUsed, wrote ? "committed" : null, now);
+  const changed = wrote || (completed && keys.changed);
+  settleRun(tx, work, outcome.fuelUsed, changed ? "committed" : null, now);
   const judged = judgedOf(record, judgement);
-  if (end.status === "completed") {
+  if (completed) {
     const bundle = await finish(tx, work, "execution_completed", { execution }, now);
     return () => ({
       ...judged,
@@ -172,6 +185,7 @@ function recordDoubt(tx: LedgerTx, started: Start, ran: Ran): () => ExecutionRes
   const now = chainTime(tx, record, ports.clock.now());
   const execution = recordExecution(tx, started, ran, "in_doubt");
   record.execution = execution;
+  settleKeys(tx, started.keys, ran.keys, false);
   settleRun(tx, work, ran.outcome.fuelUsed, "unknown", now);
   work.append(
     tx,

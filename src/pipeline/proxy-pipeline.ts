@@ -23,6 +23,7 @@ import { admitExecutor, ExecutorRegistry } from "./registry.js";
 import { type ResolvedIntent, readDraft, resolveIntent } from "./resolve-intent.js";
 import { eventKeys } from "./store-keys.js";
 import { type Admission, admit } from "./submit.js";
+import { type Turn, Turns } from "./turns.js";
 import type { ExecutionResult, PipelinePorts } from "./types.js";
 
 /** What a caller may say beside the intent. */
@@ -49,6 +50,7 @@ export class ProxyPipeline {
   /** Runs of this process whose outcome could not be recorded, with the error; the next start-up finds them in doubt. */
   readonly #lost = new Map<string, unknown>();
   readonly #waiters = new Map<string, Set<() => void>>();
+  readonly #turns = new Turns();
   #policy: PolicyInForce | null = null;
 
   constructor(ports: PipelinePorts) {
@@ -129,16 +131,21 @@ export class ProxyPipeline {
       });
     }
     const requester = snapshot(requesterSchema, options.requester ?? libraryRequester, "requester");
+    const { signal } = options;
+    const cancelled = (): boolean => signal?.aborted ?? false;
     return await this.#call(async () => {
-      await ports.governor.takeOrders();
-      const policy = this.#policy;
-      const cancelled = (): boolean => options.signal?.aborted ?? false;
-      const admission = await ports.ledger.transact((tx) => {
-        // A plugin that was replaced or taken away since is not the one to judge.
-        if (!isPresent(intent, this.#registry)) intent = resolveAgain(intent, ports, this.#registry);
-        return admit(tx, { intent, requester, policy, cancelled }, ports);
-      });
-      return await this.#settle(admission, options.signal);
+      const { value, turn } = await this.#turns.admitInTurn(async (keep) => {
+        await ports.governor.takeOrders();
+        const policy = this.#policy;
+        return await ports.ledger.transact(async (tx) => {
+          // A plugin that was replaced or taken away since is not the one to judge.
+          if (!isPresent(intent, this.#registry)) intent = resolveAgain(intent, ports, this.#registry);
+          const admission = await admit(tx, { intent, requester, policy, cancelled }, ports);
+          keep(admission);
+          return admission;
+        });
+      }, signal);
+      return await this.#settle(value, signal, turn);
     });
   }
 
@@ -170,10 +177,16 @@ export class ProxyPipeline {
   async decide(envelope: Envelope): Promise<ExecutionResult> {
     const ports = this.#ports;
     const signed = snapshot(envelopeSchema, envelope, "approval grant");
-    const context = { ports, registry: this.#registry, policy: this.#policy };
     return await this.#call(async () => {
-      const { admission, refused } = await ports.ledger.transact((tx) => decide(tx, signed, context));
-      const result = await this.#settle(admission, undefined);
+      const { value, turn } = await this.#turns.admitInTurn((keep) =>
+        ports.ledger.transact(async (tx) => {
+          const decision = await decide(tx, signed, { ports, registry: this.#registry, policy: this.#policy });
+          keep(decision.admission);
+          return decision;
+        }),
+      );
+      const { admission, refused } = value;
+      const result = await this.#settle(admission, undefined, turn);
       if (refused !== null) throw new ExoArmurError(refused.code, refused.message);
       return result;
     });
@@ -258,7 +271,12 @@ export class ProxyPipeline {
     }
   }
 
-  async #settle(admission: Admission, signal: AbortSignal | undefined): Promise<ExecutionResult> {
+  /** Gives the result of an admission, or of the run it starts. `turn` is given back when the run has ended. */
+  async #settle(
+    admission: Admission,
+    signal: AbortSignal | undefined,
+    turn: Turn | null = null,
+  ): Promise<ExecutionResult> {
     if (admission.kind === "known") {
       const running = this.#running.get(admission.intentId);
       return running === undefined ? this.status(admission.intentId) : await untilAborted(running, signal);
@@ -274,6 +292,7 @@ export class ProxyPipeline {
         throw error;
       })
       .finally(() => {
+        turn?.release();
         this.#running.delete(intentId);
         this.#announce(intentId);
       });

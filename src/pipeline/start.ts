@@ -14,6 +14,7 @@ import { reserve } from "../safety/budget.js";
 import { type ApprovalRecord, type EffectHolder, readState, writeState } from "./documents.js";
 import type { IntentWork } from "./intent-work.js";
 import { type Judgement, readBudget } from "./judge.js";
+import { type RunKeys, reserveVersions } from "./key-values.js";
 import type { Resolved } from "./registry.js";
 import { approvalKeys, budgetKey, effectKeyName } from "./store-keys.js";
 
@@ -26,6 +27,7 @@ export type Start = {
   readonly inputDigest: Digest;
   readonly configDigest: Digest;
   readonly startedDigest: Digest;
+  readonly keys: RunKeys;
 };
 
 const runConfig = { schema: "exoarmur.run-config/v1", config: {}, logLevel: "info" } as const;
@@ -63,6 +65,8 @@ export function start(
   const entries = reserve(readBudget(tx, record.tenantId), { id: record.intentId, runs: 1, fuel }, budgets, now);
   writeState(tx, budgetKey(record.tenantId), entries);
   record.reserved = { at: now, fuel };
+  const owner = { tenantId: record.tenantId, executor: resolved.executor.manifest.name };
+  const keys = reserveVersions(tx, owner, judgement.grants);
   const inputDigest = work.attach(tx, "input", saltedMaterial(ports.saltKey, "input", record.intentId, input.value));
   const configDigest = work.attachDocument(tx, "config", runConfig);
   const payload: EventPayload<"execution_started"> = {
@@ -79,7 +83,7 @@ export function start(
   const started = work.append(tx, "execution_started", payload, now);
   work.save(tx);
   const startedDigest = started.event.digest;
-  return ok({ work, resolved, judgement, input: input.value, inputDigest, configDigest, startedDigest });
+  return ok({ work, resolved, judgement, input: input.value, inputDigest, configDigest, startedDigest, keys });
 }
 
 /**

@@ -1,9 +1,10 @@
 import { parseAliasPath } from "../contracts/alias-path.js";
 import { pointerOf } from "../contracts/common.js";
+import type { HttpObligation } from "../contracts/http.js";
 import { isCapabilityName } from "../contracts/imports.js";
 import type { ActionIntent } from "../contracts/intent.js";
 import type { PolicyDocument, PolicyRule } from "../contracts/policy.js";
-import { isHost, isScheme, isUrlPath } from "../contracts/url.js";
+import { isHost, isScheme, isUrlPath, splitUrl } from "../contracts/url.js";
 import { ExoArmurError } from "../errors.js";
 import {
   anyOf,
@@ -173,13 +174,29 @@ function compileParameter(pointer: string, match: ParameterMatch, at: Path, poin
 }
 
 function checkObligations(rule: PolicyRule, at: Path): void {
-  for (const [capability, { paths }] of Object.entries(rule.obligations?.narrow ?? {})) {
+  for (const [capability, { paths, ...obliged }] of Object.entries(rule.obligations?.narrow ?? {})) {
     const here = [...at, "narrow", capability];
     if (!isCapabilityName(capability)) fail(here, `expected a capability such as fs_read, got ${quote(capability)}`);
     for (const path of paths ?? []) {
       if (path !== "{target}" && (path.includes("{target}") || parseAliasPath(path) === null)) {
         fail([...here, "paths"], `expected a root-alias path or {target}, got ${quote(path)}`);
       }
+    }
+    checkPlaces(capability, obliged, here);
+  }
+}
+
+/** What limits places has a meaning for http_request alone; elsewhere it would be passed over in silence. */
+function checkPlaces(capability: string, obliged: HttpObligation, here: Path): void {
+  for (const member of ["methods", "pathPrefix", "urls"] as const) {
+    if (capability !== "http_request" && obliged[member] !== undefined) {
+      fail([...here, member], `expected ${member} in http_request alone, got it in ${quote(capability)}`);
+    }
+  }
+  for (const url of obliged.urls ?? []) {
+    const scheme = splitUrl(url)?.scheme;
+    if (url !== "{target}" && scheme !== "http" && scheme !== "https") {
+      fail([...here, "urls"], `expected an http or https URL in normal form or {target}, got ${quote(url)}`);
     }
   }
 }

@@ -3,7 +3,7 @@ import { parseAliasPath, startsWithSegments } from "../contracts/alias-path.js";
 import { alwaysGranted, type CapabilityName, capabilityEffects } from "../contracts/imports.js";
 import type { CapabilityGrant, Constraints, ExecutorManifest, ManifestFunction } from "../contracts/manifest.js";
 import type { Obligations } from "../contracts/policy.js";
-import { intersectAllow } from "./narrow-http.js";
+import { intersectAllow, limitPlaces } from "./narrow-http.js";
 
 /** The three sources of a run's capabilities. `target` is the intent's, null when it has none. */
 export type NarrowingInput = {
@@ -30,7 +30,12 @@ export function narrowGrants({ manifest, deployment, narrow, target }: Narrowing
     const granted = Object.hasOwn(deployment, name) ? deployment[name] : undefined;
     if (granted === undefined && !alwaysGranted.includes(name)) continue;
     const base = closed(name, granted ?? {});
-    const narrowed = intersect(intersect(asked.get(name) ?? {}, base), obligationOf(narrow, name, target));
+    const { methods, pathPrefix, urls, ...obliged } = obligationOf(narrow, name, target);
+    const places = intersect(intersect(asked.get(name) ?? {}, base), obliged);
+    const narrowed =
+      name === "http_request"
+        ? { ...places, allow: limitPlaces(places.allow ?? [], { methods, pathPrefix, urls }, target) }
+        : places;
     // No secrets is what most grants have; it is written by leaving them out.
     const { secrets = [], ...others } = narrowed;
     const limited = secrets.length === 0 ? others : narrowed;
@@ -66,7 +71,10 @@ function closed(name: CapabilityName, granted: Constraints): Constraints {
   return { ...granted, allow: granted.allow ?? [], secrets: granted.secrets ?? [] };
 }
 
-function obligationOf(narrow: Obligations["narrow"], name: string, target: string | null): Constraints {
+/** One capability's obligation. */
+type Obliged = NonNullable<Obligations["narrow"]>[string];
+
+function obligationOf(narrow: Obligations["narrow"], name: string, target: string | null): Obliged {
   const obliged = narrow !== undefined && Object.hasOwn(narrow, name) ? narrow[name] : undefined;
   if (obliged?.paths === undefined) return obliged ?? {};
   const paths = obliged.paths.flatMap((path) => (path !== "{target}" ? [path] : target === null ? [] : [target]));
@@ -92,6 +100,12 @@ const combine = {
     b: NonNullable<Constraints[K]>,
   ) => NonNullable<Constraints[K]>;
 };
+
+/** Constraints of a capability that is granted more than once: what every grant allows. */
+export function combineConstraints(name: CapabilityName, granted: readonly Constraints[]): Constraints {
+  const [first = {}, ...others] = granted;
+  return others.reduce((all, one) => intersect(closed(name, all), closed(name, one)), first);
+}
 
 function intersect(a: Constraints, b: Constraints): Constraints {
   const narrowed: Record<string, unknown> = {};

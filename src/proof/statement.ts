@@ -14,7 +14,7 @@ import { abiRevision, bundleRevision } from "../contracts/revisions.js";
 import { policyRevision } from "../policy/evaluate.js";
 import type { Signer } from "../ports.js";
 import { safetyRevision } from "../safety/gate.js";
-import { meterRevision } from "../wasm/seal.js";
+import { meterRevision } from "../wasm/fuel.js";
 
 /** A material by role, as a statement names it. */
 export type MaterialRef = { readonly role: MaterialRole; readonly digest: Digest };

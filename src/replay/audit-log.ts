@@ -13,6 +13,8 @@ import { blobKey, bundleKey, intentKeys } from "../pipeline/store-keys.js";
 import type { StoreReader } from "../ports.js";
 import type { CheckState } from "../verify/report.js";
 import { verifyBundle } from "../verify/verify-bundle.js";
+import { auditKeys } from "./audit-keys.js";
+import { type OpenRun, openRunOf } from "./open-runs.js";
 import { eventDigestOf, replayChain } from "./replay-events.js";
 import { Findings } from "./report.js";
 
@@ -25,8 +27,8 @@ export type LogCheck = {
   readonly message: string;
 };
 
-/** An intent that has not ended, and where it stands. */
-export type OpenIntent = { readonly intentId: string; readonly state: string };
+/** An intent that has not ended, where it stands, and what is known of its run if it has one. */
+export type OpenIntent = { readonly intentId: string; readonly state: string; readonly run?: OpenRun };
 
 /** Outcome of auditing a store (spec/log.md, `log check`). */
 export type LogAudit = {
@@ -108,19 +110,21 @@ export function auditStore(store: StoreReader, options: LogAuditOptions): LogAud
     checkEnds(gathered),
     checkSpent(gathered),
     checkMaterials(store, gathered.records),
+    checkKeys(store, gathered),
     checkBundles(store, options, gathered.records),
   );
   const states = new Set(checks.map((check) => check.state));
-  const open = gathered.records
-    .filter((record) => !endStates.has(record.state))
-    .map(({ intentId, state }) => ({ intentId, state }));
+  const open = gathered.records.filter((record) => !endStates.has(record.state));
   return {
     schema: "exoarmur.log-audit/v1",
     result: states.has("fail") ? "fail" : states.has("unable") ? "unable" : "pass",
     size: tree.size,
     checks,
     counts: { events: gathered.events.length, bundles: gathered.leaves.bundles.size, intents: gathered.records.length },
-    open,
+    open: open.map((record): OpenIntent => {
+      const run = readable([], () => openRunOf(store, record, gathered.events));
+      return { intentId: record.intentId, state: record.state, ...(run === undefined ? {} : { run }) };
+    }),
   };
 }
 
@@ -268,6 +272,18 @@ function checkMaterials(store: StoreReader, records: readonly IntentRecord[]): L
     code: "EXO_MATERIAL_DIGEST",
     problems,
     passed: `${known.size} materials`,
+  });
+}
+
+/** Stored keys and values are what the completed runs left. */
+function checkKeys(store: StoreReader, { events, leaves, records }: Gathered): LogCheck {
+  const byDigest = new Map(events.map((event) => [eventDigestOf(event), event]));
+  const { problems, keys, spaces } = auditKeys(store, byDigest, leaves.events, records, damageOf);
+  const passed = `${keys} keys of ${spaces} executors`;
+  return result("keys", "keys and values are what completed runs wrote", {
+    code: "EXO_STORE_DAMAGED",
+    problems,
+    passed,
   });
 }
 

@@ -1,7 +1,7 @@
 import type { Trust } from "../contracts/trust.js";
 import type { SandboxHost } from "../ports.js";
 import type { AuditStore } from "./audit-source.js";
-import { type BundleCounts, type ReplayContext, replayBundleInto } from "./replay-bundle.js";
+import type { BundleCounts, ReplayContext } from "./replay-bundle.js";
 import { type Chain, eventDigestOf, replayChain } from "./replay-events.js";
 import { Findings, type ReplayReport } from "./report.js";
 
@@ -30,7 +30,7 @@ export class ReplayEngine {
   /** Replays one bundle file. Never throws for anything the bytes can hold. */
   async replayBundle(bytes: Uint8Array): Promise<ReplayReport> {
     const findings = new Findings();
-    const { id, events, executions } = await replayBundleInto(findings, bytes, this.#context);
+    const { id, events, executions } = await replayInto(findings, bytes, this.#context);
     return findings.report({
       target: { kind: "bundle", id },
       ...this.#facts(),
@@ -76,7 +76,7 @@ export class ReplayEngine {
     if (this.#auditStore?.bundle === undefined) return;
     const bytes = this.#auditStore.bundle(intentId);
     if (bytes !== undefined) {
-      const held = await replayBundleInto(findings, bytes, this.#context);
+      const held = await replayInto(findings, bytes, this.#context);
       if (held.id !== "") compareWithChain(findings, held, chain, intentId);
       return;
     }
@@ -91,6 +91,12 @@ export class ReplayEngine {
     const { sandbox, trust } = this.#context;
     return { trustMode: trust === null ? "self_check_only" : "pinned", engine: sandbox?.engine ?? null };
   }
+}
+
+/** Verifier and meter are loaded with the first bundle: whoever only runs actions needs neither. */
+async function replayInto(findings: Findings, bytes: Uint8Array, context: ReplayContext): Promise<BundleCounts> {
+  const { replayBundleInto } = await import("./replay-bundle.js");
+  return await replayBundleInto(findings, bytes, context);
 }
 
 /** A bundle that is whole in itself can still be another intent's, or name other events than were recorded. */

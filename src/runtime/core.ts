@@ -1,7 +1,7 @@
 import { canonicalize } from "../canonical/jcs.js";
 import { createFsPerformers } from "../capabilities/performers/fs/files.js";
 import { createClockPerformer, createLogPerformer, createRandomPerformer } from "../capabilities/performers/local.js";
-import type { SandboxConfig } from "../contracts/config.js";
+import type { HttpConfig, SandboxConfig } from "../contracts/config.js";
 import { type Envelope, payloadTypes, signEnvelope } from "../contracts/dsse.js";
 import type { ManifestDraft } from "../contracts/manifest.js";
 import { resolveManifest } from "../contracts/manifest-draft.js";
@@ -12,6 +12,7 @@ import type { Ledger } from "../log/ledger-types.js";
 import { ProxyPipeline } from "../pipeline/proxy-pipeline.js";
 import type { Deployment, Governor } from "../pipeline/types.js";
 import type { SandboxHost, Signer, Store } from "../ports.js";
+import { openHttp } from "./http.js";
 import { openSandbox } from "./sandbox.js";
 import type { World } from "./system.js";
 
@@ -37,6 +38,7 @@ export type CoreParts = {
   readonly roots: Readonly<Record<string, { readonly path: string; readonly access: "read" | "write" }>>;
   readonly governor: Governor;
   readonly sandbox: SandboxConfig;
+  readonly http: HttpConfig;
   /** Checks the store against what was published before, then is told of every checkpoint. */
   readonly onLedger?: (ledger: Ledger) => Ledger;
 };
@@ -52,6 +54,7 @@ export type Core = {
 /** Opens ledger, sandbox and pipeline over a store, as its only writer. */
 export async function openCore(parts: CoreParts): Promise<Core> {
   const { world, store, signers, deployment } = parts;
+  const http = await openHttp(parts.http);
   const epoch = await store.acquire();
   const opened = await openLedger({ store, epoch, origin: parts.origin, signer: signers.log });
   const ledger = parts.onLedger?.(opened) ?? opened;
@@ -61,6 +64,7 @@ export async function openCore(parts: CoreParts): Promise<Core> {
     ...createRandomPerformer(world.entropy),
     ...createLogPerformer(world.logger),
     ...createFsPerformers(parts.roots),
+    ...http,
   };
   const pipeline = new ProxyPipeline({
     ...world,

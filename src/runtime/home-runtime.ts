@@ -69,6 +69,7 @@ export async function openHomeCore(dir: string, world: World): Promise<HomeCore>
       roots: resolved.roots,
       governor: { killed: () => killFileExists(home.paths), takeOrders: () => desk.takeOrders() },
       sandbox: resolved.sandbox,
+      http: resolved.http,
       onLedger: (ledger) => anchored(ledger, store, home.paths, (note) => anchor.offer(note)),
     });
     closers.push(() => core.close());

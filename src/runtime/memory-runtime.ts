@@ -1,5 +1,5 @@
 import { parseContract } from "../contracts/common.js";
-import { type SandboxConfig, sandboxSchema } from "../contracts/config.js";
+import { type HttpConfig, httpConfigSchema, type SandboxConfig, sandboxSchema } from "../contracts/config.js";
 import type { Envelope } from "../contracts/dsse.js";
 import type { CapabilityName } from "../contracts/imports.js";
 import { type Constraints, type ManifestDraft, manifestDraftSchema } from "../contracts/manifest.js";
@@ -48,6 +48,8 @@ export type RuntimeParts = {
   readonly cellId?: string;
   /** How executors are run: in threads or child processes, how many, and how much may wait. */
   readonly sandbox?: SandboxConfig;
+  /** How `http_request` reaches the world. Default: the system's DNS and the authorities Node.js comes with. */
+  readonly http?: HttpConfig;
 };
 
 /** The parts of a runtime without a home, and the trust document that verifies its bundles. */
@@ -104,6 +106,7 @@ export async function openPartsCore(parts: RuntimeParts, world: World): Promise<
     roots: parts.roots ?? {},
     governor: { killed: () => false, takeOrders: () => Promise.resolve() },
     sandbox: parseContract(sandboxSchema, parts.sandbox ?? {}, "sandbox"),
+    http: parseContract(httpConfigSchema, parts.http ?? {}, "http"),
   });
   const inDoubt = await core.pipeline.open();
   await core.pipeline.activatePolicy(await signPolicy(policy, policyAuthor));

@@ -11,7 +11,7 @@ import { decodeBase64 } from "../crypto/encoding.js";
 import { keyIdOf } from "../crypto/key-id.js";
 import { policyRevision } from "../policy/evaluate.js";
 import { safetyRevision } from "../safety/gate.js";
-import { meterRevision } from "../wasm/seal.js";
+import { meterRevision } from "../wasm/fuel.js";
 import type { Evidence } from "./evidence.js";
 import type { KeySource } from "./keys.js";
 import { expect, fail, notApplicable, unable } from "./report.js";

@@ -66,7 +66,7 @@ export function expect(condition: boolean, code: ErrorCode, message: string): as
   if (!condition) fail(code, message);
 }
 
-const always = [
+const ofBundle = [
   "A pass does not prove that the outside world gave these answers: it proves the computation, given the recorded answers.",
   "A pass over one file cannot show that nothing else happened: spent-once and completeness need the log (log check).",
 ] as const;
@@ -74,14 +74,14 @@ const always = [
 const selfCheck =
   "No trust file was given: the keys are the bundle's own. This proves integrity, not identity: anybody could have made it.";
 
-/** Sums checks up into a report. */
+/** Sums checks up into a report. `limits` are a bundle's unless given. */
 export function makeReport(
   facts: Pick<VerificationReport, "trustMode" | "bundleDigest" | "intentId" | "correlationId">,
   checks: readonly CheckResult[],
+  limits: readonly string[] = facts.trustMode === "pinned" ? ofBundle : [selfCheck, ...ofBundle],
 ): VerificationReport {
   const counts: Record<CheckState, number> = { pass: 0, fail: 0, unable: 0, not_applicable: 0 };
   for (const check of checks) counts[check.state] += 1;
   const result = counts.fail > 0 ? "fail" : counts.unable > 0 ? "unable" : "pass";
-  const limits = facts.trustMode === "pinned" ? always : [selfCheck, ...always];
   return { schema: "exoarmur.verification/v1", ...facts, result, checks, counts, limits };
 }

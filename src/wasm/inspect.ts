@@ -3,9 +3,10 @@ import { alwaysGranted, type CapabilityName, capabilityNames, findImport } from 
 import { admit } from "./admit.js";
 import { type FuncType, type ModuleShape, nameTypes, typeOfFunction, valueTypes } from "./decode/shape.js";
 import { isValidModule } from "./engine.js";
+import { meterRevision } from "./fuel.js";
 import { structuralLimits } from "./limits.js";
 import type { Reason } from "./reasons.js";
-import { checkSealOptions, listEntryPoints, meterRevision, type SealOptions } from "./seal.js";
+import { checkSealOptions, listEntryPoints, type SealOptions } from "./seal.js";
 
 /** A function's type, such as `{params: ["i64"], results: []}`. */
 export type Signature = { readonly params: readonly string[]; readonly results: readonly string[] };

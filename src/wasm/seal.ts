@@ -8,8 +8,6 @@ import { meterRevision } from "./fuel.js";
 import { structuralLimits } from "./limits.js";
 import type { Charges } from "./write/meter.js";
 
-export { meterRevision };
-
 /** What a module is sealed for. */
 export type SealOptions = {
   /** Capability names the manifest was granted. */

@@ -17,6 +17,8 @@ import { encodeAbi } from "../../src/canonical/msgpack.js";
 import { type Broker, createBroker } from "../../src/capabilities/broker.js";
 import { createFsPerformers } from "../../src/capabilities/performers/fs/files.js";
 import { nativeStrategy } from "../../src/capabilities/performers/fs/folder.js";
+import { type CapabilityName, capabilityEffects } from "../../src/contracts/imports.js";
+import type { AbiValue } from "../../src/ports.js";
 import { answerOf, callOf, calm, grantsOf, makeRoots } from "../capabilities/support.js";
 
 const { base, data, outside } = makeRoots();
@@ -62,6 +64,9 @@ function brokerFor(strategy: "descriptors" | "paths"): Broker {
       fs_list: everyRoot,
       fs_stat: everyRoot,
       fs_remove: everyRoot,
+      fs_append: everyRoot,
+      fs_mkdir: everyRoot,
+      fs_rename: everyRoot,
     }),
     performers: createFsPerformers(roots, strategy),
     journal: () => Promise.resolve(),
@@ -69,31 +74,44 @@ function brokerFor(strategy: "descriptors" | "paths"): Broker {
   });
 }
 
-const requests = {
-  fs_read: (path: string) => ({ path }),
-  fs_list: (path: string) => ({ path }),
-  fs_stat: (path: string) => ({ path }),
-  fs_remove: (path: string) => ({ path }),
-  fs_write: (path: string) => ({ path, bytes, mode: "replace" }),
-};
-const capabilities = ["fs_read", "fs_list", "fs_stat", "fs_remove", "fs_write"] as const;
+/** Every way to use a path: as what is acted on, and as where a file is to go. */
+const uses: readonly (readonly [CapabilityName, (path: string) => Readonly<Record<string, AbiValue>>])[] = [
+  ["fs_read", (path) => ({ path })],
+  ["fs_list", (path) => ({ path })],
+  ["fs_stat", (path) => ({ path })],
+  ["fs_remove", (path) => ({ path })],
+  ["fs_write", (path) => ({ path, bytes, mode: "replace" })],
+  ["fs_append", (path) => ({ path, bytes })],
+  ["fs_rename", (path) => ({ path, to: "data/in/free", mode: "create" })],
+  ["fs_rename", (path) => ({ path, to: "data/in/free", mode: "replace" })],
+  ["fs_rename", (path) => ({ path: "data/in/a.txt", to: path, mode: "create" })],
+  ["fs_rename", (path) => ({ path: "data/in/a.txt", to: path, mode: "replace" })],
+  ["fs_mkdir", (path) => ({ path })],
+];
+const capabilities = uses.map(([capability]) => capability);
 
-/** Calls every file capability on a path: outcome and code of each, after checking that nothing outside was touched. */
-async function attack(strategy: "descriptors" | "paths", path: string): Promise<ReadonlySet<string>> {
+/** Uses a path in every way: outcome and code of each, after checking that nothing was touched. */
+async function attack(strategy: "descriptors" | "paths", path: string, some = uses): Promise<ReadonlySet<string>> {
   const broker = brokerFor(strategy);
   const ends = new Set<string>();
-  for (const [seq, capability] of capabilities.entries()) {
-    const text = JSON.stringify(answerOf(await broker.call(callOf(seq, capability, requests[capability](path)), calm)));
+  for (const [seq, [capability, request]] of some.entries()) {
+    const text = JSON.stringify(answerOf(await broker.call(callOf(seq, capability, request(path)), calm)));
     ends.add(`${broker.transcript()[seq]?.outcome} ${/EXO_\w+/.exec(text)?.[0] ?? ""}`);
     expect(text).not.toContain(secret);
     expect(text).not.toContain(base);
   }
   expect(broker.writes()).toBe("none");
   expect(readdirSync(outside)).toEqual(["secret.txt"]);
+  expect(readdirSync(join(data, "in"))).toEqual(["a.txt"]);
   expect(readFileSync(join(outside, "secret.txt"), "utf8")).toBe(secret);
   expect(readFileSync(join(data, "in/a.txt"), "utf8")).toBe("inside");
   return ends;
 }
+
+/** All uses but that as a new directory, which a taken name refuses whatever it is. */
+const asFile = uses.filter(([capability]) => capability !== "fs_mkdir");
+const asChange = uses.filter(([capability]) => capabilityEffects[capability] === "write");
+const asFolder = uses.filter(([capability]) => capability === "fs_mkdir");
 
 describe.each(strategies)("a path of a hostile guest (%s)", (strategy) => {
   it.each([
@@ -155,7 +173,8 @@ describe.each(strategies)("a path of a hostile guest (%s)", (strategy) => {
   });
 
   it.each(["data/pipe", "data/socket", "dev/null", "dev/zero", "dev/tty"])("%s is no file", async (path) => {
-    expect(await attack(strategy, path)).toEqual(new Set(["error EXO_FS_KIND"]));
+    expect(await attack(strategy, path, asFile)).toEqual(new Set(["error EXO_FS_KIND"]));
+    expect(await attack(strategy, path, asFolder)).toEqual(new Set(["error EXO_FS_EXISTS"]));
   });
 
   it.each(["data/%2e%2e/outside", "data/in/a.txt ", "data/IN/a.txt", "data/in/..a", "data/…/x"])(
@@ -173,7 +192,7 @@ describe.each(strategies)("a path of a hostile guest (%s)", (strategy) => {
     const writer = spawn("sh", ["-c", 'echo x > "$1"', "sh", join(data, "pipe")]);
     const ended = new Promise((resolve) => writer.once("exit", resolve));
     await new Promise((resolve) => setTimeout(resolve, 300));
-    await attack(strategy, "data/pipe");
+    await attack(strategy, "data/pipe", asFile);
     await new Promise((resolve) => setTimeout(resolve, 300));
     expect([writer.exitCode, writer.signalCode]).toEqual([null, null]);
     writer.kill("SIGKILL");
@@ -201,7 +220,7 @@ describe.each(strategies)("a path of a hostile guest (%s)", (strategy) => {
       ok: {},
     });
     expect(broker.transcript().map(({ outcome }) => outcome)).toEqual(["denied", "denied", "ok"]);
-    expect(readdirSync(join(data, "in"))).toEqual(["a.txt"]);
+    expect(await attack(strategy, "readonly/in/a.txt", asChange)).toEqual(new Set(["denied EXO_CAPABILITY_DENIED"]));
   });
 
   it("does not lend links to a listing", async () => {

@@ -1,4 +1,13 @@
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import { describe, expect, it } from "vitest";
@@ -127,6 +136,61 @@ describe.runIf(nativeStrategy() === "descriptors")("a link swapped in during the
     expect(readFileSync(join(outside, "file"), "utf8")).toBe("OUTSIDE");
   });
 
+  it("for a directory never lets an append, a new directory or a rename out", async () => {
+    const { data, outside, fs } = setUp();
+    const { seen, run } = counter(fs);
+    const bytes = new TextEncoder().encode("+");
+    await race(join(data, "dir"), outside, 4, seen, async () => {
+      await run("fs_append", { path: "data/dir/file", bytes });
+      await run("fs_append", { path: "data/dir/new", bytes });
+      await run("fs_mkdir", { path: "data/dir/made" });
+      await run("fs_rename", { path: "data/dir/new", to: "data/dir/sub/new", mode: "replace" });
+      await run("fs_rename", { path: "data/dir/only-outside", to: "data/taken", mode: "create" });
+      await run("fs_rename", { path: "data/dir/sub/new", to: "data/dir/moved", mode: "replace" });
+    });
+    expect(readdirSync(outside).sort()).toEqual(["file", "only-outside", "sub"]);
+    expect(readdirSync(join(outside, "sub"))).toEqual(["file"]);
+    expect(readFileSync(join(outside, "file"), "utf8")).toBe("OUTSIDE");
+    expect(readdirSync(data).sort()).toEqual(["dir"]);
+  });
+
+  it("for a file that is appended to is replaced itself at most, what it leads to is neither changed nor taken", async () => {
+    const { data, outside, fs } = setUp();
+    const bytes = new TextEncoder().encode("+");
+    const target = join(data, "dir/file");
+    for (let i = 0; i < 200; i++) {
+      rmSync(target, { force: true });
+      writeFileSync(target, "inside");
+      const append = fs.fs_append.perform({ path: "data/dir/file", bytes }, {}, calm);
+      for (let turn = 0; turn < i % 30; turn++) await new Promise((resolve) => setImmediate(resolve));
+      rmSync(target, { force: true });
+      symlinkSync(join(outside, "file"), target);
+      await append;
+      expect(readFileSync(join(outside, "file"), "utf8")).toBe("OUTSIDE");
+      if (lstatSync(target).isFile()) expect(readFileSync(target, "utf8")).toBe("inside+");
+    }
+  });
+
+  it("for a file that is renamed is moved itself at most, what it leads to is not", async () => {
+    const { data, outside, fs } = setUp();
+    const from = join(data, "dir/file");
+    for (let i = 0; i < 200; i++) {
+      for (const name of ["file", "to"]) rmSync(join(data, "dir", name), { force: true });
+      writeFileSync(from, "inside");
+      const mode = i % 2 === 0 ? "create" : "replace";
+      const request = { path: "data/dir/file", to: "data/dir/to", mode };
+      const rename = fs.fs_rename.perform(request, {}, calm);
+      for (let turn = 0; turn < i % 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+      rmSync(from, { force: true });
+      symlinkSync(join(outside, "file"), from);
+      const { outcome } = await rename;
+      // Answered ok only when the file that was looked at has the new name.
+      if (outcome === "ok") expect(lstatSync(join(data, "dir/to")).isFile()).toBe(true);
+      expect(readFileSync(join(outside, "file"), "utf8")).toBe("OUTSIDE");
+      expect(lstatSync(join(outside, "file")).nlink).toBe(1);
+    }
+  });
+
   it("for a file is replaced itself, what it leads to is not", async () => {
     const { data, outside, fs } = setUp();
     const bytes = new TextEncoder().encode("written");
@@ -144,15 +208,49 @@ describe.runIf(nativeStrategy() === "descriptors")("a link swapped in during the
   });
 });
 
-describe("a root that is swapped for a link after it was resolved", () => {
-  it("leads nowhere", async () => {
-    const { data, outside, fs } = setUp();
-    renameSync(data, `${data}.real`);
-    symlinkSync(outside, data);
-    const request = { path: "data/file", bytes: new Uint8Array(1), mode: "replace" };
-    for (const name of ["fs_read", "fs_write", "fs_list", "fs_stat", "fs_remove"] as const) {
-      expect(await fs[name].perform(request, {}, calm)).toMatchObject({ outcome: "error", code: "EXO_FS_PATH" });
-    }
-    expect(readFileSync(join(outside, "file"), "utf8")).toBe("OUTSIDE");
-  });
+describe.each(["descriptors", "paths"] as const)(
+  "a root that is swapped for a link after it was resolved (%s)",
+  (strategy) => {
+    it.runIf(strategy === "paths" || nativeStrategy() === strategy)("leads nowhere", async () => {
+      const { data, outside } = setUp();
+      const fs = createFsPerformers({ data: { path: data, access: "write" } }, strategy);
+      renameSync(data, `${data}.real`);
+      symlinkSync(outside, data);
+      const request = { path: "data/file", to: "data/sub/file", bytes: new Uint8Array(1), mode: "replace" };
+      for (const performer of Object.values(fs)) {
+        expect(await performer.perform(request, {}, calm)).toMatchObject({ outcome: "error", code: "EXO_FS_PATH" });
+      }
+      expect(readFileSync(join(outside, "file"), "utf8")).toBe("OUTSIDE");
+      expect(readdirSync(join(outside, "sub"))).toEqual(["file"]);
+    });
+  },
+);
+
+describe("a directory that is swapped for a link during a call by paths", () => {
+  it.each(["fs_write", "fs_append", "fs_mkdir", "fs_rename", "fs_remove"] as const)(
+    "ends %s as an error, as unknown, or as ok where it was done before the swap",
+    async (name) => {
+      const ends = new Set<string>();
+      for (let turns = 0; turns < 60; turns++) {
+        const { data, outside } = setUp();
+        const fs = createFsPerformers({ data: { path: data, access: "write" } }, "paths");
+        const path = name === "fs_mkdir" ? "data/dir/new" : "data/dir/file";
+        const request = { path, to: "data/dir/to", bytes: new Uint8Array(1), mode: "replace" };
+        const call = fs[name].perform(request, {}, calm);
+        for (let turn = 0; turn < turns; turn++) await new Promise((resolve) => setImmediate(resolve));
+        renameSync(join(data, "dir"), join(data, "dir.real"));
+        symlinkSync(outside, join(data, "dir"));
+        const result = await call;
+        const done = result.outcome === "ok";
+        const inside = readdirSync(join(data, "dir.real")).sort().join();
+        ends.add(result.outcome);
+        // Answered ok, it was done where it was to be done, before the swap.
+        if (done && name === "fs_mkdir") expect(inside).toContain("new");
+        if (done && name === "fs_rename") expect(inside).toBe("sub,to");
+        if (done && name === "fs_remove") expect(inside).toBe("sub");
+        if (result.outcome === "error") expect(readFileSync(join(outside, "file"), "utf8")).toBe("OUTSIDE");
+      }
+      expect(ends).toContain("error");
+    },
+  );
 });

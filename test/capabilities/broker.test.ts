@@ -76,7 +76,7 @@ describe("a call inside its grant", () => {
     await brokerOf({ grants, performers: { fs_read } }).call(callOf(0, "fs_read", { path: "data/a" }), calm);
     expect(seen).toEqual([
       { path: "data/a" },
-      { roots: ["data"], paths: ["data/a"], maxBytes: 16_777_216 },
+      { roots: ["data"], paths: ["data/a"], maxBytes: 16_777_216, maxEntries: 10_000 },
       calm,
       undefined,
     ]);

@@ -111,6 +111,47 @@ describe("checkGrant", () => {
     expect(check(wide, "fs_read", { path: "data/a", length: 33_554_433 })).toMatch(/33554432/);
   });
 
+  it("wants both paths of a rename inside the grant", () => {
+    const rename = (constraints: Constraints, path: string, to: string): string =>
+      check(grantsOf({ fs_rename: constraints }), "fs_rename", { path, to, mode: "create" });
+    expect(rename({ roots: ["data"] }, "data/a", "data/b")).toBe("ok");
+    expect(rename({ roots: ["data", "out"] }, "data/a", "out/b")).toBe("ok");
+    for (const [path, to] of [
+      ["data/a", "out/b"],
+      ["out/a", "data/b"],
+    ] as const) {
+      expect(rename({ roots: ["data"] }, path, to)).toBe(
+        'EXO_CAPABILITY_DENIED: fs_rename is not granted for root "out"; add "out" to grants.table-stats.fs_rename.roots in config.json',
+      );
+    }
+    expect(rename({ roots: ["data"] }, "data/a", "data/../b")).toMatch(/^EXO_FS_PATH: /);
+    expect(rename({ roots: ["data"] }, "data/a", "")).toMatch(/^EXO_FS_PATH: /);
+    const narrow = { roots: ["data"], paths: ["data/in"] };
+    expect(rename(narrow, "data/in/a", "data/in/b")).toBe("ok");
+    expect(rename(narrow, "data/in/a", "data/b")).toMatch(/narrower paths$/);
+    expect(rename(narrow, "data/a", "data/in/b")).toMatch(/narrower paths$/);
+    expect(check(grantsOf({}), "fs_rename", { path: "data/a", to: "out/b", mode: "create" })).toMatch(
+      /"grants": \{"table-stats":\{"fs_rename":\{"roots":\["data","out"\]\}\}\}$/,
+    );
+  });
+
+  it("bounds entries at 10,000 by default, at 100,000 whatever is granted, where both grants allow", () => {
+    const granted = (...constraints: Constraints[]): unknown => {
+      const capabilities = constraints.map((some) => ({ name: "fs_mkdir" as const, constraints: some }));
+      return checkGrant({ ...grantsOf({}), capabilities }, "fs_mkdir", { path: "data/a" }, "x");
+    };
+    const roots = ["data"];
+    expect(granted({ roots })).toMatchObject({ value: { maxEntries: 10_000 } });
+    expect(granted({ roots, maxEntries: 0 })).toMatchObject({ value: { maxEntries: 0 } });
+    expect(granted({ roots, maxEntries: 1_000_000 })).toMatchObject({ value: { maxEntries: 100_000 } });
+    expect(granted({ roots, maxEntries: 7 }, { roots, maxEntries: 5 })).toMatchObject({ value: { maxEntries: 5 } });
+    expect(granted({ roots, maxEntries: 5 }, { roots, maxEntries: 7 })).toMatchObject({ value: { maxEntries: 5 } });
+    const kv = grantsOf({ kv_put: { prefixes: [""], maxEntries: 1_000_000 } });
+    expect(checkGrant(kv, "kv_put", { key: "a", value: new Uint8Array() }, "x")).toMatchObject({
+      value: { maxEntries: 1_000_000 },
+    });
+  });
+
   it("grants what is granted twice only where both allow", () => {
     const once = (constraints: Constraints) => ({ name: "fs_read" as const, constraints });
     const base = grantsOf({});

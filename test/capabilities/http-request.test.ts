@@ -66,6 +66,8 @@ describe("the request", () => {
     ["a value that is a number", { headers: { a: 1 } }],
     ["a value that is a list", { headers: { a: ["x"] } }],
     ["host", { headers: { host: "other.example.com" } }],
+    ["the effect's name", { headers: { "idempotency-key": "mine" } }],
+    ["accept-encoding", { headers: { "accept-encoding": "gzip" } }],
     ["content-length", { headers: { "content-length": "0" } }],
     ["transfer-encoding", { headers: { "transfer-encoding": "chunked" } }],
     ["connection", { headers: { connection: "close" } }],
@@ -156,6 +158,24 @@ describe("the grant", () => {
     expect(reach(url)).toMatch(/^EXO_CAPABILITY_DENIED: http_request expects an http or https URL in normal form/);
   });
 
+  it("reaches exactly one label where its host begins with a wildcard", () => {
+    const host = "*.example.com";
+    expect(reach("https://api.example.com/v1", { host })).toBe("ok");
+    expect(reach("https://a_b-1.example.com/v1", { host })).toBe("ok");
+    for (const other of [
+      "example.com",
+      "a.api.example.com",
+      "apiexample.com",
+      "api.example.org",
+      "x.api.example.com",
+    ]) {
+      expect(reach(`https://${other}/v1`, { host })).toMatch(/^EXO_CAPABILITY_DENIED: http_request is not granted/);
+    }
+    for (const other of [".example.com", "*.example.com", "api..example.com"]) {
+      expect(reach(`https://${other}/v1`, { host })).toMatch(/^EXO_CAPABILITY_DENIED/);
+    }
+  });
+
   it("does not reach with another method", () => {
     expect(check({ allow: [api] }, { method: "POST" })).toBe("ok");
     for (const method of ["HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"]) {
@@ -190,7 +210,15 @@ describe("the grant", () => {
   it.each([
     ["another scheme", { scheme: "ftp" }],
     ["an upper-case host", { host: "API.example.com" }],
-    ["a wildcard", { host: "*.example.com" }],
+    ["a wildcard of its own", { host: "*" }],
+    ["a wildcard in the middle", { host: "api.*.com" }],
+    ["a wildcard of part of a label", { host: "*api.example.com" }],
+    ["a wildcard of two labels", { host: "*.*.com" }],
+    ["a wildcard of an address", { host: "*.0.0.1" }],
+    ["a wildcard before an address", { host: "*.127.0.0.1" }],
+    ["a wildcard without a name", { host: "*." }],
+    ["no network", { networks: [] }],
+    ["an unknown network", { networks: ["public"] }],
     ["a host with a port", { host: "api.example.com:443" }],
     ["an IPv6 host", { host: "[::1]" }],
     ["port 0", { port: 0 }],

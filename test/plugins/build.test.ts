@@ -46,10 +46,37 @@ const sdk = env(
   "store_u8",
 );
 
+/** What the functions act on, where that is no path. */
+const targets: Readonly<Record<string, string>> = {
+  containment: "/endpoint",
+  http: "/url",
+  kv: "/key",
+  "kv.list": "/prefix",
+};
+
+/** The limits that are not the defaults, and why. */
+function limitsOf(name: string): object {
+  // The demo waits for the plugin that never ends to use up its fuel.
+  if (name === "spin") return { limits: { fuel: 100_000_000 } };
+  // One request a run; a body of 1 MiB as a tree of values, and each of its bytes as up to six of JSON.
+  if (name === "http") return { limits: { hostCalls: 1, memoryPages: 1024, outputBytes: 8_388_608 } };
+  if (name === "containment") return { limits: { hostCalls: 1, fuel: 20_000_000 } };
+  return {};
+}
+
 describe("modules", () => {
   test("imports are exactly these", () => {
     for (const [path, expected] of [
-      ["plugins/fs.wasm", [...sdk, ...user("fs_list", "fs_read", "fs_remove", "fs_write")]],
+      ["plugins/containment.wasm", [...sdk, ...user("http_request")]],
+      ["plugins/http.wasm", [...sdk, ...user("http_request")]],
+      [
+        "plugins/fs.wasm",
+        [
+          ...sdk,
+          ...user("fs_append", "fs_list", "fs_mkdir", "fs_read", "fs_remove", "fs_rename", "fs_stat", "fs_write"),
+        ],
+      ],
+      ["plugins/kv.wasm", [...sdk, ...user("kv_delete", "kv_get", "kv_list", "kv_put")]],
       ["plugins/table-stats.wasm", [...sdk, ...user("fs_read")]],
       ["plugins/spin.wasm", []],
       ["test/fixtures/big-output.wasm", env("alloc", "input_length", "input_load_u8", "output_set")],
@@ -92,12 +119,11 @@ describe("modules", () => {
       const imported = importNames(loadModule(`${path}.wasm`)).flatMap(
         (row) => row.split("extism:host/user/")[1] ?? [],
       );
-      // Only the plugin that never ends has a limit of its own: the demo waits for it to use up its fuel.
-      const limits = name === "spin" ? { limits: { fuel: 100_000_000 } } : {};
-      expect(rest).toEqual({ schema: "exoarmur.executor/v1", name, version: "1.0.0", ...limits });
+      expect(rest).toEqual({ schema: "exoarmur.executor/v1", name, version: "1.0.0", ...limitsOf(name) });
       expect([name, ...capabilities.map((row) => row.name).sort()]).toEqual([name, ...imported]);
       for (const row of functions) {
-        expect([name, row.name, row.target]).toEqual([name, row.name, row.effects === "none" ? undefined : "/path"]);
+        const target = targets[`${name}.${row.name}`] ?? targets[name] ?? "/path";
+        expect([name, row.name, row.target]).toEqual([name, row.name, row.effects === "none" ? undefined : target]);
       }
     }
   });

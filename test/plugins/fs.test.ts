@@ -109,6 +109,77 @@ describe("write", () => {
   });
 });
 
+describe("append", () => {
+  test("text and base64, to a file that is there and one that is not", () => {
+    expect(run("append", { path: "data/a.txt", text: "é" }).text).toBe('{"path":"data/a.txt","size":8}');
+    expect(run("append", { path: "data/a.txt", base64: "/wA=" }).text).toBe('{"path":"data/a.txt","size":10}');
+    expect(host.files.get("data/a.txt")).toEqual(Uint8Array.of(...utf8("hello\né"), 255, 0));
+    expect(run("append", { path: "data/new", text: "" }).text).toBe('{"path":"data/new","size":0}');
+    expect(host.calls.map(({ name, request }) => [name, Object.keys(request).sort()])).toEqual(
+      new Array(3).fill(["fs_append", ["bytes", "path"]]),
+    );
+  });
+
+  test("exactly one content, and no mode", () => {
+    host.calls.length = 0;
+    const error = 'exactly one of the parameters "text" and "base64" is needed';
+    expect(run("append", { path: "data/a.txt" })).toMatchObject({ code: 1, error });
+    expect(run("append", { path: "data/a.txt", text: "", base64: "" })).toMatchObject({ code: 1, error });
+    expect(run("append", { path: "data/a.txt", text: "x", mode: "create" })).toMatchObject({
+      code: 1,
+      error: 'parameter "mode" is not known',
+    });
+    expect(run("append", { path: "data/a.txt", base64: "/wA" }).error).toBe(
+      'parameter "base64" is not standard padded base64',
+    );
+    expect(host.calls).toEqual([]);
+  });
+});
+
+describe("stat, mkdir, rename", () => {
+  test("what is asked and answered", () => {
+    expect(run("stat", { path: "data/a.txt" }).text).toBe('{"path":"data/a.txt","size":6,"type":"file"}');
+    expect(run("mkdir", { path: "data/ü" }).text).toBe('{"made":true,"path":"data/ü"}');
+    expect(run("rename", { path: "data/a.txt", to: "data/ü/b.txt" }).text).toBe(
+      '{"path":"data/a.txt","to":"data/ü/b.txt"}',
+    );
+    host.files.set("data/c", utf8("c"));
+    expect(run("rename", { path: "data/c", to: "data/ü/b.txt", mode: "replace" }).code).toBe(0);
+    expect([...host.files]).toEqual([["data/ü/b.txt", utf8("c")]]);
+    expect(host.calls).toEqual([
+      { name: "fs_stat", request: { path: "data/a.txt" } },
+      { name: "fs_mkdir", request: { path: "data/ü" } },
+      { name: "fs_rename", request: { path: "data/a.txt", to: "data/ü/b.txt", mode: "create" } },
+      { name: "fs_rename", request: { path: "data/c", to: "data/ü/b.txt", mode: "replace" } },
+    ]);
+  });
+
+  test("the host's refusals name the capability", () => {
+    const error = "EXO_CAPABILITY_DENIED: not granted.";
+    const deny = (): never => {
+      throw new Refusal("EXO_CAPABILITY_DENIED", "not granted.");
+    };
+    host = new MockHost({ fs_stat: deny, fs_mkdir: deny, fs_rename: deny, fs_append: deny });
+    const parameters = { stat: {}, mkdir: {}, rename: { to: "data/b" }, append: { text: "" } };
+    for (const [name, more] of Object.entries(parameters))
+      expect(run(name, { path: "data/a", ...more })).toMatchObject({ code: 1, error: `fs_${name} data/a: ${error}` });
+    host = new MockHost();
+    host.files.set("data/b", utf8(""));
+    expect(run("stat", { path: "data/a" }).error).toContain("EXO_FS_NOT_FOUND");
+    expect(run("rename", { path: "data/b", to: "data/b" }).error).toContain("EXO_FS_EXISTS");
+  });
+
+  test("a rename has two strings and one of two modes", () => {
+    for (const [more, error] of [
+      [{}, 'parameter "to" is missing'],
+      [{ to: 1 }, 'parameter "to" must be a string, not a number'],
+      [{ to: "data/b", mode: "force" }, 'parameter "mode" must be "create" or "replace"'],
+    ] as const)
+      expect(run("rename", { path: "data/a.txt", ...more })).toMatchObject({ code: 1, error });
+    expect(host.calls).toEqual([]);
+  });
+});
+
 describe("list and remove", () => {
   test("list", () => {
     host.files.set("data/ß", utf8("12"));
@@ -178,7 +249,7 @@ test("parameters are read strictly, before any host call", () => {
     ["", "parameters are not JSON: expected a value at byte 0"],
     ['{"path":"a","path":"b"}', "parameters are not JSON: a key occurs twice at byte 18"],
   ] as const) {
-    for (const name of ["read", "write", "list", "remove"])
+    for (const name of ["read", "write", "append", "list", "stat", "mkdir", "rename", "remove"])
       expect(run(name, parameters)).toMatchObject({ code: 1, error });
   }
   expect(run("read", { path: "data/a.txt", encoding: "latin1" })).toMatchObject({

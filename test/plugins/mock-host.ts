@@ -48,6 +48,9 @@ function decode(output: Uint8Array): string {
  */
 export class MockHost {
   readonly files = new Map<string, Uint8Array>();
+  /** What fs_mkdir made. */
+  readonly directories = new Set<string>();
+  readonly pairs = new Map<string, { readonly value: Uint8Array; readonly version: number }>();
   readonly calls: { name: string; request: Record<string, unknown> }[] = [];
   readonly capabilities: Record<string, Capability>;
   /** Replaces the packed answer of the next host call. */
@@ -159,6 +162,7 @@ export class MockHost {
       return bytes;
     };
     return {
+      ...this.#keyValues(),
       clock_now: () => ({ ms: 1_790_000_000_123 }),
       random_bytes: ({ length }) => ({ bytes: new Uint8Array(length as number).fill(9) }),
       log: () => ({}),
@@ -185,6 +189,57 @@ export class MockHost {
         find(path);
         this.files.delete(path as string);
         return {};
+      },
+      fs_append: ({ path, bytes }) => {
+        const before = this.files.get(path as string) ?? new Uint8Array();
+        const after = Uint8Array.from([...before, ...(bytes as Uint8Array)]);
+        this.files.set(path as string, after);
+        return { size: after.length };
+      },
+      fs_mkdir: ({ path }) => {
+        if (this.directories.has(path as string)) throw new Refusal("EXO_FS_EXISTS", "The name is taken.");
+        this.directories.add(path as string);
+        return {};
+      },
+      fs_rename: ({ path, to, mode }) => {
+        const bytes = find(path);
+        if (mode === "create" && this.files.has(to as string)) throw new Refusal("EXO_FS_EXISTS", "The name is taken.");
+        this.files.delete(path as string);
+        this.files.set(to as string, bytes);
+        return {};
+      },
+    };
+  }
+
+  #keyValues(): Record<string, Capability> {
+    const versionOf = (key: unknown): number => this.pairs.get(key as string)?.version ?? 0;
+    return {
+      kv_get: ({ key }) => {
+        const { value, version } = this.pairs.get(key as string) ?? { value: new Uint8Array(), version: 0 };
+        return { found: version > 0, value, version };
+      },
+      kv_put: ({ key, value, expect }) => {
+        const version = versionOf(key);
+        if (expect !== undefined && expect !== version) return { done: false, version };
+        this.pairs.set(key as string, { value: Uint8Array.from(value as Uint8Array), version: version + 1 });
+        return { done: true, version: version + 1 };
+      },
+      kv_delete: ({ key, expect }) => {
+        const version = versionOf(key);
+        if (version === 0 || (expect !== undefined && expect !== version)) return { done: false, version };
+        this.pairs.delete(key as string);
+        return { done: true, version: 0 };
+      },
+      kv_list: ({ prefix, after = "", limit = 100 }) => {
+        const all = [...this.pairs]
+          .filter(([key]) => key.startsWith(prefix as string) && key > (after as string))
+          .sort();
+        const entries = all.slice(0, limit as number).map(([key, { value, version }]) => ({
+          key,
+          version,
+          size: value.length,
+        }));
+        return { entries, more: all.length > entries.length };
       },
     };
   }

@@ -59,7 +59,8 @@ describe("JSON", () => {
       ["NaN", "expected a value at byte 0"],
       ["[", "expected a value at byte 1"],
       ['{"a":', "expected a value at byte 5"],
-      [`${"[".repeat(130)}`, "nested too deep at byte 129"],
+      [`${"[".repeat(129)}${"]".repeat(129)}`, "nested too deep at byte 128"],
+      [`${'{"a":'.repeat(129)}1${"}".repeat(129)}`, "nested too deep at byte 640"],
     ] as const) {
       expect({ input, ...probe("json", input) }).toMatchObject({ input, code: 1, error: problem });
     }

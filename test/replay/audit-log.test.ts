@@ -48,6 +48,7 @@ describe("an honest store", () => {
       "ends",
       "spent",
       "materials",
+      "keys",
       "verify",
     ]);
     expect(report).toMatchObject({

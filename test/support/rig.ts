@@ -53,7 +53,7 @@ export function pluginAt(path: string, change: (draft: ManifestDraft) => Manifes
 }
 
 /** The least module that exports these functions, `() -> i32`. Scripts stand in for what it does. */
-function stubModule(names: readonly string[], filler = 0): Uint8Array {
+export function stubModule(names: readonly string[], filler = 0): Uint8Array {
   const text = (name: string): number[] => [name.length, ...encodeUtf8(name)];
   const section = (id: number, body: readonly number[]): number[] => [id, body.length, ...body];
   const count = names.length;
@@ -75,7 +75,8 @@ export function fsPlugin(options: { effectKey?: string[]; version?: string; fill
       fn.effects === "write" && options.effectKey !== undefined ? { ...fn, effectKey: options.effectKey } : fn,
     ),
   }));
-  return { manifest, wasm: stubModule(["read", "write", "list", "remove"], options.filler) };
+  const names = manifest.functions.map((fn) => fn.name);
+  return { manifest, wasm: stubModule(names, options.filler) };
 }
 
 export const usualRules: readonly PolicyRule[] = [

@@ -3,10 +3,9 @@ import { describe, expect, test } from "vitest";
 import { digestOf } from "../../src/canonical/digest.js";
 import { capabilityEffects, capabilityNames, importTable } from "../../src/contracts/imports.js";
 import { opcodes } from "../../src/wasm/decode/opcodes.js";
-import { costClasses, readFuelTable } from "../../src/wasm/fuel.js";
+import { costClasses, meterRevision, readFuelTable } from "../../src/wasm/fuel.js";
 import { inspectModule } from "../../src/wasm/inspect.js";
 import { structuralLimits } from "../../src/wasm/limits.js";
-import { meterRevision } from "../../src/wasm/seal.js";
 import { maxSealedBytes } from "../../src/wasm/write/writer.js";
 import { assemble, binary, seal } from "./support.js";
 

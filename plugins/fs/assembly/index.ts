@@ -1,16 +1,21 @@
 import { decodeBase64, encodeBase64 } from "../../sdk/assembly/base64";
-import { fsList, fsRead, fsRemove, fsWrite } from "../../sdk/assembly/files";
+import {
+  fsAppend, fsList, fsMakeDirectory, fsRead, fsRemove, fsRename, fsStat, fsWrite,
+} from "../../sdk/assembly/files";
 import { fail } from "../../sdk/assembly/io";
 import { JsonWriter } from "../../sdk/assembly/json-writer";
 import { Parameters } from "../../sdk/assembly/parameters";
 import { isUtf8 } from "../../sdk/assembly/utf8";
 import { Value } from "../../sdk/assembly/value";
 
+const ENCODINGS = ["utf8", "base64"];
+const MODES = ["create", "replace"];
+
 /** {path, encoding?: "utf8" | "base64"} -> {path, size, text | base64} */
 export function read(): i32 {
   const parameters = new Parameters();
   const path = parameters.text("path");
-  const base64 = parameters.choice("encoding", "utf8", "base64") == 1;
+  const base64 = parameters.choice("encoding", ENCODINGS) == 1;
   const problem = parameters.finish();
   if (problem !== null) return fail(problem);
   const file = fsRead(path);
@@ -38,32 +43,23 @@ export function read(): i32 {
 export function write(): i32 {
   const parameters = new Parameters();
   const path = parameters.text("path");
-  const text = parameters.optionalText("text");
-  const base64 = parameters.optionalText("base64");
-  const mode = parameters.choice("mode", "create", "replace") == 1 ? "replace" : "create";
-  let problem = parameters.finish();
+  const content = new Content(parameters);
+  const mode = MODES[parameters.choice("mode", MODES)];
+  const problem = parameters.finish();
   if (problem !== null) return fail(problem);
-  if ((text === null) == (base64 === null)) return fail('exactly one of the parameters "text" and "base64" is needed');
-  let start: usize = 0;
-  let length: usize = 0;
-  if (text !== null) {
-    start = text.start;
-    length = text.length;
-  } else if (base64 !== null) {
-    const bytes = decodeBase64(base64.start, base64.length);
-    if (bytes === null) return fail('parameter "base64" is not standard padded base64');
-    start = bytes.dataStart;
-    length = bytes.length;
-  }
-  const written = fsWrite(path, start, length, mode);
-  if (written.failed) return refuse("fs_write", path, written.problem);
-  const out = new JsonWriter();
-  out.beginObject();
-  writePath(out, path);
-  out.key("size");
-  out.integer(written.size);
-  out.endObject();
-  return out.finish();
+  const written = fsWrite(path, content.start, content.length, mode);
+  return written.failed ? refuse("fs_write", path, written.problem) : reportSize(path, written.size);
+}
+
+/** {path, text | base64} -> {path, size} */
+export function append(): i32 {
+  const parameters = new Parameters();
+  const path = parameters.text("path");
+  const content = new Content(parameters);
+  const problem = parameters.finish();
+  if (problem !== null) return fail(problem);
+  const written = fsAppend(path, content.start, content.length);
+  return written.failed ? refuse("fs_append", path, written.problem) : reportSize(path, written.size);
 }
 
 /** {path} -> {path, entries: [{name, type, size}]}, sorted by name */
@@ -110,6 +106,95 @@ export function remove(): i32 {
   writePath(out, path);
   out.key("removed");
   out.boolean(true);
+  out.endObject();
+  return out.finish();
+}
+
+/** {path} -> {path, size, type} */
+export function stat(): i32 {
+  const parameters = new Parameters();
+  const path = parameters.text("path");
+  const problem = parameters.finish();
+  if (problem !== null) return fail(problem);
+  const found = fsStat(path);
+  if (found.failed) return refuse("fs_stat", path, found.problem);
+  const out = new JsonWriter();
+  out.beginObject();
+  writePath(out, path);
+  out.key("size");
+  out.integer(found.size);
+  out.key("type");
+  out.text(found.type);
+  out.endObject();
+  return out.finish();
+}
+
+/** {path} -> {made: true, path} */
+export function mkdir(): i32 {
+  const parameters = new Parameters();
+  const path = parameters.text("path");
+  const problem = parameters.finish();
+  if (problem !== null) return fail(problem);
+  const made = fsMakeDirectory(path);
+  if (made.failed) return refuse("fs_mkdir", path, made.problem);
+  const out = new JsonWriter();
+  out.beginObject();
+  out.key("made");
+  out.boolean(true);
+  writePath(out, path);
+  out.endObject();
+  return out.finish();
+}
+
+/** {path, to, mode?: "create" | "replace"} -> {path, to} */
+export function rename(): i32 {
+  const parameters = new Parameters();
+  const path = parameters.text("path");
+  const to = parameters.text("to");
+  const mode = MODES[parameters.choice("mode", MODES)];
+  const problem = parameters.finish();
+  if (problem !== null) return fail(problem);
+  const renamed = fsRename(path, to, mode);
+  if (renamed.failed) return refuse("fs_rename", path, renamed.problem);
+  const out = new JsonWriter();
+  out.beginObject();
+  writePath(out, path);
+  out.key("to");
+  out.textFrom(to.start, to.length);
+  out.endObject();
+  return out.finish();
+}
+
+/** What to write: exactly one of the parameters `text` and `base64`. */
+class Content {
+  start: usize = 0;
+  length: usize = 0;
+
+  constructor(parameters: Parameters) {
+    const text = parameters.optionalText("text");
+    const base64 = parameters.optionalText("base64");
+    if ((text === null) == (base64 === null)) {
+      parameters.refuse('exactly one of the parameters "text" and "base64" is needed');
+    } else if (text !== null) {
+      this.start = text.start;
+      this.length = text.length;
+    } else if (base64 !== null) {
+      const bytes = decodeBase64(base64.start, base64.length);
+      if (bytes === null) parameters.refuse('parameter "base64" is not standard padded base64');
+      else {
+        this.start = bytes.dataStart;
+        this.length = bytes.length;
+      }
+    }
+  }
+}
+
+function reportSize(path: Value, size: i64): i32 {
+  const out = new JsonWriter();
+  out.beginObject();
+  writePath(out, path);
+  out.key("size");
+  out.integer(size);
   out.endObject();
   return out.finish();
 }

@@ -17,6 +17,15 @@ declare function hostFsStat(request: u64): u64;
 // @ts-ignore: decorator
 @external("extism:host/user", "fs_remove")
 declare function hostFsRemove(request: u64): u64;
+// @ts-ignore: decorator
+@external("extism:host/user", "fs_append")
+declare function hostFsAppend(request: u64): u64;
+// @ts-ignore: decorator
+@external("extism:host/user", "fs_mkdir")
+declare function hostFsMkdir(request: u64): u64;
+// @ts-ignore: decorator
+@external("extism:host/user", "fs_rename")
+declare function hostFsRename(request: u64): u64;
 
 /** Bytes of a file, valid until release(). */
 export class FileAnswer extends Answer {
@@ -113,6 +122,43 @@ export function fsRemove(path: Value): Answer {
   const answer = new Answer();
   const sent = sendRequest(pathOnly(path));
   answer.receive(sent, hostFsRemove(sent));
+  return answer;
+}
+
+/** Capability `fs_append`: adds to the end of a file, which it makes if there is none. `size` is the whole file's. */
+export function fsAppend(path: Value, start: usize, length: usize): StatAnswer {
+  const request = new MsgpackWriter();
+  request.map(2);
+  request.key("bytes");
+  request.binary(start, length);
+  writePath(request, path);
+  const answer = new StatAnswer();
+  const sent = sendRequest(request);
+  answer.receive(sent, hostFsAppend(sent));
+  answer.size = answer.count("size");
+  return answer;
+}
+
+/** Capability `fs_mkdir`: makes one directory. */
+export function fsMakeDirectory(path: Value): Answer {
+  const answer = new Answer();
+  const sent = sendRequest(pathOnly(path));
+  answer.receive(sent, hostFsMkdir(sent));
+  return answer;
+}
+
+/** Capability `fs_rename`. `mode` is create (refused when `to` exists) or replace. */
+export function fsRename(path: Value, to: Value, mode: string): Answer {
+  const request = new MsgpackWriter();
+  request.map(3);
+  request.key("mode");
+  request.text(mode);
+  writePath(request, path);
+  request.key("to");
+  request.textFrom(to.start, to.length);
+  const answer = new Answer();
+  const sent = sendRequest(request);
+  answer.receive(sent, hostFsRename(sent));
   return answer;
 }
 

@@ -1,13 +1,16 @@
+import { holds, KeySet } from "./key-set";
 import { parseNumber } from "./number-parse";
 import { encodeCodePoint, isUtf8 } from "./utf8";
 import { KIND_ARRAY, KIND_BOOLEAN, KIND_NULL, KIND_NUMBER, KIND_OBJECT, KIND_TEXT, slice, Value } from "./value";
 
 /** Deepest nesting accepted, as in canonical JSON (spec/canonical-bytes.md). */
-const MAX_DEPTH: i32 = 128;
+export const MAX_JSON_DEPTH: i32 = 128;
+/** From this many keys on repeated ones are found by hash: comparing each with all would cost their square. */
+const MANY_KEYS: i32 = 32;
 
 /**
  * Reads one JSON document (RFC 8259). Refuses duplicate keys, lone surrogates, numbers out of range, bytes after the document
- * and nesting beyond 128. Text values point into `bytes` or into a copy of their own, so leave `bytes` unchanged.
+ * and nesting beyond `maxDepth`. Text values point into `bytes` or into a copy of their own, so leave `bytes` unchanged.
  */
 export class JsonReader {
   /** Why read() returned null, with the byte offset. */
@@ -16,7 +19,7 @@ export class JsonReader {
   private base: usize;
   private end: usize;
 
-  constructor(private bytes: Uint8Array) {
+  constructor(private bytes: Uint8Array, private maxDepth: i32 = MAX_JSON_DEPTH) {
     // Values point into the bytes, which a garbage collector would not see.
     __pin(changetype<usize>(bytes));
     this.base = bytes.dataStart;
@@ -34,9 +37,9 @@ export class JsonReader {
   }
 
   private value(depth: i32): Value | null {
-    if (depth > MAX_DEPTH) return this.refuse("nested too deep");
     this.skipSpace();
     const c = this.peek();
+    if ((c == 0x7b || c == 0x5b) && depth >= this.maxDepth) return this.refuse("nested too deep");
     if (c == 0x7b) return this.object(depth);
     if (c == 0x5b) return this.array(depth);
     if (c == 0x22) return this.text();
@@ -51,19 +54,18 @@ export class JsonReader {
     this.at++;
     this.skipSpace();
     if (this.take(0x7d)) return object;
+    let seen: KeySet | null = null;
     while (true) {
       this.skipSpace();
       const key = this.peek() == 0x22 ? this.text() : this.refuse("expected a key");
       if (key === null) return null;
-      for (let i = 0; i < object.keys.length; i++) {
-        if (object.keys[i].equals(key)) return this.refuse("a key occurs twice");
-      }
+      if (seen === null && object.keys.length >= MANY_KEYS) seen = new KeySet(object.keys);
+      if (seen !== null ? !seen.add(key) : holds(object.keys, key)) return this.refuse("a key occurs twice");
       this.skipSpace();
       if (!this.take(0x3a)) return this.refuse("expected ':'");
       const value = this.value(depth + 1);
       if (value === null) return null;
-      object.keys.push(key);
-      object.items.push(value);
+      object.put(key, value);
       this.skipSpace();
       if (this.take(0x7d)) return object;
       if (!this.take(0x2c)) return this.refuse("expected ',' or '}'");
@@ -157,7 +159,7 @@ export class JsonReader {
       if (!this.take(0x2b)) this.take(0x2d);
       if (this.digits() == 0) return this.refuse("expected a digit");
     }
-    const value = new Value(KIND_NUMBER);
+    const value = slice(KIND_NUMBER, start, this.at - start);
     value.number = parseNumber(start, this.at - start);
     return isFinite(value.number) ? value : this.refuse("a number is out of range");
   }

@@ -1,6 +1,8 @@
 import { ByteWriter } from "./byte-writer";
 import { writeOutputFrom } from "./io";
 import { formatNumber, MAX_SAFE_INTEGER } from "./number-format";
+import { keyOrder } from "./order";
+import { KIND_ARRAY, KIND_BOOLEAN, KIND_NULL, KIND_NUMBER, KIND_OBJECT, KIND_TEXT, Value } from "./value";
 
 const HEX = "0123456789abcdef";
 
@@ -30,6 +32,13 @@ export class JsonWriter {
 
   key(name: string): void {
     this.text(name);
+    this.out.u8(0x3a);
+    this.comma = false;
+  }
+
+  /** A key from a text value. */
+  keyFrom(name: Value): void {
+    this.textFrom(name.start, name.length);
     this.out.u8(0x3a);
     this.comma = false;
   }
@@ -93,9 +102,51 @@ export class JsonWriter {
     this.out.text("null");
   }
 
+  /**
+   * A whole document in canonical form, keys sorted. An integer beyond 2^53-1 becomes a decimal string with the digits it was
+   * read with. Bytes, which JSON has no form for, are a broken invariant.
+   */
+  value(value: Value): void {
+    const kind = value.kind;
+    if (kind == KIND_NULL) this.nil();
+    else if (kind == KIND_BOOLEAN) this.boolean(value.flag);
+    else if (kind == KIND_NUMBER) this.numberFrom(value);
+    else if (kind == KIND_TEXT) this.textFrom(value.start, value.length);
+    else if (kind == KIND_ARRAY) {
+      this.beginArray();
+      for (let i = 0; i < value.items.length; i++) this.value(value.items[i]);
+      this.endArray();
+    } else {
+      assert(kind == KIND_OBJECT);
+      const order = keyOrder(value.keys);
+      this.beginObject();
+      for (let i = 0; i < order.length; i++) {
+        const key = value.keys[order[i]];
+        this.keyFrom(key);
+        this.value(value.items[order[i]]);
+      }
+      this.endObject();
+    }
+  }
+
+  /** Address of what was written so far; it moves when more is written. */
+  get start(): usize {
+    return this.out.start;
+  }
+
+  /** Bytes written so far. */
+  get length(): usize {
+    return this.out.length;
+  }
+
   /** Hands the document to the host as the call's output and returns the success code 0. */
   finish(): i32 {
     return writeOutputFrom(this.out.start, this.out.length);
+  }
+
+  private numberFrom(value: Value): void {
+    if (abs(value.number) <= MAX_SAFE_INTEGER || !isInteger(value)) return this.number(value.number);
+    this.plainFrom(value.start, value.length);
   }
 
   private open(bracket: u32): void {
@@ -128,4 +179,13 @@ export class JsonWriter {
       this.out.u8(HEX.charCodeAt(c & 15));
     }
   }
+}
+
+/** Whether a number was read from an integer literal. */
+function isInteger(value: Value): bool {
+  if (value.length == 0) return false;
+  for (let i: usize = load<u8>(value.start) == 0x2d ? 1 : 0; i < value.length; i++) {
+    if (<u32>(load<u8>(value.start + i) - 0x30) > 9) return false;
+  }
+  return true;
 }

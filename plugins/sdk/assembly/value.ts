@@ -23,6 +23,7 @@ const NONE: Value[] = [];
 export class Value {
   flag: bool = false;
   number: f64 = 0;
+  /** Of text and bytes; of a number that was read from JSON, where it is written. */
   start: usize = 0;
   length: usize = 0;
   /** An array's items or an object's values. */
@@ -41,6 +42,12 @@ export class Value {
       if (this.keys[i].is(name)) return this.items[i];
     }
     return null;
+  }
+
+  /** Adds a member to an object, without looking whether it has one of that name. */
+  put(key: Value, value: Value): void {
+    this.keys.push(key);
+    this.items.push(value);
   }
 
   /** Whether this is exactly the ASCII text. */
@@ -82,4 +89,11 @@ export function slice(kind: i32, start: usize, length: usize): Value {
   value.start = start;
   value.length = length;
   return value;
+}
+
+/** A text value of an AssemblyScript string. */
+export function textValue(text: string): Value {
+  const utf8 = String.UTF8.encode(text);
+  // The value points into the buffer, which a garbage collector would not see.
+  return slice(KIND_TEXT, __pin(changetype<usize>(utf8)), utf8.byteLength);
 }

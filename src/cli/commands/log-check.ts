@@ -1,5 +1,5 @@
 import { ExoArmurError } from "../../errors.js";
-import { auditStore, type LogAudit } from "../../replay/audit-log.js";
+import { auditStore, type LogAudit, type OpenIntent } from "../../replay/audit-log.js";
 import { hasFlag, type Options, textOption } from "../action.js";
 import { type CliContext, homeDir } from "../context.js";
 import { type ExitCode, exitCodes } from "../exit-codes.js";
@@ -29,7 +29,38 @@ function formatAudit({ result, size, checks, counts, open }: LogAudit): string {
   const found = Object.entries(counts).map(([name, count]) => `${name} ${count}`);
   return [
     formatTable(rows),
-    formatRows(open.map(({ intentId, state }) => ["open", intentId, state])),
+    formatRows(open.flatMap(openRows)),
     `\n${formatRows([[result, countOf(size, "log entry").replace("entrys", "entries"), found.join(", ")]], 0)}`,
   ].join("");
+}
+
+/** An intent that has not ended; of a run, what it was to do and each write it began, with what came of it. */
+function openRows({ intentId, state, run }: OpenIntent): string[][] {
+  if (run === undefined) return [["open", intentId, state]];
+  const target = run.target === null ? "" : `target ${run.target}`;
+  const since = run.startedAt === null ? "" : `started ${run.startedAt}`;
+  const cause = run.cause === null ? "" : `because ${run.cause}`;
+  return [
+    ["open", intentId, stateText(state), run.action, target, since, cause],
+    ...run.effects.flatMap((effect) => [
+      [
+        "  effect",
+        `${effect.seq}`,
+        effect.capability,
+        effect.says === null
+          ? "request not recorded"
+          : Object.entries(effect.says)
+              .map(([name, value]) => `${name} ${value}`)
+              .join(" "),
+        `started ${effect.startedAt}`,
+        effect.outcome === null ? "no outcome recorded" : `recorded as ${effect.outcome}`,
+      ],
+      ["", `effect id ${effect.effectId}`, `request ${effect.requestDigest}`],
+    ]),
+    ...(run.resolve === null ? [] : [["  close", run.resolve]]),
+  ];
+}
+
+function stateText(state: string): string {
+  return state.replaceAll("_", " ");
 }

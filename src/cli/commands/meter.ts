@@ -1,8 +1,9 @@
 import { digestOf } from "../../canonical/digest.js";
 import { ExoArmurError } from "../../errors.js";
+import { meterRevision } from "../../wasm/fuel.js";
 import { inspectModule } from "../../wasm/inspect.js";
 import type { Reason } from "../../wasm/reasons.js";
-import { meterRevision, type SealedModule, sealModule } from "../../wasm/seal.js";
+import { type SealedModule, sealModule } from "../../wasm/seal.js";
 import { hasFlag, type Options, textOption } from "../action.js";
 import type { CliContext } from "../context.js";
 import { type ExitCode, exitCodes } from "../exit-codes.js";

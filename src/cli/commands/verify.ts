@@ -4,6 +4,7 @@ import { ExoArmurError, isExoArmurError } from "../../errors.js";
 import { readTrust } from "../../home/open.js";
 import type { VerificationReport } from "../../verify/report.js";
 import { verifyBundle } from "../../verify/verify-bundle.js";
+import { isCallDisclosure, verifyCall } from "../../verify/verify-call.js";
 import { hasFlag, type Options, textOption } from "../action.js";
 import type { CliContext } from "../context.js";
 import { type ExitCode, exitCodes } from "../exit-codes.js";
@@ -13,7 +14,7 @@ import { stateWords } from "../states.js";
 
 const resultCodes = { pass: exitCodes.done, fail: exitCodes.refused, unable: exitCodes.unable } as const;
 
-/** `verify BUNDLE`: every check, one line each. EXO_FILE, EXO_BUNDLE for a file over the bound, trust file errors. */
+/** `verify BUNDLE`, a proof bundle or a disclosed call: every check, one line each. EXO_FILE, EXO_BUNDLE for a file over the bound, trust file errors. */
 export async function verify(
   context: CliContext,
   [path = "-"]: readonly string[],
@@ -21,7 +22,8 @@ export async function verify(
 ): Promise<ExitCode> {
   const trust = await readTrustOption(context, options);
   const bytes = await readInput(context, path, inputs.bundle);
-  const report = verifyBundle(bytes, trust === undefined ? {} : { trust });
+  const verifyFile = isCallDisclosure(bytes) ? verifyCall : verifyBundle;
+  const report = verifyFile(bytes, trust === undefined ? {} : { trust });
   if (hasFlag(options, "json")) printJson(context, report);
   else context.stdout(formatReport(report));
   return resultCodes[report.result];

@@ -48,7 +48,7 @@ const compilers: Readonly<Record<PluginLanguage, Compiler>> = {
   },
   rust: {
     install:
-      "install rustc and its target wasm32-unknown-unknown; on Debian: apt-get install rustc libstd-rust-dev-wasm32",
+      "install rustc and its target wasm32-unknown-unknown; on Debian: apt-get install rustc libstd-rust-dev-wasm32 lld",
     command: rust,
     incomplete: /target may not be installed|E0463|linker `[^`]*lld` not found/,
   },

@@ -86,8 +86,13 @@ function grantUrl(draft: Draft, value: string | undefined, text: string): void {
     throw wrong(text, "expected http=URL in normal form, such as http=http://127.0.0.1:8080/v1");
   }
   const { host, port, path } = url;
-  const allow: HttpAllow = { scheme, host, port, methods: [...httpMethods], pathPrefix: path };
+  const allow: HttpAllow = { scheme, host, port, methods: [...httpMethods], pathPrefix: path, ...networksOf(host) };
   draft.capabilities.http_request = { allow: [...(draft.capabilities.http_request?.allow ?? []), allow] };
+}
+
+/** Whoever writes an address of the own machine or network means it; a name must resolve to a public address. */
+function networksOf(host: string): Pick<HttpAllow, "networks"> {
+  return /^[\d.]+$|^localhost$/.test(host) ? { networks: ["loopback", "private"] } : {};
 }
 
 function wrong(text: string, what: string): ExoArmurError {

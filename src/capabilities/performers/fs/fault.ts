@@ -21,6 +21,11 @@ export function lateFault(): FsFault {
   return new FsFault("EXO_TIMED_OUT", "the run ended before the operation");
 }
 
+/** A fault for content or a file of more bytes than the grant allows. */
+export function tooLarge(maxBytes: number): FsFault {
+  return new FsFault("EXO_FS_SIZE", `more than ${maxBytes} bytes; read or write in parts, or grant maxBytes`);
+}
+
 /** Error numbers with a meaning of their own. Texts are fixed: the system's own name host paths. */
 const meanings: Readonly<Record<string, readonly [ErrorCode, string]>> = {
   ENOENT: ["EXO_FS_NOT_FOUND", "no such file or directory"],
@@ -30,6 +35,7 @@ const meanings: Readonly<Record<string, readonly [ErrorCode, string]>> = {
   ELOOP: ["EXO_FS_PATH", "the path leads through a symbolic link"],
   EEXIST: ["EXO_FS_EXISTS", "the file exists already"],
   EFBIG: ["EXO_FS_SIZE", "the file would be larger than the file system takes"],
+  EXDEV: ["EXO_FS_IO", "the two paths are on different file systems"],
   EACCES: ["EXO_FS_IO", "permission denied"],
   EPERM: ["EXO_FS_IO", "operation not permitted"],
   EROFS: ["EXO_FS_IO", "the file system is read-only"],
@@ -46,7 +52,6 @@ const meanings: Readonly<Record<string, readonly [ErrorCode, string]>> = {
  */
 const certain: ReadonlySet<string> = new Set([
   ...Object.keys(meanings),
-  "EXDEV",
   "EBUSY",
   "EINVAL",
   "EMLINK",

@@ -1,8 +1,9 @@
 import { constants, existsSync, type Stats } from "node:fs";
-import { type FileHandle, lstat, open, realpath } from "node:fs/promises";
+import { type FileHandle, lstat, open, opendir, realpath, stat } from "node:fs/promises";
 import { platform } from "node:os";
 import { join, sep } from "node:path";
-import { errnoOf, FsFault, linkFault } from "./fault.js";
+import { errnoOf, FsFault, lateFault, linkFault } from "./fault.js";
+import { isGuestName } from "./names.js";
 
 /**
  * How names below a root are reached. `descriptors` (Linux with /proc): every directory is opened relative to its parent's
@@ -68,6 +69,20 @@ export async function lstatEntry(folder: Folder, name: string): Promise<Stats> {
   const stats = await lstat(folder.at(name));
   if (stats.isSymbolicLink()) throw linkFault();
   return stats;
+}
+
+/** Names of the directory's entries in no order, the runtime's own left out. Throws EXO_TIMED_OUT when the run is over. */
+export async function* entryNames(folder: Folder, signal: AbortSignal): AsyncGenerator<string> {
+  for await (const entry of await opendir(folder.at(""), { bufferSize: 256 })) {
+    if (signal.aborted) throw lateFault();
+    if (isGuestName(entry.name, false)) yield entry.name;
+  }
+}
+
+/** What tells an open directory from every other one, by whatever path it was reached. */
+export async function identityOf(folder: Folder): Promise<string> {
+  const { dev, ino } = await stat(folder.at(""), { bigint: true });
+  return `${dev}:${ino}`;
 }
 
 /** The fault for an entry that is no regular file. */

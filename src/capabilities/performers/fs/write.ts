@@ -1,8 +1,10 @@
 import { constants, type Stats } from "node:fs";
-import { type FileHandle, link, lstat, open, rename, unlink } from "node:fs/promises";
+import { type FileHandle, link, open, rename, unlink } from "node:fs/promises";
 import type { PerformOutcome } from "../../../ports.js";
-import { changeOutcome, errnoOf, errorOutcome, FsFault, lateFault, linkFault, unknownOutcome } from "./fault.js";
-import { type Folder, lstatEntry, notFile } from "./folder.js";
+import { commitChange, existingFile, isStill, requireRoom, settleChange } from "./change.js";
+import type { Entry } from "./entries.js";
+import { errnoOf, errorOutcome, FsFault, lateFault, tooLarge } from "./fault.js";
+import { type Folder, openFile } from "./folder.js";
 import { temporaryName } from "./names.js";
 
 const { O_WRONLY, O_CREAT, O_EXCL } = constants;
@@ -11,6 +13,12 @@ const newFileFlags = O_WRONLY | O_CREAT | O_EXCL | (constants.O_NOFOLLOW ?? 0);
 /** Temporary files of writes under way in one directory, and left over from crashes, that are stepped over. */
 const maxAttempts = 10_000;
 
+/** Bytes of an old file that are copied at a time. */
+const copyBytes = 1_048_576;
+
+/** How much a write may leave behind: bytes of the file, entries of its directory. */
+export type WriteBounds = { readonly maxBytes: number; readonly maxEntries: number };
+
 /**
  * Writes a whole file: temporary file beside it, fsync, rename (`replace`, which also makes a new file) or link
  * (`create`, EXO_FS_EXISTS when the name is taken), fsync of the directory. Everything up to rename or link is certainly
@@ -18,79 +26,86 @@ const maxAttempts = 10_000;
  * permission bits.
  */
 export async function writeFile(
-  folder: Folder,
-  name: string,
+  entry: Entry,
   bytes: Uint8Array,
   mode: "create" | "replace",
+  bounds: WriteBounds,
   signal: AbortSignal,
 ): Promise<PerformOutcome> {
+  if (bytes.length > bounds.maxBytes) throw tooLarge(bounds.maxBytes);
+  const old = await existingFile(entry.folder, entry.name);
+  if (old !== undefined && mode === "create") throw new FsFault("EXO_FS_EXISTS", "the file exists already");
+  if (old === undefined) await requireRoom(entry.folder, bounds.maxEntries, signal);
+  const content: Content = {
+    fill: (handle) => handle.writeFile(bytes),
+    mode: old?.mode,
+    exclusive: mode === "create",
+    size: bytes.length,
+  };
+  return publish(entry, content, signal);
+}
+
+/**
+ * Adds bytes to the end of a file, or makes it: the old content and the new are written to a temporary file that takes
+ * the old one's place as in writeFile, so that after a crash there is all of it or none of it, and what other names of
+ * the file (hard links) lead to stays as it was. The whole must fit `maxBytes`. A file that somebody else changes
+ * meanwhile is left alone: EXO_FS_IO.
+ */
+export async function appendFile(
+  entry: Entry,
+  bytes: Uint8Array,
+  bounds: WriteBounds,
+  signal: AbortSignal,
+): Promise<PerformOutcome> {
+  if ((await existingFile(entry.folder, entry.name)) === undefined) {
+    return writeFile(entry, bytes, "create", bounds, signal);
+  }
+  const { handle: old, stats } = await openFile(entry.folder, entry.name);
+  try {
+    const size = stats.size + bytes.length;
+    if (size > bounds.maxBytes) throw tooLarge(bounds.maxBytes);
+    const fill = async (handle: FileHandle): Promise<void> => {
+      await copy(old, stats.size, handle, signal);
+      await handle.writeFile(bytes);
+    };
+    return await publish(entry, { fill, mode: stats.mode, exclusive: false, size, replaces: stats }, signal);
+  } finally {
+    await old.close();
+  }
+}
+
+/** What a file is to hold. */
+type Content = {
+  readonly fill: (handle: FileHandle) => Promise<void>;
+  /** Mode bits to keep; without, those of a new file. */
+  readonly mode: number | undefined;
+  /** The name must be free until the end. */
+  readonly exclusive: boolean;
+  readonly size: number;
+  /** The file must be this one, unchanged, until the end. */
+  readonly replaces?: Stats;
+};
+
+async function publish({ folder, name }: Entry, content: Content, signal: AbortSignal): Promise<PerformOutcome> {
   let temporary: string | undefined;
   try {
-    const old = await existing(folder, name);
-    if (old !== undefined && mode === "create") throw new FsFault("EXO_FS_EXISTS", "the file exists already");
     const made = await createTemporary(folder);
     temporary = made.path;
-    await fill(made.handle, bytes, old);
+    await fill(made.handle, content);
     await folder.verify();
+    if (content.replaces !== undefined && !(await isStill(folder, name, content.replaces))) throw changedFault();
     if (signal.aborted) throw lateFault();
   } catch (error) {
     if (temporary !== undefined) await discard(temporary);
     return errorOutcome(error);
   }
-  const changed = await commitEntry(folder, async () => {
-    if (mode === "create") await link(temporary, folder.at(name));
+  const changed = await commitChange([folder], async () => {
+    if (content.exclusive) await link(temporary, folder.at(name));
     else await rename(temporary, folder.at(name));
   });
   // After a rename the name is free already, and another write may have taken it.
-  if (mode === "create" || changed !== undefined) await discard(temporary);
-  return changed ?? (await settleEntry(folder, { size: bytes.length }));
-}
-
-/** Removes a regular file and makes that durable. */
-export async function removeFile(folder: Folder, name: string, signal: AbortSignal): Promise<PerformOutcome> {
-  const stats = await lstatEntry(folder, name);
-  if (!stats.isFile()) throw notFile(stats);
-  if (signal.aborted) throw lateFault();
-  const changed = await commitEntry(folder, () => unlink(folder.at(name)));
-  return changed ?? (await settleEntry(folder, {}));
-}
-
-/** Runs the one step that changes the directory; the outcome when it threw, else undefined. */
-async function commitEntry(folder: Folder, change: () => Promise<void>): Promise<PerformOutcome | undefined> {
-  try {
-    await folder.verify();
-  } catch (error) {
-    return errorOutcome(error);
-  }
-  try {
-    await change();
-    return undefined;
-  } catch (error) {
-    return changeOutcome(error);
-  }
-}
-
-/** The change is made. It is only answered ok when it is durable and was made where it should be. */
-async function settleEntry(folder: Folder, value: { readonly size?: number }): Promise<PerformOutcome> {
-  try {
-    await folder.sync();
-    await folder.verify();
-    return { outcome: "ok", value: { ...value } };
-  } catch {
-    return unknownOutcome();
-  }
-}
-
-async function existing(folder: Folder, name: string): Promise<Stats | undefined> {
-  try {
-    const stats = await lstat(folder.at(name));
-    if (stats.isSymbolicLink()) throw linkFault();
-    if (!stats.isFile()) throw notFile(stats);
-    return stats;
-  } catch (error) {
-    if (errnoOf(error) === "ENOENT") return undefined;
-    throw error;
-  }
+  if (content.exclusive || changed !== undefined) await discard(temporary);
+  return changed ?? (await settleChange([folder], { size: content.size }));
 }
 
 async function createTemporary(folder: Folder): Promise<{ readonly path: string; readonly handle: FileHandle }> {
@@ -105,15 +120,30 @@ async function createTemporary(folder: Folder): Promise<{ readonly path: string;
   throw new FsFault("EXO_FS_IO", "too many unfinished writes in the directory");
 }
 
-async function fill(handle: FileHandle, bytes: Uint8Array, old: Stats | undefined): Promise<void> {
+async function fill(handle: FileHandle, content: Content): Promise<void> {
   try {
-    await handle.writeFile(bytes);
+    await content.fill(handle);
     // Special bits (set-uid and the like) are not carried over.
-    if (old !== undefined) await handle.chmod(old.mode & 0o777);
+    if (content.mode !== undefined) await handle.chmod(content.mode & 0o777);
     await handle.sync();
   } finally {
     await handle.close();
   }
+}
+
+async function copy(from: FileHandle, size: number, to: FileHandle, signal: AbortSignal): Promise<void> {
+  const buffer = new Uint8Array(Math.min(size, copyBytes));
+  for (let at = 0; at < size; ) {
+    if (signal.aborted) throw lateFault();
+    const { bytesRead } = await from.read(buffer, 0, Math.min(buffer.length, size - at), at);
+    if (bytesRead === 0) throw changedFault();
+    await to.writeFile(buffer.subarray(0, bytesRead));
+    at += bytesRead;
+  }
+}
+
+function changedFault(): FsFault {
+  return new FsFault("EXO_FS_IO", "the file was changed by somebody else meanwhile");
 }
 
 async function discard(path: string): Promise<void> {

@@ -221,6 +221,8 @@ describe("roots", () => {
   });
 });
 
+const room = { maxBytes: 100, maxEntries: 100 };
+
 describe("a change that ends badly", () => {
   const folderOf = (data: string, changed: Partial<Folder>): Folder => ({
     at: (name) => join(data, name),
@@ -233,7 +235,7 @@ describe("a change that ends badly", () => {
   it("is unknown when the directory cannot be synced", async () => {
     const roots = makeRoots();
     const folder = folderOf(roots.data, { sync: () => Promise.reject(new Error("EIO")) });
-    const result = await writeFile(folder, "a", bytes("x"), "replace", calm);
+    const result = await writeFile({ folder, name: "a" }, bytes("x"), "replace", room, calm);
     expect(result).toMatchObject({ outcome: "unknown", code: "EXO_EFFECT_UNKNOWN" });
     expect(readdirSync(roots.data)).toEqual(["a"]);
   });
@@ -247,7 +249,8 @@ describe("a change that ends badly", () => {
     ] as const) {
       let looks = 0;
       const verify = (): Promise<void> => (looks++ < good ? Promise.resolve() : Promise.reject(new Error("moved")));
-      const result = await writeFile(folderOf(roots.data, { verify }), `f${good}`, bytes("x"), "create", calm);
+      const entry = { folder: folderOf(roots.data, { verify }), name: `f${good}` };
+      const result = await writeFile(entry, bytes("x"), "create", room, calm);
       expect(result.outcome).toBe(expected);
     }
     expect(readdirSync(roots.data)).toEqual(["f2"]);
