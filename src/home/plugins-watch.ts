@@ -1,8 +1,8 @@
 import { type FSWatcher, watch } from "node:fs";
-import { readdir, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { HomePaths } from "./paths.js";
-import { isWhole, type PluginFile, pluginNameOf, readPlugin } from "./plugins.js";
+import { isWhole, listPlugins, type PluginFile, pluginNameOf, readPlugin } from "./plugins.js";
 
 /** How often the folder is looked at where the system's notices do not come, in milliseconds. */
 const pollMs = 1000;
@@ -17,10 +17,13 @@ export type PluginChange = { readonly name: string; readonly plugin: PluginFile 
 /** How every plugin's files looked at one time, by name: what changes whenever one of them is written. */
 export type PluginMarks = ReadonlyMap<string, string>;
 
-/** Marks of everything in the plugins folder; none when it cannot be read. Reads no content. */
+/**
+ * Marks of everything in the plugins folder; none when there is no folder. Reads no content. EXO_HOME_DAMAGED when the
+ * folder cannot be read, which is not the same as an empty one.
+ */
 export async function markPlugins({ plugins }: HomePaths): Promise<PluginMarks> {
   const marks = new Map<string, string>();
-  const entries = (await readdir(plugins).catch(() => [])).sort();
+  const entries = (await listPlugins(plugins, "empty")).sort();
   for (const entry of entries) {
     const name = pluginNameOf(entry);
     if (name === undefined) continue;

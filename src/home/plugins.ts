@@ -43,7 +43,7 @@ const nameForm = /^[a-z0-9][a-z0-9_-]{0,99}$/;
  */
 export async function readPlugins({ paths }: { readonly paths: HomePaths }): Promise<PluginFile[]> {
   const names = new Set<string>();
-  for (const entry of await list(paths.plugins)) {
+  for (const entry of await listPlugins(paths.plugins)) {
     const name = pluginNameOf(entry);
     if (name !== undefined) names.add(name);
   }
@@ -97,10 +97,12 @@ export async function readSigned(file: string): Promise<Envelope | undefined> {
   return parseDocument(read.bytes, file, { schema: envelopeSchema, version: "exoarmur.envelope/v1" });
 }
 
-async function list(folder: string): Promise<string[]> {
+/** Names in the plugins folder; a missing folder is damage, or `empty`. EXO_HOME_DAMAGED. */
+export async function listPlugins(folder: string, missing: "damage" | "empty" = "damage"): Promise<string[]> {
   try {
     return await readdir(folder);
   } catch (error) {
+    if (missing === "empty" && errnoOf(error) === "ENOENT") return [];
     const why = errnoOf(error) ?? "an unknown error";
     throw new ExoArmurError("EXO_HOME_DAMAGED", `${folder} could not be read: ${why}`, { file: folder });
   }
