@@ -6,12 +6,11 @@
 //   node scripts/build-dropins.mjs --check    build, compare with the files; exit 1 and name what differs. Without
 //                                             these compilers it says so in one line and compares the digests alone
 
-import { execFileSync, spawnSync } from "node:child_process";
-import { createHash } from "node:crypto";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { compile, digestOf, lacking } from "./debian-toolchains.mjs";
 
 const folder = fileURLToPath(new URL("../test/dropin/", import.meta.url));
 const c = ["clang", "-O2", "-Wall", "-Wextra", "-Werror", "-Wl,--strip-all"];
@@ -29,24 +28,16 @@ const guests = {
 
 const check = process.argv.includes("--check");
 
-/** What is needed and not there; only these versions make the same bytes. */
-function lacking() {
-  const says = (program, text) =>
-    (spawnSync(program, ["--version"], { encoding: "utf8" }).stdout ?? "").startsWith(text);
-  const needs = [
-    ["clang 14.0.6", says("/usr/bin/clang", "Debian clang version 14.0.6")],
-    ["LLD 14.0.6", says("/usr/bin/wasm-ld", "Debian LLD 14.0.6")],
-    ["wasi-libc", existsSync("/usr/lib/wasm32-wasi/libc.a")],
-    ["libclang-rt-dev-wasm32", existsSync("/usr/lib/llvm-14/lib/clang/14.0.6/lib/wasi/libclang_rt.builtins-wasm32.a")],
-    ["rustc 1.63.0", says("/usr/bin/rustc", "rustc 1.63.0")],
-    ["libstd-rust-dev-wasm32", existsSync("/usr/lib/rustlib/wasm32-wasi")],
-  ];
-  return needs.filter(([, present]) => !present).map(([name]) => name);
-}
+const needs = [
+  "clang 14.0.6",
+  "LLD 14.0.6",
+  "wasi-libc",
+  "libclang-rt-dev-wasm32",
+  "rustc 1.63.0",
+  "libstd-rust-dev-wasm32",
+];
 
-const digestOf = (bytes) => `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
-
-const missing = lacking();
+const missing = lacking(needs);
 if (missing.length > 0) {
   const recorded = JSON.parse(readFileSync(join(folder, "digests.json"), "utf8"));
   const wrong = Object.keys(recorded).filter((name) => digestOf(readFileSync(join(folder, name))) !== recorded[name]);
@@ -63,8 +54,7 @@ let differing = 0;
 try {
   for (const [name, [command, ...options]] of Object.entries(guests)) {
     const made = join(scratch, `${name}.wasm`);
-    // The system's path alone: clang would run any wasm-opt it finds, and npm puts the one of a dependency before it.
-    execFileSync(command, [...options, made], { cwd: folder, stdio: "inherit", env: { PATH: "/usr/bin:/bin" } });
+    compile(command, [...options, made], folder);
     const bytes = readFileSync(made);
     digests[`${name}.wasm`] = digestOf(bytes);
     if (!check) writeFileSync(join(folder, `${name}.wasm`), bytes);

@@ -43,3 +43,9 @@ pub fn request(request: &Request) -> Result<Response, HostError> {
     let range = answer.place(ok.bytes("body")?);
     Ok(Response { status, headers, body: answer.keep(range) })
 }
+
+/// Stands for a secret in a header value or body: the host fills it in where the deployment has bound it
+/// (spec/capabilities.md), after the request was judged. Neither the guest nor the transcript ever has it.
+pub fn secret(name: &str) -> String {
+    format!("{{{{secret:{name}}}}}")
+}

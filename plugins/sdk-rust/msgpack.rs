@@ -8,6 +8,7 @@ const MAX_DEPTH: usize = 32;
 
 /// 2^53 - 1, the greatest integer either way.
 pub const MAX_INTEGER: i64 = 9_007_199_254_740_991;
+const MIN_INTEGER: i64 = -MAX_INTEGER;
 
 /// A document. Texts and bytes point into the memory it was read from, or into what is to be written.
 #[derive(Debug, Clone, PartialEq)]
@@ -94,7 +95,7 @@ fn write_integer(out: &mut Vec<u8>, integer: i64) -> Result<(), &'static str> {
         -0x80..=-33 => out.extend_from_slice(&[0xd0, integer as u8]),
         -0x8000..=-0x81 => tagged(out, 0xd1, &(integer as i16).to_be_bytes()),
         -0x8000_0000..=-0x8001 => tagged(out, 0xd2, &(integer as i32).to_be_bytes()),
-        _ if integer >= -MAX_INTEGER => tagged(out, 0xd3, &integer.to_be_bytes()),
+        MIN_INTEGER..=-0x8000_0001 => tagged(out, 0xd3, &integer.to_be_bytes()),
         _ => return Err("has an integer beyond 2^53-1"),
     }
     Ok(())
@@ -132,9 +133,9 @@ fn write_head(
     Ok(())
 }
 
-/// A float64 of the profile: finite, not -0, no integer beyond 2^53 - 1.
+/// A float64 of the profile, which is one that canonical JSON has: finite, not -0, no integer from 2^53 up to 1e21.
 fn is_number(number: f64) -> bool {
-    let beyond = number.abs() > MAX_INTEGER as f64 && number.trunc() == number;
+    let beyond = number.abs() > MAX_INTEGER as f64 && number.abs() < 1e21 && number.trunc() == number;
     number.is_finite() && !beyond && (number != 0.0 || number.is_sign_positive())
 }
 
@@ -267,7 +268,7 @@ impl<'a> Reader<'a> {
 }
 
 fn checked<'a>(integer: i64) -> Result<Value<'a>, &'static str> {
-    if (-MAX_INTEGER..=MAX_INTEGER).contains(&integer) {
+    if (MIN_INTEGER..=MAX_INTEGER).contains(&integer) {
         Ok(Value::Integer(integer))
     } else {
         Err("an integer beyond 2^53-1")
