@@ -184,8 +184,11 @@ function clang({ folder, source, out, path }: Request): Command | undefined {
   return { program, args, path: [dirname(program), "/usr/bin", "/bin"].join(delimiter) };
 }
 
-/** The system's program before others of its name, so that a build is the same for everybody on one distribution. */
+/** A program on PATH, the system's own before others, so that a build is the same for everybody on one distribution. */
 function findProgram(name: string, path: string): string | undefined {
-  const folders = ["/usr/bin", "/bin", ...path.split(delimiter)].filter((folder) => folder !== "");
-  return folders.map((folder) => join(folder, name)).find((file) => existsSync(file));
+  const folders = path.split(delimiter).filter((folder) => folder !== "");
+  const system = folders.filter((folder) => systemFolders.has(folder));
+  return [...system, ...folders].map((folder) => join(folder, name)).find((file) => existsSync(file));
 }
+
+const systemFolders: ReadonlySet<string> = new Set(["/usr/bin", "/bin"]);

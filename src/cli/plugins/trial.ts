@@ -17,6 +17,7 @@ import { createRuntime } from "../../runtime.js";
 import { createMemoryStore } from "../../stores/memory.js";
 import { Evidence } from "../../verify/evidence.js";
 import type { CliContext } from "../context.js";
+import { judgeOrRefuse } from "./admission.js";
 import type { TrialGrants } from "./grants.js";
 
 /** One call of a plugin outside of any home. `input` is JSON parameters, or bytes for functions that take text or bytes. */
@@ -65,6 +66,7 @@ export async function runTrial(context: CliContext, trial: Trial, logger: Logger
   const { draft, wasm, fn, grants } = trial;
   const found = draft.functions.find(({ name }) => name === fn);
   if (found === undefined) throw new ExoArmurError("EXO_USAGE", `${draft.name} has no function ${fn}`);
+  judgeOrRefuse(draft, wasm);
   const parameters = parametersOf(found.input ?? "parameters", trial.input);
   const runtime = await createRuntime({
     store: createMemoryStore(),
@@ -78,8 +80,6 @@ export async function runTrial(context: CliContext, trial: Trial, logger: Logger
     logger,
   });
   try {
-    const refused = runtime.pipeline.executors.listRefused()[0]?.[1];
-    if (refused !== undefined) throw new ExoArmurError(refused.code, refused.message);
     const result = await runtime.execute(
       {
         actor: { id: "author", type: "person" },
