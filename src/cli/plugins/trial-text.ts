@@ -48,7 +48,8 @@ function callCells({
   error,
 }: TrialCall): string[] {
   const sizes = `${formatCount(requestBytes)} bytes out, ${formatCount(responseBytes)} in`;
-  const said = error === null ? "" : `${error.code}: ${error.message}`;
+  // A denial's message stands below, where the run says why it ended.
+  const said = error === null ? "" : outcome === "denied" ? error.code : `${error.code}: ${error.message}`;
   const cells = [capability, outcome, sizes, assuranceName(assurance), [about, said].filter(Boolean).join("   ")];
   return [`call ${seq}`.padEnd(label), ...cells];
 }
