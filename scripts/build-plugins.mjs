@@ -14,7 +14,7 @@ import wabtFactory from "wabt";
 const root = fileURLToPath(new URL("..", import.meta.url));
 
 /** Executors under plugins/: source plugins/NAME/assembly/index.ts, module plugins/NAME.wasm, manifest plugins/NAME.json. */
-export const plugins = ["containment", "fs", "http", "kv", "spin", "table-stats"];
+export const plugins = ["containment", "fs", "http", "json-transform", "kv", "spin", "table-stats"];
 
 /** Guests for tests under test/fixtures/: source NAME.wat, module NAME.wasm, manifest NAME.json. */
 export const fixtures = [
@@ -47,15 +47,18 @@ export const compilerOptions = [
 ];
 const abortOption = ["--use", "abort=plugins/sdk/assembly/io/abortRun"];
 
-/** Bytes of the module compiled from an AssemblyScript entry file, a path under the repository. Throws what asc prints. */
-export async function compilePlugin(entry) {
-  const source = await readFile(join(root, entry), "utf8");
+/**
+ * Bytes of the module compiled from an AssemblyScript entry file, a path under the repository. Throws what asc prints.
+ * `text` stands in for a file that is not there.
+ */
+export async function compilePlugin(entry, text) {
+  const source = text ?? (await readFile(join(root, entry), "utf8"));
   // The alias names an element of the SDK; a program that doesn't import the SDK has no such element and can't abort.
   const options = source.includes("sdk/assembly/") ? [...compilerOptions, ...abortOption] : compilerOptions;
   let wasm;
   let said = "";
   const { error } = await asc.main([entry, "--outFile", "out.wasm", ...options], {
-    readFile: (name) => readFile(join(root, name), "utf8").catch(() => null),
+    readFile: (name) => (name === entry ? source : readFile(join(root, name), "utf8").catch(() => null)),
     writeFile: (_name, contents) => {
       wasm = contents;
     },

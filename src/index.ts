@@ -8,7 +8,7 @@ export { ExoArmurError, errorKind, errorTable, isExoArmurError } from "./errors.
 export type { ExecuteOptions } from "./pipeline/proxy-pipeline.js";
 export { ProxyPipeline } from "./pipeline/proxy-pipeline.js";
 export type { ExecutionResult, PipelinePorts } from "./pipeline/types.js";
-export type { Clock, Entropy, IdSource, Logger, SandboxHost, Signer, Store } from "./ports.js";
+export type { AddressResolver, Clock, Entropy, IdSource, Logger, SandboxHost, Signer, Store } from "./ports.js";
 export type { BundleHandle } from "./proof/bundle.js";
 export type { AuditStore } from "./replay/audit-source.js";
 export { eventAuditSource } from "./replay/audit-source.js";

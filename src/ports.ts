@@ -21,6 +21,12 @@ export interface Entropy {
   bytes(length: number): Uint8Array;
 }
 
+/**
+ * Finds the addresses of a host name, IPv4 and IPv6 as texts, in the order they are to be tried; rejects when there are
+ * none. Whoever asks judges every one of them.
+ */
+export type AddressResolver = (host: string) => Promise<readonly string[]>;
+
 /** Diagnostics for people. Nothing logged here is evidence, and no secret may be passed in. */
 export interface Logger {
   log(level: "debug" | "info" | "warn" | "error", message: string, fields?: Readonly<Record<string, unknown>>): void;
@@ -178,6 +184,12 @@ export type SignedAnswer =
       /** The answer's body is the DSSE envelope itself. */
       readonly payloadType: string;
     };
+
+/** Keeps the values of secrets. */
+export interface Vault {
+  /** A copy of a secret's value, which the caller may wipe; undefined when there is none. Rejects when it cannot tell. */
+  get(name: string): Promise<Uint8Array | undefined>;
+}
 
 /** What came of one host call. `error`: certainly not performed. `unknown`: may have been. */
 export type PerformOutcome =

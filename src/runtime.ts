@@ -76,7 +76,7 @@ async function openParts(parts: RuntimeParts, world: World): Promise<{ core: Mem
 /**
  * Opens a runtime as the only writer of its home or store.
  *
- * @throws ExoArmurError EXO_HOME_*, EXO_STORE*, EXO_POLICY_*, EXO_SCHEMA, EXO_JSON_*
+ * @throws ExoArmurError EXO_FLAG, EXO_HOME_*, EXO_STORE*, EXO_POLICY_*, EXO_SCHEMA, EXO_JSON_*
  */
 export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   const world = worldOf(options);

@@ -1,7 +1,7 @@
 import { digestOf } from "../canonical/digest.js";
 import { decodeAbi, encodeAbi } from "../canonical/msgpack.js";
 import type { HostCall } from "../contracts/execution.js";
-import { isCapabilityName, isOutsideWrite } from "../contracts/imports.js";
+import { isRecordedWrite } from "../contracts/recorded-call.js";
 import { decodeBase64Url, encodeBase64Url } from "../crypto/encoding.js";
 import type { AbiValue, Assurance, GuestCall } from "../ports.js";
 import { clipText, greatestMaxBytes } from "./bounds.js";
@@ -68,11 +68,11 @@ export function findDenied(entries: readonly HostCall[]): DeniedCall | null {
 }
 
 /**
- * What a transcript says of writes outside the runtime (spec/capabilities.md): `unknown` as soon as one has no definite answer, else
- * `committed` when one was answered ok. A capability this build does not know counts as a write.
+ * What a transcript says of writes outside the runtime (spec/capabilities.md): `unknown` as soon as one has no definite
+ * answer, else `committed` when one was answered ok. A capability this build does not know counts as a write.
  */
 export function writeStateOf(entries: readonly HostCall[]): WriteState {
-  const writes = entries.filter(({ capability }) => !isCapabilityName(capability) || isOutsideWrite(capability));
+  const writes = entries.filter(isRecordedWrite);
   if (writes.some(({ outcome }) => outcome === "unknown")) return "unknown";
   return writes.some(({ outcome }) => outcome === "ok") ? "committed" : "none";
 }

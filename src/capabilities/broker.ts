@@ -1,7 +1,7 @@
 import { type Digest, digestOf, digestOfJson } from "../canonical/digest.js";
 import type { Effect } from "../contracts/event.js";
 import type { HostCall } from "../contracts/execution.js";
-import { type CapabilityName, capabilityEffects, isCapabilityName, isOutsideWrite } from "../contracts/imports.js";
+import { type CapabilityName, isCapabilityName, isOutsideWrite } from "../contracts/imports.js";
 import type { Grants } from "../contracts/manifest.js";
 import type { ErrorCode } from "../errors.js";
 import type { EffectCall, ExecutionStatus, GuestAnswer, GuestCall, Performer, PerformOutcome } from "../ports.js";
@@ -58,8 +58,19 @@ export function createBroker(options: BrokerOptions): Broker {
 /** Hands a granted call to its performer. */
 type Perform = (effect?: EffectCall) => Promise<PerformOutcome> | PerformOutcome;
 
+/** Code of a read that was answered with nothing definite, by the family of its capability. */
+const readFaults: Readonly<Record<string, ErrorCode>> = {
+  fs: "EXO_FS_IO",
+  kv: "EXO_KV_IO",
+  http: "EXO_HTTP_NO_ANSWER",
+};
+
 /** Codes of a performer that mean the call was outside its grant. */
-const outsideCodes: ReadonlySet<string> = new Set<ErrorCode>(["EXO_CAPABILITY_DENIED", "EXO_FS_PATH"]);
+const outsideCodes: ReadonlySet<string> = new Set<ErrorCode>([
+  "EXO_CAPABILITY_DENIED",
+  "EXO_FS_PATH",
+  "EXO_SECRET_DENIED",
+]);
 
 class GrantBroker implements Broker {
   readonly #options: BrokerOptions;
@@ -131,7 +142,7 @@ class GrantBroker implements Broker {
       return this.#stop("host_fault", "EXO_CAPABILITY_UNAVAILABLE", message);
     }
     const perform: Perform = (effect) => performer.perform(parsed.value, granted.value, signal, effect);
-    return isOutsideWrite(capability)
+    return isOutsideWrite(capability, parsed.value["method"])
       ? this.#write(call, request, perform, signal)
       : this.#read(capability, perform, record, signal);
   }
@@ -148,9 +159,10 @@ class GrantBroker implements Broker {
       record(answerError("error", "EXO_TIMED_OUT", "the run ended before the answer came"));
       return this.#timedOut();
     }
-    const reads = capabilityEffects[capability] === "read";
-    const code = capability.startsWith("kv_") ? "EXO_KV_IO" : reads ? "EXO_FS_IO" : "EXO_HOST_FAULT";
-    return record(endFrom(ended, false) ?? answerError("error", code, `the host could not perform ${capability}`));
+    const code = readFaults[capability.slice(0, capability.indexOf("_"))] ?? "EXO_HOST_FAULT";
+    return record(
+      endFrom(ended, "error", code) ?? answerError("error", code, `the host could not perform ${capability}`),
+    );
   }
 
   /** A write-effect: journaled, then performed, and `unknown` unless a definite answer came in time. */
@@ -167,7 +179,8 @@ class GrantBroker implements Broker {
     if (journaled.state !== "value") return this.#notJournaled(call, request, journaled.state);
     this.#writing = true;
     const ended = await endOf(() => perform(effect), signal);
-    const end = endFrom(ended, true) ?? answerError("unknown", "EXO_EFFECT_UNKNOWN", "the effect may have happened");
+    const code = "EXO_EFFECT_UNKNOWN";
+    const end = endFrom(ended, "unknown", code) ?? answerError("unknown", code, "the effect may have happened");
     const answer = this.#record(call, request, end);
     this.#writing = false;
     return ended.state === "aborted" ? this.#timedOut() : answer;
@@ -202,15 +215,15 @@ class GrantBroker implements Broker {
 }
 
 /**
- * The recorded end of a performed call; undefined when the performer gave no definite and well-formed answer, and did
- * not say either why a write has none.
+ * The recorded end of a performed call; undefined when the performer gave no well-formed answer. One that says it is not
+ * definite is recorded as `indefinite` under `code`, with the performer's words.
  */
-function endFrom(ended: Ended<PerformOutcome>, writes: boolean): CallEnd | undefined {
+function endFrom(ended: Ended<PerformOutcome>, indefinite: "error" | "unknown", code: ErrorCode): CallEnd | undefined {
   if (ended.state !== "value") return undefined;
   const result = ended.value;
   try {
     if (result.outcome === "ok") return answerOk(result.value, result.assurance);
-    if (result.outcome === "unknown" && writes) return answerError("unknown", "EXO_EFFECT_UNKNOWN", result.message);
+    if (result.outcome === "unknown") return answerError(indefinite, code, result.message);
     if (result.outcome !== "error") return undefined;
     return answerError(outsideCodes.has(result.code) ? "denied" : "error", result.code, result.message);
   } catch {

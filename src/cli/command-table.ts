@@ -19,6 +19,7 @@ export const groups: Readonly<Record<string, string>> = {
   killswitch: "stops everything, or one tenant, and lets it go on",
   log: "the append-only log of a home",
   plugins: "executors: write, build, test, sign and install them",
+  secrets: "values that executors may use and never see",
 };
 
 const argument = (form: string, about: string) => (): Argument => new Argument(form, about);
@@ -32,6 +33,7 @@ const yes = option("--yes", "do not ask");
 const request = argument("<id>", "id of the request or of its intent");
 const approverKey = option("--key <file>", "approver key; default keys/approver.key of the home");
 const operatorKey = option("--key <file>", "operator key; default keys/operator.key of the home");
+const secretName = argument("<name>", "name of the secret, such as API_KEY");
 const tenant = option("--tenant <id>", "one tenant only");
 const manifest = option("--manifest <file>", "a manifest: its capabilities, caps, digest and functions count");
 const trust = option("--trust <file>", "trust file: whose keys count");
@@ -62,6 +64,22 @@ export const commandRows: readonly CommandRow[] = [
     options: [demoHome, json],
     example: "exoarmur demo truth-reconstruction",
     load: async () => (await import("./commands/demo.js")).truthReconstruction,
+  },
+  {
+    path: ["demo", "restrained-autonomy"],
+    about: "malware on an endpoint: its containment waits for an operator, then really calls it; needs the V2 flags",
+    args: [],
+    options: [
+      option("--home <dir>", "the demo's home; default ./.exoarmur/demo, made afresh unless --replay"),
+      () =>
+        option("--operator-decision <decision>", "what the operator signs; default: nothing, until it expires")()
+          .choices(["approve", "deny"])
+          .conflicts("replay"),
+      option("--replay <id>", "verify and re-execute the audit stream of an earlier run, changing nothing"),
+      json,
+    ],
+    example: "exoarmur demo restrained-autonomy --operator-decision approve",
+    load: async () => (await import("./commands/demo-restrained.js")).restrainedAutonomy,
   },
   {
     path: ["init"],
@@ -280,6 +298,30 @@ export const commandRows: readonly CommandRow[] = [
     ],
     example: "exoarmur resolve 01KA4X6F7J2Z8Q0V5N3T9RBCDE --outcome not_executed --evidence listing.txt",
     load: async () => (await import("./commands/resolve.js")).resolveIntent,
+  },
+  {
+    path: ["secrets", "set"],
+    about: "keep a value in the encrypted vault; read from standard input, or asked for without showing it",
+    args: [secretName],
+    options: [home, json],
+    example: "exoarmur secrets set API_KEY < key.txt",
+    load: async () => (await import("./commands/secrets.js")).setSecret,
+  },
+  {
+    path: ["secrets", "list"],
+    about: "list names, where each may go, and whether a value is there; never a value",
+    args: [],
+    options: [home, json],
+    example: "exoarmur secrets list",
+    load: async () => (await import("./commands/secrets.js")).listSecrets,
+  },
+  {
+    path: ["secrets", "remove"],
+    about: "forget a value of the vault",
+    args: [secretName],
+    options: [home, json],
+    example: "exoarmur secrets remove API_KEY",
+    load: async () => (await import("./commands/secrets.js")).removeSecret,
   },
   {
     path: ["log", "check"],

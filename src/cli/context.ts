@@ -12,6 +12,8 @@ export type CliContext = {
   readonly readStdin: (maxBytes: number) => Promise<Uint8Array | undefined>;
   /** Asks on standard error and returns one line of standard input without its newline. */
   readonly ask: (question: string) => Promise<string>;
+  /** Asks the same on a terminal without showing the answer. */
+  readonly askSecret: (question: string) => Promise<string>;
   readonly cwd: string;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Which of the streams are terminals. */

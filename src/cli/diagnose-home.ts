@@ -3,6 +3,7 @@ import { basename, join } from "node:path";
 import { digestOf } from "../canonical/digest.js";
 import { canonicalize } from "../canonical/jcs.js";
 import { resolveManifest } from "../contracts/manifest-draft.js";
+import { secretFault } from "../contracts/secret.js";
 import type { Role } from "../contracts/trust.js";
 import { readAnchor } from "../home/anchor.js";
 import { killFileExists } from "../home/kill-file.js";
@@ -17,6 +18,7 @@ import { openIntents } from "../pipeline/recovery.js";
 import { admitExecutor } from "../pipeline/registry.js";
 import { stateKeys } from "../pipeline/store-keys.js";
 import { readPolicy } from "../policy/read.js";
+import { homeSecrets } from "../runtime/secrets.js";
 import type { CliContext } from "./context.js";
 import { type Diagnosis, examine } from "./diagnosis.js";
 import type { HomeView } from "./home-view.js";
@@ -53,6 +55,7 @@ async function diagnoseView(context: CliContext, view: HomeView): Promise<Diagno
     await examine("kill switch", () => checkKillSwitch(view)),
     await examine("log", () => checkLog(view)),
     await examine("policy", () => checkPolicy(view)),
+    await examine("secrets", () => checkSecrets(view, context.env)),
   ];
   for (const plugin of await readPlugins(home)) {
     lines.push(await examine(`plugin ${plugin.name}`, () => checkPlugin(plugin)));
@@ -128,6 +131,25 @@ function checkLog({ home, store, log }: HomeView): Found {
     code: standing === "behind" ? "EXO_STORE_ROLLED_BACK" : "EXO_STORE_DAMAGED",
     message: `${size}; ${standing === "behind" ? "fewer than the anchor shows" : "not the log of the anchor"}`,
   };
+}
+
+/** Every configured secret has a value that can go where it is bound. */
+async function checkSecrets({ home }: HomeView, env: CliContext["env"]): Promise<Awaited<Found>> {
+  const { secrets, vault } = homeSecrets(home.paths, home.resolved.secrets, env);
+  const missing: string[] = [];
+  const clear: string[] = [];
+  for (const [name, binding] of Object.entries(secrets)) {
+    const value = await vault.get(name);
+    const fault = value === undefined ? undefined : secretFault(value, binding);
+    value?.fill(0);
+    if (fault !== undefined) return { state: "fail", code: "EXO_SECRET_VALUE", message: `${name} ${fault}` };
+    if (value === undefined) missing.push(name);
+    if (binding.origin.scheme === "http") clear.push(name);
+  }
+  if (missing.length > 0)
+    return { state: "warn", message: `no value for ${missing.join(", ")}; see exoarmur secrets set` };
+  if (clear.length > 0) return { state: "warn", message: `${clear.join(", ")} would be sent without TLS` };
+  return Object.keys(secrets).join(", ") || "none configured";
 }
 
 async function checkPolicy({ home, store }: HomeView): Promise<Awaited<Found>> {

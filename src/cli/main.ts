@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { createInterface } from "node:readline/promises";
+import { Writable } from "node:stream";
 import { systemEntropy } from "../crypto/random.js";
 import { ExoArmurError } from "../errors.js";
 import { systemClock } from "../runtime/system.js";
@@ -25,8 +26,11 @@ async function readStdin(maxBytes: number): Promise<Uint8Array | undefined> {
   return new Uint8Array(Buffer.concat(chunks));
 }
 
-async function ask(question: string, signal: AbortSignal, interrupt: () => void): Promise<string> {
-  const lines = createInterface({ input: process.stdin, output: process.stderr });
+async function ask(question: string, signal: AbortSignal, interrupt: () => void, hidden = false): Promise<string> {
+  // A reader of lines on a terminal echoes by itself, to its output; without one nothing is shown.
+  if (hidden) process.stderr.write(question);
+  const output = hidden ? new Writable({ write: (_chunk, _encoding, done) => done() }) : process.stderr;
+  const lines = createInterface({ input: process.stdin, output, terminal: Boolean(process.stdin.isTTY) });
   // On a terminal Ctrl-C comes as a key, not as a signal, and Ctrl-D ends the input without an answer.
   lines.once("SIGINT", interrupt);
   const ended = new Promise<string>((resolve) => lines.once("close", () => resolve("")));
@@ -37,6 +41,7 @@ async function ask(question: string, signal: AbortSignal, interrupt: () => void)
     throw error;
   } finally {
     lines.close();
+    if (hidden) process.stderr.write("\n");
   }
 }
 
@@ -54,6 +59,7 @@ function createContext(): CliContext {
     stderr: (text) => void process.stderr.write(text),
     readStdin,
     ask: (question) => ask(question, signal, interrupt),
+    askSecret: (question) => ask(question, signal, interrupt, true),
     cwd: process.cwd(),
     env: process.env,
     // The property is absent, not false, on anything but a terminal.

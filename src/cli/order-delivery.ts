@@ -74,8 +74,9 @@ async function waitForAnswer(
 /** Becomes the owner, which carries out what waits in the inbox; undefined when another process was quicker. */
 async function carryOut(context: CliContext, paths: HomePaths, id: string): Promise<OrderOutcome | undefined> {
   try {
-    const { clock, entropy } = context;
-    const runtime = await createRuntime({ home: paths.home, clock, entropy, logger: createStderrLogger(context) });
+    const { clock, entropy, env } = context;
+    const logger = createStderrLogger(context);
+    const runtime = await createRuntime({ home: paths.home, clock, entropy, env, logger });
     try {
       return await awaitResult(paths, id, { signal: context.signal, pollMs: 5 });
     } finally {

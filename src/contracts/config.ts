@@ -1,9 +1,12 @@
 import { z } from "zod";
 import { nameSchema } from "./common.js";
+import { counterpartiesSchema } from "./counterparty.js";
+import { featuresSchema } from "./features.js";
 import { capabilityNames } from "./imports.js";
 import { parseIp } from "./ip-address.js";
 import { constraintsSchema } from "./manifest.js";
 import { budgetSchema, safetyConfigSchema } from "./safety.js";
+import { configuredSecretsSchema } from "./secret.js";
 
 const rootAlias = z
   .string()
@@ -81,7 +84,9 @@ export const configSchema = z.strictObject({
   plugins: z.strictObject({ requireSignatures: z.boolean().optional() }).optional(),
   sandbox: sandboxSchema.optional(),
   http: httpConfigSchema.optional(),
-  features: z.record(nameSchema, z.boolean()),
+  secrets: configuredSecretsSchema.optional(),
+  counterparties: counterpartiesSchema.optional(),
+  features: featuresSchema,
 });
 
 /** A home's configuration. */

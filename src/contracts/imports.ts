@@ -1,3 +1,4 @@
+import { isSafeMethod } from "./http.js";
 import { sealedWasiModule, wasiModule, wasiRows } from "./wasi.js";
 
 /**
@@ -31,7 +32,7 @@ export type CapabilityName = (typeof capabilityNames)[number];
 /** Does using the capability read or change anything outside the run? */
 export type CapabilityEffect = "none" | "read" | "write";
 
-/** Effect of every capability. */
+/** The greatest effect every capability can have. */
 export const capabilityEffects: Readonly<Record<CapabilityName, CapabilityEffect>> = {
   clock_now: "none",
   random_bytes: "none",
@@ -44,7 +45,7 @@ export const capabilityEffects: Readonly<Record<CapabilityName, CapabilityEffect
   fs_append: "write",
   fs_mkdir: "write",
   fs_rename: "write",
-  // One capability for all methods. Whether a GET changes anything is for the server to say, so none counts as a read.
+  // Of its methods, the safe ones read; `effectOf` tells them apart.
   http_request: "write",
   kv_get: "read",
   kv_put: "write",
@@ -58,9 +59,14 @@ export const capabilityEffects: Readonly<Record<CapabilityName, CapabilityEffect
  */
 const transactionalCapabilities: ReadonlySet<CapabilityName> = new Set(["kv_put", "kv_delete"]);
 
+/** Effect of one call. `method` is the request's member of that name, which only http_request has. */
+export function effectOf(capability: CapabilityName, method: unknown): CapabilityEffect {
+  return capability === "http_request" && isSafeMethod(method) ? "read" : capabilityEffects[capability];
+}
+
 /** True for a call that changes what lies outside the runtime: it is journaled before it is performed. */
-export function isOutsideWrite(capability: CapabilityName): boolean {
-  return capabilityEffects[capability] === "write" && !transactionalCapabilities.has(capability);
+export function isOutsideWrite(capability: CapabilityName, method: unknown): boolean {
+  return effectOf(capability, method) === "write" && !transactionalCapabilities.has(capability);
 }
 
 /** Capabilities every executor has without asking. */

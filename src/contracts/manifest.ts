@@ -1,7 +1,8 @@
 import { z } from "zod";
-import { actionSchema, digestSchema, nameSchema, pointerSchema } from "./common.js";
+import { actionSchema, digestSchema, jsonObjectSchema, nameSchema, pointerSchema } from "./common.js";
 import { headerNameSchema, httpAllowSchema } from "./http.js";
 import { capabilityNames } from "./imports.js";
+import { compileJsonSchema } from "./json-schema.js";
 
 /** An exported function is named in intents and records, so its name is one that they can carry. */
 const wasmName = nameSchema;
@@ -74,6 +75,18 @@ export const defaultLimits: Limits = {
   timeoutMs: 60_000,
 };
 
+/** A JSON Schema of the allowed keywords (spec/contracts.md, Input and output schemas). */
+const valueSchemaSchema = jsonObjectSchema.superRefine((schema, context) => {
+  const compiled = compileJsonSchema(schema);
+  if (!compiled.ok) context.addIssue({ code: "custom", message: compiled.error.message });
+});
+
+/** Only JSON has an output schema. */
+const outputSchemaRule = {
+  message: "an output schema needs the output json",
+  path: ["outputSchema"],
+};
+
 /** One exported function and the action it claims. */
 const manifestFunctionSchema = z
   .strictObject({
@@ -86,7 +99,12 @@ const manifestFunctionSchema = z
     target: pointerSchema.optional(),
     /** JSON pointers into the parameters that identify the effect: at most one run in flight and one committed. */
     effectKey: z.array(pointerSchema).min(1).max(20).optional(),
+    /** What the parameters must satisfy, whatever the input is made from. */
+    inputSchema: valueSchemaSchema.optional(),
+    /** What the output must satisfy. */
+    outputSchema: valueSchemaSchema.optional(),
   })
+  .refine((fn) => fn.outputSchema === undefined || fn.output === "json", outputSchemaRule)
   .refine((fn) => fn.effects === "none" || fn.target !== undefined, {
     message: "a function whose effects are read or write must name its target",
     path: ["target"],
@@ -130,6 +148,8 @@ export const manifestDraftSchema = z.strictObject({
         effects: z.enum(["none", "read", "write"]).optional(),
         target: pointerSchema.optional(),
         effectKey: z.array(pointerSchema).min(1).max(20).optional(),
+        inputSchema: valueSchemaSchema.optional(),
+        outputSchema: valueSchemaSchema.optional(),
       }),
     )
     .min(1)

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { actionClassSchema } from "./action-class.js";
 import { countSchema, digestSchema, nameSchema, timeSchema } from "./common.js";
 
 const ratio = z.number().min(0).max(1);
@@ -21,6 +22,8 @@ export const safetyConfigSchema = z.strictObject({
     networkHealth: z.enum(["peers", "off"]),
   }),
   budgets: z.strictObject({ runs: budgetSchema.optional(), fuel: budgetSchema.optional() }),
+  /** Action classes that need a person, whatever the policy allows. Absent: the rule is not there. */
+  operatorApproval: z.array(actionClassSchema).min(1).optional(),
 });
 
 /** Where the gate's signals come from. */
@@ -52,6 +55,8 @@ export const safetySnapshotSchema = z.strictObject({
   cellLoad: ratio.nullable(),
   networkHealth: ratio.nullable(),
   budgets: z.array(budgetUseSchema),
+  /** Present exactly when the configuration has `operatorApproval`. */
+  actionClass: actionClassSchema.optional(),
 });
 
 /** Recorded state of the safety gate's signals. */

@@ -1,5 +1,9 @@
 import { z } from "zod";
+import { decodeBase64, equalBytes } from "../crypto/encoding.js";
+import { parseVkey } from "../crypto/note-key.js";
+import { isExoArmurError } from "../errors.js";
 import { base64Schema, countSchema, digestSchema, keyIdSchema, nameSchema } from "./common.js";
+import { originSchema } from "./origin.js";
 
 /** Roles a key can hold. One key, one role. */
 export const roleSchema = z.enum([
@@ -10,6 +14,7 @@ export const roleSchema = z.enum([
   "policy-author",
   "publisher",
   "witness",
+  "counterparty",
   "root",
 ]);
 
@@ -27,6 +32,8 @@ const trustedKeySchema = z.strictObject({
   tenants: z.array(nameSchema).min(1).optional(),
   /** For approvers: the roles policies may ask for. Default: approver. */
   roles: z.array(nameSchema).min(1).optional(),
+  /** For counterparties, and only for them: whose answers the key signs. */
+  origins: z.array(originSchema).min(1).max(100).optional(),
   from: countSchema.nullable(),
   until: countSchema.nullable(),
 });
@@ -40,17 +47,54 @@ export function isValidAt({ from, until }: TrustedKey, index: number): boolean {
 }
 
 /** Trust file `exoarmur.trust/v1` (spec/keys.md): public keys and what each may do. */
-export const trustSchema = z.strictObject({
-  schema: z.literal("exoarmur.trust/v1"),
-  logs: z.array(z.strictObject({ origin: nameSchema, vkey: z.string().min(1).max(400) })),
-  keys: z.array(trustedKeySchema),
-  witnesses: z.strictObject({ threshold: countSchema, vkeys: z.array(z.string().min(1).max(400)) }),
-  policies: z.array(digestSchema).optional(),
-  require: z.array(z.enum(["witnessed", "log"])).optional(),
-});
+export const trustSchema = z
+  .strictObject({
+    schema: z.literal("exoarmur.trust/v1"),
+    logs: z.array(z.strictObject({ origin: nameSchema, vkey: z.string().min(1).max(400) })),
+    keys: z.array(trustedKeySchema),
+    witnesses: z.strictObject({ threshold: countSchema, vkeys: z.array(z.string().min(1).max(400)) }),
+    policies: z.array(digestSchema).optional(),
+    require: z.array(z.enum(["witnessed", "log"])).optional(),
+  })
+  .refine(({ keys }) => keys.every(({ role, origins }) => (role === "counterparty") === (origins !== undefined)), {
+    error: "expected origins with every key of the role counterparty, and with no other",
+    path: ["keys"],
+  })
+  .refine((trust) => trust.keys.every((key) => key.role !== "counterparty" || !isOurs(trust, key.publicKey)), {
+    error:
+      "expected keys of the role counterparty that nothing here has another role for, nor a log or witness signs with",
+    path: ["keys"],
+  });
 
 /** Whom a verifier trusts, and for what. */
 export type Trust = z.infer<typeof trustSchema>;
+
+type TrustedKeys = {
+  readonly keys: readonly TrustedKey[];
+  readonly logs: readonly { readonly vkey: string }[];
+  readonly witnesses: { readonly vkeys: readonly string[] };
+};
+
+/**
+ * True when a key, base64, is one of a trust file in another role than counterparty, or that of a log or witness: what
+ * it signs is not a counterparty's word.
+ */
+export function isOurs(trust: TrustedKeys, publicKey: string): boolean {
+  if (trust.keys.some((key) => key.role !== "counterparty" && key.publicKey === publicKey)) return true;
+  const raw = decodeBase64(publicKey) ?? new Uint8Array();
+  const vkeys = [...trust.logs.map(({ vkey }) => vkey), ...trust.witnesses.vkeys];
+  return vkeys.some((vkey) => equalBytes(keyOfVkey(vkey), raw));
+}
+
+/** A malformed verifier key is refused where it is read. */
+function keyOfVkey(vkey: string): Uint8Array {
+  try {
+    return parseVkey(vkey).publicKey;
+  } catch (error) {
+    if (isExoArmurError(error)) return new Uint8Array();
+    throw error;
+  }
+}
 
 /** A key file of the home (spec/keys.md). `seed` is the 32-byte Ed25519 seed, base64. */
 export const keyFileSchema = z.strictObject({

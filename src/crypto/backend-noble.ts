@@ -1,7 +1,7 @@
 /** The `#crypto` backend without Node: noble and Web APIs only. Same exports and results as backend-node.ts. */
 import { getPublicKey, hashes, Point, sign } from "@noble/ed25519";
 import { hmac } from "@noble/hashes/hmac.js";
-import { sha256 as nobleSha256, sha512 } from "@noble/hashes/sha2.js";
+import { sha256 as nobleSha256, sha512 as nobleSha512 } from "@noble/hashes/sha2.js";
 import { encodeHex } from "./codecs-portable.js";
 import { isCanonicalPoint, isReducedSignature } from "./ed25519-encoding.js";
 
@@ -16,7 +16,7 @@ export {
   encodeUtf8,
 } from "./codecs-portable.js";
 
-hashes.sha512 = sha512;
+hashes.sha512 = nobleSha512;
 
 /** Order of the prime-order subgroup. */
 const order = Point.CURVE().n;
@@ -29,6 +29,10 @@ export function sha256(parts: readonly Uint8Array[]): Uint8Array {
 
 export function sha256Hex(bytes: Uint8Array): string {
   return encodeHex(nobleSha256(bytes));
+}
+
+export function sha512(bytes: Uint8Array): Uint8Array {
+  return nobleSha512(bytes);
 }
 
 export function hmacSha256(key: Uint8Array, parts: readonly Uint8Array[]): Uint8Array {
@@ -51,7 +55,7 @@ export function verifyStrict(publicKey: Uint8Array, message: Uint8Array, signatu
   const key = decodePoint(publicKey);
   if (key === undefined) return false;
   const commitment = signature.subarray(0, 32);
-  const hash = sha512.create().update(commitment).update(publicKey).update(message).digest();
+  const hash = nobleSha512.create().update(commitment).update(publicKey).update(message).digest();
   // noble's own verify is cofactored and takes R apart by torsion; RFC 8032's equation compares encode(S*B - k*A) with R.
   const expected = Point.BASE.multiplyUnsafe(littleEndian(signature.subarray(32)))
     .subtract(key.multiplyUnsafe(littleEndian(hash) % order))

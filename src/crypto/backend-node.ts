@@ -40,6 +40,10 @@ export function sha256Hex(bytes: Uint8Array): string {
   return hash("sha256", bytes, "hex");
 }
 
+export function sha512(bytes: Uint8Array): Uint8Array {
+  return fromLatin1(hash("sha512", bytes, "binary"));
+}
+
 export function hmacSha256(key: Uint8Array, parts: readonly Uint8Array[]): Uint8Array {
   const mac = createHmac("sha256", key);
   for (const part of parts) mac.update(part);

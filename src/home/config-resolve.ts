@@ -1,8 +1,11 @@
 import { resolve } from "node:path";
 import { pointerOf } from "../contracts/common.js";
 import { type Config, configSchema, type HttpConfig, type SandboxConfig } from "../contracts/config.js";
+import type { Counterparty } from "../contracts/counterparty.js";
+import type { Features } from "../contracts/features.js";
 import type { Constraints } from "../contracts/manifest.js";
 import type { SafetyConfig } from "../contracts/safety.js";
+import type { ConfiguredSecret } from "../contracts/secret.js";
 import { ExoArmurError } from "../errors.js";
 import { defaultSafetyConfig } from "../safety/gate.js";
 import type { DocumentKind } from "./document.js";
@@ -27,7 +30,9 @@ export type ResolvedConfig = {
   readonly sandbox: SandboxConfig;
   /** `caFile` is absolute. */
   readonly http: HttpConfig;
-  readonly features: Readonly<Record<string, boolean>>;
+  readonly secrets: Readonly<Record<string, ConfiguredSecret>>;
+  readonly counterparties: readonly Counterparty[];
+  readonly features: Features;
 };
 
 /** config.json as a document. */
@@ -35,7 +40,7 @@ export const configKind: DocumentKind<Config> = { schema: configSchema, version:
 
 /**
  * Fills in a configuration's defaults and makes its paths absolute, relative to the folder that holds the home.
- * EXO_SCHEMA when a grant names a root that is not configured.
+ * EXO_SCHEMA when a grant names a root or secret that is not configured.
  */
 export function resolveConfig(config: Config, paths: HomePaths): ResolvedConfig {
   const roots: Record<string, Root> = {};
@@ -68,6 +73,8 @@ export function resolveConfig(config: Config, paths: HomePaths): ResolvedConfig 
     requireSignatures: config.plugins?.requireSignatures ?? false,
     sandbox: config.sandbox ?? {},
     http: resolveHttp(config, paths),
+    secrets: config.secrets ?? {},
+    counterparties: config.counterparties ?? [],
     features: config.features,
   };
 }
@@ -84,11 +91,14 @@ function resolveGrants(config: Config, paths: HomePaths): Record<string, Record<
     const granted: Record<string, Constraints> = {};
     for (const [capability, constraints] of Object.entries(capabilities)) {
       if (constraints === undefined) continue;
-      for (const [index, root] of (constraints.roots ?? []).entries()) {
-        if (Object.hasOwn(config.roots, root)) continue;
-        const known = Object.keys(config.roots).join(", ") || "none";
-        const pointer = pointerOf(["grants", executor, capability, "roots", index]);
-        throw wrong(paths, pointer, `expected a name under /roots (${known}), got ${JSON.stringify(root)}`);
+      for (const member of ["roots", "secrets"] as const) {
+        const configured = config[member] ?? {};
+        for (const [index, name] of (constraints[member] ?? []).entries()) {
+          if (Object.hasOwn(configured, name)) continue;
+          const known = Object.keys(configured).join(", ") || "none";
+          const pointer = pointerOf(["grants", executor, capability, member, index]);
+          throw wrong(paths, pointer, `expected a name under /${member} (${known}), got ${JSON.stringify(name)}`);
+        }
       }
       granted[capability] = constraints;
     }

@@ -10,6 +10,7 @@ import type { Entropy } from "../ports.js";
 import { syncFolder, writeNew } from "./atomic.js";
 import { checkRoots } from "./check-roots.js";
 import { resolveConfig } from "./config-resolve.js";
+import { demoFolder, holdsOnlyDemo } from "./demo-folder.js";
 import { formatKeyFile, formatSaltKey, generateKey, keyFileOf } from "./keys.js";
 import { errnoOf, type HomePaths, homePaths, writeFault } from "./paths.js";
 import { starterConfig, starterGitignore, starterPolicy, starterTrust } from "./starter.js";
@@ -49,8 +50,8 @@ const newKeys: readonly (readonly [role: Role, id: string])[] = [
 ];
 
 /**
- * Makes a home in `dir` (spec/home.md), which must not exist or be an empty folder. It is written beside it and renamed,
- * so there is all of it or nothing. Makes the folder of the root `data` where that is missing. EXO_HOME_EXISTS,
+ * Makes a home in `dir` (spec/home.md), which must not exist, be an empty folder or hold a demo's home alone. It is
+ * written beside it and renamed, so there is all of it or nothing. Makes the folder of the root `data` where that is missing. EXO_HOME_EXISTS,
  * EXO_HOME_READ_ONLY, EXO_FILE; EXO_SCHEMA for an unfit tenant, cell, plugin name or data path.
  */
 export async function createHome(dir: string, options: CreateHomeOptions): Promise<CreatedHome> {
@@ -108,6 +109,8 @@ async function build(paths: HomePaths, fill: (target: HomePaths) => Promise<void
     }
     await fill(target);
     for (const folder of [target.plugins, target.keys, target.home]) await syncFolder(folder);
+    // A demo that was played before there was a home stays where it is.
+    if (await holdsOnlyDemo(paths.home)) await rename(demoFolder(paths.home), demoFolder(temporary));
     await moveInto(temporary, paths.home);
     await syncFolder(paths.base);
   } catch (error) {
@@ -135,7 +138,8 @@ async function writeKeys(folder: string, keys: readonly KeyFile[], entropy: Entr
 async function checkAbsent(home: string): Promise<void> {
   const stat = await lstat(home).catch(() => undefined);
   if (stat === undefined) return;
-  if (!stat.isDirectory() || (await readdir(home)).length > 0) throw existsAlready(home);
+  if (stat.isDirectory() && ((await readdir(home)).length === 0 || (await holdsOnlyDemo(home)))) return;
+  throw existsAlready(home);
 }
 
 function existsAlready(home: string): ExoArmurError {

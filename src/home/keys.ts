@@ -88,16 +88,21 @@ export async function readSaltKey(file: string): Promise<Uint8Array> {
   throw bad(file, "is no salt key exoarmur.salt/v1");
 }
 
-/** Reads strict JSON from a file that nobody but its owner may read. */
-async function readSecret(file: string): Promise<unknown> {
+/** Reads a file that nobody but its owner may read. EXO_FILE when missing or unreadable, EXO_KEY_MODE. */
+export async function readPrivate(file: string): Promise<Uint8Array> {
   const read = await readBounded(file, { maxBytes: maxKeyBytes });
   if (read === undefined) throw new ExoArmurError("EXO_FILE", `${file} does not exist`, { file });
   if (process.platform !== "win32" && (read.mode & 0o077) !== 0) {
     const mode = read.mode.toString(8).padStart(4, "0");
     throw new ExoArmurError("EXO_KEY_MODE", `${file} has mode ${mode}; make it private: chmod 600 ${file}`, { file });
   }
+  return read.bytes;
+}
+
+async function readSecret(file: string): Promise<unknown> {
+  const bytes = await readPrivate(file);
   try {
-    return readJson(read.bytes);
+    return readJson(bytes);
   } catch {
     // The reader's message names the character it met, which may be part of the secret.
     throw bad(file, "is not strict JSON");

@@ -11,6 +11,7 @@ import type { Signer } from "../ports.js";
 import { readBounded } from "./atomic.js";
 import { checkRoots } from "./check-roots.js";
 import { configKind, type ResolvedConfig, resolveConfig } from "./config-resolve.js";
+import { holdsOnlyDemo } from "./demo-folder.js";
 import { maxDocumentBytes, readDocument } from "./document.js";
 import { checkLocal, checkWritable, type FileSystemPorts } from "./file-system.js";
 import { keyFileOf, readKeyFile, readSaltKey } from "./keys.js";
@@ -105,8 +106,14 @@ export async function readPolicyFile(paths: HomePaths): Promise<{ readonly file:
 
 async function checkThere({ home }: HomePaths): Promise<void> {
   try {
-    if ((await stat(home)).isDirectory()) return;
+    if ((await stat(home)).isDirectory()) {
+      if (!(await holdsOnlyDemo(home))) return;
+      throw new ExoArmurError("EXO_HOME_MISSING", `${home} holds a demo and no home; make it with: exoarmur init`, {
+        file: home,
+      });
+    }
   } catch (error) {
+    if (isExoArmurError(error)) throw error;
     if (errnoOf(error) === "ENOENT") {
       throw new ExoArmurError("EXO_HOME_MISSING", `${home} does not exist; make it with: exoarmur init`, {
         file: home,

@@ -12,6 +12,10 @@ export type HomePaths = {
   readonly trust: string;
   readonly plugins: string;
   readonly keys: string;
+  /** Encrypted secrets. */
+  readonly vault: string;
+  /** Opens the vault. */
+  readonly vaultKey: string;
   /** Folder of the store. */
   readonly data: string;
   readonly bundles: string;
@@ -37,6 +41,8 @@ export function homePaths(dir: string): HomePaths {
     trust: join(home, "trust.json"),
     plugins: join(home, "plugins"),
     keys: join(home, "keys"),
+    vault: join(home, "vault.age"),
+    vaultKey: join(home, "keys", "vault.key"),
     data: join(home, "data"),
     bundles: join(home, "bundles"),
     inbox: join(home, "inbox"),

@@ -167,7 +167,8 @@ export async function expireIfPast(
   record.state = expired.value;
   saveApproval(tx, record);
   work.append(tx, "approval_expired", { requestDigest: record.digest, expiresAt: request.expiresAt }, now);
-  const message = `the approval request expired at ${request.expiresAt}`;
+  const roles = [...new Set(request.roster.flatMap((entry) => entry.roles))].sort().join(" or ");
+  const message = `${roles} approval required but not provided until ${request.expiresAt}`;
   return await deny(tx, work, null, reasonOf({ code: "EXO_APPROVAL_EXPIRED", message }), now);
 }
 

@@ -84,7 +84,7 @@ async function runGuest(started: Start): Promise<Ran> {
     outcome = { status: "host_fault", error: { code }, fuelUsed: 0, memoryPeakPages: 0, hostCalls: 0 };
   }
   await broker.settle();
-  return { outcome, broker, keys, end: endOf(outcome, fn.output, broker.transcript()) };
+  return { outcome, broker, keys, end: endOf(outcome, fn, broker.transcript()) };
 }
 
 /** Attaches output and transcript and builds the execution record. */

@@ -1,5 +1,6 @@
 import type { Digest } from "../canonical/digest.js";
 import { formatTime } from "../canonical/time.js";
+import { actionClassOf } from "../contracts/action-class.js";
 import type { Grants } from "../contracts/manifest.js";
 import type { Material } from "../contracts/material.js";
 import type { PolicyDecision, PolicyInput } from "../contracts/policy.js";
@@ -7,7 +8,7 @@ import type { FinalVerdict, SafetySnapshot, SafetyVerdict } from "../contracts/s
 import type { LedgerTx } from "../log/ledger-types.js";
 import type { CompiledPolicy } from "../policy/compile.js";
 import { evaluatePolicy, evaluatorName, policyRevision } from "../policy/evaluate.js";
-import { narrowGrants, withinEffects } from "../policy/narrow.js";
+import { limitToEffects, narrowGrants } from "../policy/narrow.js";
 import { type BudgetEntry, budgetUse } from "../safety/budget.js";
 import { evaluateSafety } from "../safety/gate.js";
 import { resolveVerdict } from "../safety/resolve.js";
@@ -55,7 +56,7 @@ function grantsOf(
   });
   return {
     schema: "exoarmur.grants/v1",
-    capabilities: capabilities.filter((grant) => withinEffects(grant.name, fn.effects)),
+    capabilities: capabilities.flatMap((grant) => limitToEffects(grant, fn.effects) ?? []),
     limits: manifest.limits,
   };
 }
@@ -75,7 +76,7 @@ export function judge(
   const decision = judgePolicy(tx, work, resolved, policy, now);
   const target = intent.target ?? null;
   const grants = grantsOf(resolved, decision, target, ports);
-  const snapshot = takeSnapshot(tx, work, policy, grants.limits.fuel, now);
+  const snapshot = takeSnapshot(tx, work, resolved, policy, grants.limits.fuel, now);
   const outcome = evaluateSafety(snapshot, ports.deployment.safety);
   const safety: SafetyVerdict = {
     schema: "exoarmur.safety-verdict/v1",
@@ -142,6 +143,7 @@ function attachSignature(tx: LedgerTx, work: IntentWork, { signature }: Resolved
 function takeSnapshot(
   tx: LedgerTx,
   work: IntentWork,
+  { fn }: Resolved,
   policy: PolicyInForce,
   fuel: number,
   now: number,
@@ -176,6 +178,7 @@ function takeSnapshot(
     // No peers exist before federation, so a deployment that asks for their health gets none, which denies.
     networkHealth: null,
     budgets: budgetUse(readBudget(tx, intent.tenantId), safety.budgets, { runs: 1, fuel }, now),
+    ...(safety.operatorApproval === undefined ? {} : { actionClass: actionClassOf(intent, fn.effects) }),
   };
 }
 

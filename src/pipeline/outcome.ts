@@ -1,6 +1,7 @@
 import type { JsonValue } from "../canonical/jcs.js";
 import type { ExecutionRecord, HostCall } from "../contracts/execution.js";
 import { readOutput } from "../contracts/invocation.js";
+import { schemaChecksOf } from "../contracts/json-schema-loading.js";
 import type { ManifestFunction } from "../contracts/manifest.js";
 import type { ErrorCode } from "../errors.js";
 import type { ExecutionStatus, SandboxOutcome } from "../ports.js";
@@ -32,15 +33,20 @@ export type RunEnd = {
  * The end of a run from what the sandbox saw and what the transcript holds (spec/contracts.md, ExecutionRecord). Pure:
  * recording and replay both use it, so that one cannot say something else than the other.
  *
- * An output that is not of its declared type is the guest's error. A guest that failed after a call of its was denied
+ * An output that is not of its declared type, or breaks the manifest's output schema, is the guest's error. A guest that failed after a call of its was denied
  * ended `capability_denied`: that is the reason a person can act on.
  */
-export function endOf(outcome: SandboxOutcome, output: ManifestFunction["output"], calls: readonly HostCall[]): RunEnd {
+export function endOf(outcome: SandboxOutcome, fn: ManifestFunction, calls: readonly HostCall[]): RunEnd {
   if (outcome.status === "completed") {
     const bytes = outcome.output ?? new Uint8Array(0);
-    const value = readOutput(output, bytes);
-    if (value !== undefined) return { status: "completed", output: bytes, value };
-    return { status: "guest_error", error: { code: "EXO_GUEST_ERROR", message: `the output is not ${output}` } };
+    const value = readOutput(fn.output, bytes);
+    if (value === undefined) {
+      return { status: "guest_error", error: { code: "EXO_GUEST_ERROR", message: `the output is not ${fn.output}` } };
+    }
+    const fit = schemaChecksOf(fn)?.checkOutput(fn, value);
+    return fit?.ok === false
+      ? { status: "guest_error", error: fit.error }
+      : { status: "completed", output: bytes, value };
   }
   const denied = calls.find((call) => call.outcome === "denied");
   if (denied !== undefined && (outcome.status === "guest_error" || outcome.status === "trapped")) {

@@ -5,6 +5,7 @@ import { parseContract } from "../contracts/common.js";
 import { type Envelope, envelopeSchema } from "../contracts/dsse.js";
 import type { CanonicalEvent } from "../contracts/event.js";
 import { type IntentDraft, type Requester, requesterSchema } from "../contracts/intent.js";
+import { loadSchemaChecks } from "../contracts/json-schema-loading.js";
 import type { ExecutorManifest } from "../contracts/manifest.js";
 import type { TrustScoreOrder } from "../contracts/order.js";
 import { ExoArmurError, ok, type Refusal, type Result } from "../errors.js";
@@ -96,6 +97,7 @@ export class ProxyPipeline {
       this.#registry.addRefused(manifest.name, admitted.error);
       return admitted;
     }
+    await loadSchemaChecks(admitted.value.manifest);
     this.#registry.add(admitted.value);
     return ok(undefined);
   }

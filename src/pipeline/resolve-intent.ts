@@ -5,6 +5,7 @@ import { formatTime } from "../canonical/time.js";
 import { parseContract } from "../contracts/common.js";
 import { type ActionIntent, type IntentDraft, intentDraftSchema, intentSchema } from "../contracts/intent.js";
 import { targetOf } from "../contracts/invocation.js";
+import { schemaChecksOf } from "../contracts/json-schema-loading.js";
 import { type Material, plainMaterial, saltFor } from "../contracts/material.js";
 import { encodeBase64Url } from "../crypto/encoding.js";
 import { type Result, refuse } from "../errors.js";
@@ -64,13 +65,16 @@ export function resolveIntent(draft: unknown, ports: PipelinePorts, registry: Ex
   return { intent, material: plainMaterial(canonicalize(intent)), resolved };
 }
 
-/** The executor, unless the target it acts on is missing or not the one the draft states. */
+/** The executor, unless the parameters break its schema or the target it acts on is missing or not the stated one. */
 function resolutionOf(
   found: Result<Resolved>,
   pointed: Result<string | undefined> | undefined,
   draft: IntentDraft,
 ): Result<Resolved> {
   if (!found.ok || pointed === undefined) return found;
+  const { fn } = found.value;
+  const fit = schemaChecksOf(fn)?.checkInput(fn, draft.parameters);
+  if (fit?.ok === false) return fit;
   if (!pointed.ok) return pointed;
   if (draft.target !== undefined && draft.target !== pointed.value) {
     const acts = pointed.value === undefined ? "names no target" : `would act on ${JSON.stringify(pointed.value)}`;

@@ -1,4 +1,4 @@
-import type { HttpAllow, HttpObligation, NetworkClass } from "../contracts/http.js";
+import { type HttpAllow, type HttpObligation, type NetworkClass, safeMethods } from "../contracts/http.js";
 import { isPathPrefix, matchesHost, type NormalUrl, splitUrl } from "../contracts/url.js";
 
 /**
@@ -39,6 +39,11 @@ export function limitPlaces(
   );
   const inside = intersectEach(allow, limited);
   return urls === undefined ? inside : intersectAllow(inside, under);
+}
+
+/** The places with their safe methods alone. */
+export function readingPlaces(allow: readonly HttpAllow[]): HttpAllow[] {
+  return limitPlaces(allow, { methods: [...safeMethods] }, null);
 }
 
 /** Every place with its own limit alone: what one place is limited to is no limit of another. */

@@ -3,7 +3,7 @@ import { parseAliasPath, startsWithSegments } from "../contracts/alias-path.js";
 import { alwaysGranted, type CapabilityName, capabilityEffects } from "../contracts/imports.js";
 import type { CapabilityGrant, Constraints, ExecutorManifest, ManifestFunction } from "../contracts/manifest.js";
 import type { Obligations } from "../contracts/policy.js";
-import { intersectAllow, limitPlaces } from "./narrow-http.js";
+import { intersectAllow, limitPlaces, readingPlaces } from "./narrow-http.js";
 
 /** The three sources of a run's capabilities. `target` is the intent's, null when it has none. */
 export type NarrowingInput = {
@@ -165,7 +165,13 @@ function byCodeUnit(a: string, b: string): number {
 
 const effectRank = { none: 0, read: 1, write: 2 } as const;
 
-/** True when using a capability stays within a function's declared effects: one that only reads may not write. */
-export function withinEffects(capability: CapabilityName, effects: ManifestFunction["effects"]): boolean {
-  return effectRank[capabilityEffects[capability]] <= effectRank[effects];
+/**
+ * A grant as far as a function's declared effects let it be used: one that only reads may not write, and makes HTTP
+ * requests with safe methods alone. null when nothing is left.
+ */
+export function limitToEffects(grant: CapabilityGrant, effects: ManifestFunction["effects"]): CapabilityGrant | null {
+  const { name, constraints = {} } = grant;
+  if (effectRank[capabilityEffects[name]] <= effectRank[effects]) return grant;
+  if (name !== "http_request" || effects !== "read") return null;
+  return { name, constraints: { ...constraints, allow: readingPlaces(constraints.allow ?? []) } };
 }

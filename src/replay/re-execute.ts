@@ -4,6 +4,7 @@ import { readRequest } from "../capabilities/schemas.js";
 import { createPlayer, describeDivergence, type TranscriptPlayer } from "../capabilities/transcript-player.js";
 import { type ExecutionRecord, type HostCall, hostCallSchema, irreproducibleStatuses } from "../contracts/execution.js";
 import { isCapabilityName } from "../contracts/imports.js";
+import { loadSchemaChecks } from "../contracts/json-schema-loading.js";
 import { grantsSchema } from "../contracts/manifest.js";
 import { decodeBase64Url } from "../crypto/encoding.js";
 import { refuse } from "../errors.js";
@@ -75,7 +76,8 @@ export async function reExecute(evidence: Evidence, sandbox: SandboxHost): Promi
 }
 
 async function runAgain(evidence: Evidence, execution: ExecutionRecord, sandbox: SandboxHost): Promise<Rerun> {
-  const { fn } = evidence.invocation();
+  const { fn, manifest } = evidence.invocation();
+  await loadSchemaChecks(manifest);
   const sealed = resealPlugin(evidence);
   const { limits } = evidence.document(evidence.started().payload.grantsDigest, "grants", grantsSchema);
   const calls = evidence.digestsOf("host_call").map((digest) => evidence.document(digest, "host_call", hostCallSchema));
@@ -87,7 +89,7 @@ async function runAgain(evidence: Evidence, execution: ExecutionRecord, sandbox:
     limits: { ...limits, timeoutMs: Math.max(limits.timeoutMs, guardMs) },
     call: (call) => player.call(call),
   });
-  return { calls, player, outcome, end: endOf(outcome, fn.output, calls.slice(0, player.position())) };
+  return { calls, player, outcome, end: endOf(outcome, fn, calls.slice(0, player.position())) };
 }
 
 type Base = Pick<Divergence, "level" | "intentId"> & { readonly fuelDelta: number };

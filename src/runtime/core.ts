@@ -1,7 +1,9 @@
 import { canonicalize } from "../canonical/jcs.js";
+import { createVoucher } from "../capabilities/performers/counterparties/voucher.js";
 import { createFsPerformers } from "../capabilities/performers/fs/files.js";
 import { createClockPerformer, createLogPerformer, createRandomPerformer } from "../capabilities/performers/local.js";
 import type { HttpConfig, SandboxConfig } from "../contracts/config.js";
+import type { Counterparty } from "../contracts/counterparty.js";
 import { type Envelope, payloadTypes, signEnvelope } from "../contracts/dsse.js";
 import type { ManifestDraft } from "../contracts/manifest.js";
 import { resolveManifest } from "../contracts/manifest-draft.js";
@@ -14,6 +16,7 @@ import type { Deployment, Governor } from "../pipeline/types.js";
 import type { SandboxHost, Signer, Store } from "../ports.js";
 import { openHttp } from "./http.js";
 import { openSandbox } from "./sandbox.js";
+import { openSecretDesk, type SecretParts } from "./secrets.js";
 import type { World } from "./system.js";
 
 /** A plugin as it was found: module and manifest draft, or why it cannot be used. */
@@ -39,6 +42,8 @@ export type CoreParts = {
   readonly governor: Governor;
   readonly sandbox: SandboxConfig;
   readonly http: HttpConfig;
+  readonly secrets: SecretParts;
+  readonly counterparties: readonly Counterparty[];
   /** Checks the store against what was published before, then is told of every checkpoint. */
   readonly onLedger?: (ledger: Ledger) => Ledger;
 };
@@ -54,7 +59,10 @@ export type Core = {
 /** Opens ledger, sandbox and pipeline over a store, as its only writer. */
 export async function openCore(parts: CoreParts): Promise<Core> {
   const { world, store, signers, deployment } = parts;
-  const http = await openHttp(parts.http);
+  const desk = await openSecretDesk(parts.secrets, world.logger);
+  const { trust } = deployment;
+  const voucher = createVoucher({ counterparties: parts.counterparties, trust, clock: world.clock });
+  const http = await openHttp(parts.http, { resolve: world.resolver, desk, voucher });
   const epoch = await store.acquire();
   const opened = await openLedger({ store, epoch, origin: parts.origin, signer: signers.log });
   const ledger = parts.onLedger?.(opened) ?? opened;
@@ -66,8 +74,10 @@ export async function openCore(parts: CoreParts): Promise<Core> {
     ...createFsPerformers(parts.roots),
     ...http,
   };
+  // The environment stays behind.
+  const { env: _env, ...ports } = world;
   const pipeline = new ProxyPipeline({
-    ...world,
+    ...ports,
     store,
     ledger,
     sandbox,

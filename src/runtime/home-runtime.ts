@@ -24,7 +24,9 @@ import { readPolicy } from "../policy/read.js";
 import type { Store } from "../ports.js";
 import { openLmdbStore } from "../stores/lmdb.js";
 import { addPlugins, type Core, changePlugin, openCore, signPolicy } from "./core.js";
+import { safetyUnder } from "./features.js";
 import { OrderDesk } from "./order-desk.js";
+import { homeSecrets } from "./secrets.js";
 import type { World } from "./system.js";
 
 /** A runtime's parts over a home, and what the home adds to them. */
@@ -34,10 +36,11 @@ const expirySweepMs = 1000;
 
 /**
  * Opens a home as its owner: lock, store, anchor, pipeline, policy, plugins, inbox. Whatever fails on the way gives
- * back what was taken. EXO_HOME_*, EXO_STORE*, EXO_POLICY_*, and the errors of the files people write.
+ * back what was taken. EXO_FLAG, EXO_HOME_*, EXO_STORE*, EXO_POLICY_*, and the errors of the files people write.
  */
 export async function openHomeCore(dir: string, world: World): Promise<HomeCore> {
   const home = await openHome(dir, { write: true });
+  const safety = safetyUnder(home.resolved.safety, world.env, home.resolved.features);
   const closers: (() => Promise<void> | void)[] = [];
   const unwind = async (): Promise<void> => {
     for (const close of closers.reverse()) await close();
@@ -62,7 +65,7 @@ export async function openHomeCore(dir: string, world: World): Promise<HomeCore>
         defaultTenant: resolved.tenantId,
         tenants: resolved.tenants,
         grants: resolved.grants,
-        safety: resolved.safety,
+        safety,
         trust: home.trust,
         requireSignatures: resolved.requireSignatures,
       },
@@ -70,6 +73,8 @@ export async function openHomeCore(dir: string, world: World): Promise<HomeCore>
       governor: { killed: () => killFileExists(home.paths), takeOrders: () => desk.takeOrders() },
       sandbox: resolved.sandbox,
       http: resolved.http,
+      counterparties: resolved.counterparties,
+      secrets: homeSecrets(home.paths, resolved.secrets, world.env),
       onLedger: (ledger) => anchored(ledger, store, home.paths, (note) => anchor.offer(note)),
     });
     closers.push(() => core.close());

@@ -1,18 +1,22 @@
 import { parseContract } from "../contracts/common.js";
 import { type HttpConfig, httpConfigSchema, type SandboxConfig, sandboxSchema } from "../contracts/config.js";
+import { type Counterparty, counterpartiesSchema } from "../contracts/counterparty.js";
 import type { Envelope } from "../contracts/dsse.js";
+import { type Features, featuresSchema } from "../contracts/features.js";
 import type { CapabilityName } from "../contracts/imports.js";
 import { type Constraints, type ManifestDraft, manifestDraftSchema } from "../contracts/manifest.js";
 import { type PolicyDocument, policySchema } from "../contracts/policy.js";
 import type { SafetyConfig } from "../contracts/safety.js";
+import { type SecretBinding, secretBindingsSchema } from "../contracts/secret.js";
 import { type Trust, trustSchema } from "../contracts/trust.js";
 import { encodeBase64 } from "../crypto/encoding.js";
 import { formatVkey, noteKey } from "../crypto/note-key.js";
 import { signerFromSeed } from "../crypto/signer.js";
 import { compilePolicy } from "../policy/compile.js";
-import type { Signer, Store } from "../ports.js";
+import type { Signer, Store, Vault } from "../ports.js";
 import { defaultSafetyConfig } from "../safety/gate.js";
 import { addPlugins, type Core, openCore, signPolicy } from "./core.js";
+import { safetyUnder } from "./features.js";
 import type { World } from "./system.js";
 
 /** Private keys of a runtime without a home. Whatever is left out is made anew and lives as long as the runtime. */
@@ -44,19 +48,29 @@ export type RuntimeParts = {
   /** Further trusted keys, such as approvers and operators. The runtime's own are added. */
   readonly trust?: Pick<Trust, "keys">;
   readonly safety?: SafetyConfig;
+  /** Feature flags, as in config.json. The environment comes first. */
+  readonly features?: Features;
   readonly tenantId?: string;
   readonly cellId?: string;
   /** How executors are run: in threads or child processes, how many, and how much may wait. */
   readonly sandbox?: SandboxConfig;
   /** How `http_request` reaches the world. Default: the system's DNS and the authorities Node.js comes with. */
   readonly http?: HttpConfig;
+  /** Where each secret may go, by name. Default: none. */
+  readonly secrets?: Readonly<Record<string, SecretBinding>>;
+  /** Keeps the values of `secrets`. */
+  readonly vault?: Vault;
+  /** Who signs the answers of which origin; their keys are in `trust`, of the role counterparty. Default: nobody. */
+  readonly counterparties?: readonly Counterparty[];
 };
 
 /** The parts of a runtime without a home, and the trust document that verifies its bundles. */
 export type MemoryCore = Core & { readonly store: Store; readonly trust: Trust; readonly inDoubt: readonly string[] };
 
-/** Opens a runtime from parts. EXO_SCHEMA for a malformed policy, manifest or trust. */
+/** Opens a runtime from parts. EXO_FLAG; EXO_SCHEMA for a malformed policy, manifest or trust. */
 export async function openPartsCore(parts: RuntimeParts, world: World): Promise<MemoryCore> {
+  const features = parseContract(featuresSchema, parts.features ?? {}, "features");
+  const safety = safetyUnder(parts.safety ?? defaultSafetyConfig, world.env, features);
   const cellId = parts.cellId ?? "local";
   const tenantId = parts.tenantId ?? "default";
   const made = (): Signer => signerFromSeed(world.entropy.bytes(32));
@@ -99,7 +113,7 @@ export async function openPartsCore(parts: RuntimeParts, world: World): Promise<
       defaultTenant: tenantId,
       tenants: [tenantId],
       grants: parts.grants ?? {},
-      safety: parts.safety ?? defaultSafetyConfig,
+      safety,
       trust,
       requireSignatures: parts.requireSignatures ?? false,
     },
@@ -107,6 +121,11 @@ export async function openPartsCore(parts: RuntimeParts, world: World): Promise<
     governor: { killed: () => false, takeOrders: () => Promise.resolve() },
     sandbox: parseContract(sandboxSchema, parts.sandbox ?? {}, "sandbox"),
     http: parseContract(httpConfigSchema, parts.http ?? {}, "http"),
+    counterparties: parseContract(counterpartiesSchema, parts.counterparties ?? [], "counterparties"),
+    secrets: {
+      secrets: parseContract(secretBindingsSchema, parts.secrets ?? {}, "secrets"),
+      vault: parts.vault ?? { get: () => Promise.resolve(undefined) },
+    },
   });
   const inDoubt = await core.pipeline.open();
   await core.pipeline.activatePolicy(await signPolicy(policy, policyAuthor));

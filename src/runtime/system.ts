@@ -1,6 +1,9 @@
 import { ulidSource } from "../canonical/ids.js";
 import { systemEntropy } from "../crypto/random.js";
-import type { Clock, Entropy, IdSource, Logger } from "../ports.js";
+import type { AddressResolver, Clock, Entropy, IdSource, Logger } from "../ports.js";
+
+/** Environment variables by name. */
+export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** The machine's wall clock. */
 export const systemClock: Clock = { now: () => Date.now() };
@@ -14,6 +17,13 @@ export type WorldPorts = {
   readonly ids?: IdSource;
   readonly entropy?: Entropy;
   readonly logger?: Logger;
+  /** Finds the addresses of hosts, instead of the DNS that `http` of the configuration names. */
+  readonly resolver?: AddressResolver;
+  /**
+   * Environment variables: feature flags, the secrets of a home that are kept there, and the passphrase of its vault.
+   * Default the environment of the process.
+   */
+  readonly env?: Environment;
 };
 
 /** The ports of the outside world, complete. */
@@ -22,11 +32,14 @@ export type World = {
   readonly ids: IdSource;
   readonly entropy: Entropy;
   readonly logger: Logger;
+  readonly resolver: AddressResolver | undefined;
+  readonly env: Environment;
 };
 
-/** Fills in the machine's own clock, entropy and ids, and a silent logger. */
+/** Fills in the machine's own clock, entropy, ids and environment, and a silent logger. */
 export function worldOf(ports: WorldPorts): World {
   const clock = ports.clock ?? systemClock;
   const entropy = ports.entropy ?? systemEntropy;
-  return { clock, entropy, ids: ports.ids ?? ulidSource(clock, entropy), logger: ports.logger ?? silentLogger };
+  const { ids = ulidSource(clock, entropy), logger = silentLogger, resolver, env = process.env } = ports;
+  return { clock, entropy, ids, logger, resolver, env };
 }

@@ -24,7 +24,7 @@ const budgetNames: readonly BudgetName[] = ["runs", "fuel"];
 /**
  * Judges a recorded snapshot (spec/safety.md). Steps in order, the first one in which a rule fires decides and lists all
  * its rules: policy unverified, kill switches, signals that are missing or malformed, budgets (all deny); trust score
- * (require_human); cell load and network health (require_quorum); else allow. Never throws: a failure inside is a deny
+ * (require_human); cell load and network health (require_quorum); action class (require_human); else allow. Never throws: a failure inside is a deny
  * by the rule `gate-error`.
  */
 export function evaluateSafety(snapshot: SafetySnapshot, config: SafetyConfig): SafetyOutcome {
@@ -39,10 +39,15 @@ export function evaluateSafety(snapshot: SafetySnapshot, config: SafetyConfig): 
     const steps = [
       ["deny", checkPolicy(snapshot)],
       ["deny", checkKillSwitches(snapshot)],
-      ["deny", [...checkSignals(snapshot, config), ...checkBudgetRows(snapshot, config)]],
+      [
+        "deny",
+        [...checkSignals(snapshot, config), ...checkBudgetRows(snapshot, config), ...checkClassKnown(snapshot, config)],
+      ],
       ["deny", checkBudgets(snapshot, config)],
       ["require_human", checkTrust(snapshot, config)],
       ["require_quorum", checkLoad(snapshot, config)],
+      // Last, so that it never takes the place of a verdict that asks for more people.
+      ["require_human", checkClass(snapshot, config)],
     ] as const;
     for (const [verdict, findings] of steps) if (findings.length > 0) return decide(verdict, findings);
     return decide("allow", [{ ruleId: "safe", why: "no rule fired" }]);
@@ -138,4 +143,14 @@ function checkLoad({ cellLoad, networkHealth }: SafetySnapshot, config: SafetyCo
     findings.push({ ruleId: "network-health", why: `network health ${networkHealth} is below 0.7` });
   }
   return findings;
+}
+
+function checkClassKnown({ actionClass }: SafetySnapshot, { operatorApproval }: SafetyConfig): Finding[] {
+  if (operatorApproval === undefined || actionClass !== undefined) return [];
+  return [{ ruleId: "action-class-unavailable", why: "the class of the action is not known" }];
+}
+
+function checkClass({ actionClass }: SafetySnapshot, { operatorApproval }: SafetyConfig): Finding[] {
+  if (operatorApproval?.some((one) => one === actionClass) !== true) return [];
+  return [{ ruleId: "operator-approval", why: `${actionClass} needs the approval of an operator` }];
 }

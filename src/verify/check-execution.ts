@@ -2,9 +2,10 @@ import type { Digest } from "../canonical/digest.js";
 import { digestOf } from "../canonical/digest.js";
 import { canonicalText } from "../canonical/jcs.js";
 import { type ExecutionRecord, type HostCall, hostCallSchema, runConfigSchema } from "../contracts/execution.js";
-import { isCapabilityName, isOutsideWrite } from "../contracts/imports.js";
 import { guestInput, readOutput } from "../contracts/invocation.js";
-import { grantsSchema } from "../contracts/manifest.js";
+import { checkInput, checkOutput } from "../contracts/json-schema-check.js";
+import { grantsSchema, type ManifestFunction } from "../contracts/manifest.js";
+import { isRecordedWrite } from "../contracts/recorded-call.js";
 import { safetySnapshotSchema } from "../contracts/safety.js";
 import { decodeBase64Url, equalBytes } from "../crypto/encoding.js";
 import { transcriptRoot } from "../log/transcript.js";
@@ -105,6 +106,8 @@ function checkBindings(evidence: Evidence, execution: ExecutionRecord): void {
     "EXO_CHECK_FAILED",
     "the input is not what the manifest derives from the intent",
   );
+  const fit = checkInput(fn, intent.parameters);
+  if (!fit.ok) fail(fit.error.code, fit.error.message);
   evidence.document(execution.configDigest, "config", runConfigSchema);
   const { timeoutMs: _guard, ...limits } = evidence.document(payload.grantsDigest, "grants", grantsSchema).limits;
   expect(
@@ -156,13 +159,20 @@ export function checkExecution(evidence: Evidence): string {
     expect(output === evidence.digestsOf("output")[0], "EXO_CHECK_FAILED", "the record names another output");
     const content = evidence.content(output, "output");
     expect(content.length <= execution.limits.outputBytes, "EXO_CHECK_FAILED", "the output is over its limit");
-    expect(
-      readOutput(evidence.invocation().fn.output, content) !== undefined,
-      "EXO_CHECK_FAILED",
-      "the output is not of its declared type",
-    );
+    checkDeclared(evidence.invocation().fn, content);
   }
+  const claimed = execution.error?.code === "EXO_OUTPUT_SCHEMA";
+  const declared = evidence.invocation().fn.outputSchema !== undefined;
+  expect(!claimed || declared, "EXO_CHECK_FAILED", "the record names an output schema that the manifest has not");
   return `${execution.status}, ${execution.fuel.used} fuel`;
+}
+
+/** A completed run's output is of the type and of the schema its manifest declares. */
+function checkDeclared(fn: ManifestFunction, output: Uint8Array): void {
+  const value = readOutput(fn.output, output);
+  if (value === undefined) fail("EXO_CHECK_FAILED", "the output is not of its declared type");
+  const fit = checkOutput(fn, value);
+  if (!fit.ok) fail(fit.error.code, fit.error.message);
 }
 
 /** Every host call is whole, in order, inside the granted capabilities, and under the recorded root. */
@@ -222,9 +232,9 @@ function checkEffects(evidence: Evidence, calls: readonly HostCall[], doubtful: 
     expect(!journaled.has(payload.seq), "EXO_CHECK_FAILED", `effect ${payload.seq} is journaled twice`);
     journaled.add(payload.seq);
   }
-  for (const { seq, capability, outcome } of calls) {
-    if (!isCapabilityName(capability) || !isOutsideWrite(capability) || (outcome !== "ok" && outcome !== "unknown"))
-      continue;
+  for (const call of calls) {
+    const { seq, outcome } = call;
+    if ((outcome !== "ok" && outcome !== "unknown") || !isRecordedWrite(call)) continue;
     expect(journaled.has(seq), "EXO_CHECK_FAILED", `call ${seq} wrote and was not journaled before`);
   }
 }

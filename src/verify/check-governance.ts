@@ -1,5 +1,6 @@
 import type { Digest } from "../canonical/digest.js";
 import { canonicalText } from "../canonical/jcs.js";
+import { actionClassOf } from "../contracts/action-class.js";
 import { envelopeSchema, openEnvelope, payloadTypes } from "../contracts/dsse.js";
 import { grantsSchema } from "../contracts/manifest.js";
 import { type PolicyDecision, policyInputSchema, policySchema } from "../contracts/policy.js";
@@ -12,7 +13,7 @@ import {
 import { equalBytes } from "../crypto/encoding.js";
 import { compilePolicy } from "../policy/compile.js";
 import { evaluatePolicy, evaluatorName, policyRevision } from "../policy/evaluate.js";
-import { isWithin, withinEffects } from "../policy/narrow.js";
+import { isWithin, limitToEffects } from "../policy/narrow.js";
 import { evaluateSafety } from "../safety/gate.js";
 import { resolveVerdict } from "../safety/resolve.js";
 import type { Evidence } from "./evidence.js";
@@ -107,6 +108,9 @@ export function checkSafety(evidence: Evidence): string {
       "EXO_CHECK_FAILED",
       "the safety snapshot was taken at another time",
     );
+    const wanted =
+      config.operatorApproval === undefined ? undefined : actionClassOf(intent, evidence.invocation().fn.effects);
+    expect(snapshot.actionClass === wanted, "EXO_CHECK_FAILED", "the safety snapshot names another action class");
     const again = evaluateSafety(snapshot, config);
     for (const name of ["verdict", "ruleIds", "rulesOff", "rationale"] as const) {
       expect(
@@ -183,11 +187,12 @@ export function checkGrants(evidence: Evidence): string {
     "EXO_CHECK_FAILED",
     "a granted capability is wider than the manifest or the policy's obligation",
   );
-  for (const { name } of grants.capabilities) {
+  for (const grant of grants.capabilities) {
+    const limited = limitToEffects(grant, fn.effects);
     expect(
-      withinEffects(name, fn.effects),
+      limited !== null && canonicalText(limited) === canonicalText(grant),
       "EXO_CHECK_FAILED",
-      `${name} was granted to a function whose effects are ${fn.effects}`,
+      `${grant.name} was granted to a function whose effects are ${fn.effects}`,
     );
   }
   for (const [name, limit] of Object.entries(grants.limits)) {

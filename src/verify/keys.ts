@@ -21,7 +21,7 @@ export type KeySource = {
 };
 
 /** Index of the bundle's leaf as its proof states it, or null when there is no readable proof. */
-function statedIndex(evidence: Evidence): number | null {
+export function statedIndex(evidence: Evidence): number | null {
   try {
     return parseProofFile(evidence.bundle.logProof).index;
   } catch {

@@ -1,5 +1,6 @@
 import type { Trust } from "../contracts/trust.js";
 import { isExoArmurError } from "../errors.js";
+import { checkAnswers } from "./check-answers.js";
 import { checkApprovals } from "./check-approval.js";
 import { checkExecution, checkPlugin, checkTranscript } from "./check-execution.js";
 import { checkGrants, checkPolicy, checkPolicyAuthor, checkSafety, checkVerdict } from "./check-governance.js";
@@ -40,6 +41,7 @@ export const checks: readonly Check[] = [
   ["publisher", "plugin signed by its publisher", checkPublisher],
   ["execution", "execution record", checkExecution],
   ["transcript", "host-call transcript", checkTranscript],
+  ["answers", "who vouches for host answers", checkAnswers],
   ["resolution", "action in doubt resolved", checkResolution],
   ["inclusion", "log inclusion", checkInclusion],
   ["checkpoint", "checkpoint signature", checkCheckpoint],

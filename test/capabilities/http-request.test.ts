@@ -1,11 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { digestOf } from "../../src/canonical/digest.js";
 import { encodeAbi } from "../../src/canonical/msgpack.js";
+import { writeStateOf } from "../../src/capabilities/answers.js";
 import { createBroker } from "../../src/capabilities/broker.js";
 import { checkGrant } from "../../src/capabilities/grant-check.js";
 import { readRequest } from "../../src/capabilities/schemas.js";
 import { createPlayer } from "../../src/capabilities/transcript-player.js";
-import { type HttpAllow, httpAllowSchema } from "../../src/contracts/http.js";
+import type { HostCall } from "../../src/contracts/execution.js";
+import { type HttpAllow, httpAllowSchema, httpMethods } from "../../src/contracts/http.js";
 import type { Constraints } from "../../src/contracts/manifest.js";
 import type { AbiValue, Performer } from "../../src/ports.js";
 import { answerOf, callOf, calm, codeOf, grantsOf } from "./support.js";
@@ -287,10 +289,41 @@ describe("the call", () => {
     });
   });
 
-  it("that throws may have happened, also as a GET", async () => {
-    const http_request: Performer = { perform: () => Promise.reject(new Error("broken pipe")) };
-    const broker = createBroker({ grants, performers: { http_request }, journal: () => Promise.resolve(), effectBase });
-    expect(codeOf(await broker.call(callOf(0, "http_request", request()), calm))).toBe("EXO_EFFECT_UNKNOWN");
-    expect(broker.writes()).toBe("unknown");
+  const throwing: Performer = { perform: () => Promise.reject(new Error("broken pipe")) };
+  const vague: Performer = {
+    perform: () => ({ outcome: "unknown", code: "EXO_HTTP_NO_ANSWER", message: "no answer" }),
+  };
+  const everyMethod = grantsOf({ http_request: { allow: [{ ...api, methods: [...httpMethods] }] } });
+  /** Asks once; gives the code, what the run wrote, the recorded outcome and how often the journal was asked. */
+  async function ask(http_request: Performer, method: string): Promise<readonly unknown[]> {
+    let journaled = 0;
+    const journal = (): Promise<void> => {
+      journaled += 1;
+      return Promise.resolve();
+    };
+    const broker = createBroker({ grants: everyMethod, performers: { http_request }, journal, effectBase });
+    const code = codeOf(await broker.call(callOf(0, "http_request", request({ method })), calm));
+    const entries = broker.transcript();
+    expect(writeStateOf(entries)).toBe(broker.writes());
+    return [code, broker.writes(), entries[0]?.outcome, journaled];
+  }
+
+  it.each(["POST", "PUT", "PATCH", "DELETE"])("that has no answer may have happened: %s", async (method) => {
+    for (const performer of [throwing, vague]) {
+      expect(await ask(performer, method)).toEqual(["EXO_EFFECT_UNKNOWN", "unknown", "unknown", 1]);
+    }
+  });
+
+  it.each(["GET", "HEAD", "OPTIONS"])("that only reads is an error without one: %s", async (method) => {
+    for (const performer of [throwing, vague]) {
+      expect(await ask(performer, method)).toEqual(["EXO_HTTP_NO_ANSWER", "none", "error", 0]);
+    }
+  });
+
+  it("whose recorded request cannot be read counts as a write", () => {
+    for (const recorded of ["", "AAAA", "!", "gqZtZXRob2Sj"]) {
+      const entry = { capability: "http_request", outcome: "ok", request: recorded };
+      expect(writeStateOf([entry as HostCall])).toBe("committed");
+    }
   });
 });

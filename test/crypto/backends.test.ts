@@ -25,7 +25,7 @@ const backends = [
 
 test("both backends export the same functions", () => {
   expect(Object.keys(noble).sort()).toEqual(Object.keys(node).sort());
-  expect(Object.keys(node)).toHaveLength(14);
+  expect(Object.keys(node)).toHaveLength(15);
 });
 
 describe.each(backends)("strict Ed25519 on %s", (_, backend) => {
@@ -118,6 +118,7 @@ describe("both backends agree", () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 400 }), fc.uint8Array({ minLength: 32, maxLength: 32 }), (data, seed) => {
         expect(hex(noble.sha256([data, seed]))).toBe(hex(node.sha256([data, seed])));
+        expect(hex(noble.sha512(data))).toBe(hex(node.sha512(data)));
         expect(hex(noble.hmacSha256(seed, [data]))).toBe(hex(node.hmacSha256(seed, [data])));
         expect(noble.encodeHex(data)).toBe(node.encodeHex(data));
         expect(noble.encodeBase64(data)).toBe(node.encodeBase64(data));

@@ -2,7 +2,6 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { CliContext } from "../../src/cli/context.js";
 import { exitCodeOf } from "../../src/cli/exit-codes.js";
-import { checkFlags, readFlags } from "../../src/cli/flags.js";
 import { deliverOrder } from "../../src/cli/order-delivery.js";
 import {
   countOf,
@@ -41,6 +40,7 @@ function fake(cwd: string, given: Partial<CliContext> & { answer?: string } = {}
       context.err += text;
     },
     readStdin: () => Promise.resolve(new Uint8Array(0)),
+    askSecret: () => Promise.reject(new Error("not asked")),
     ask: (question) => {
       context.asked.push(question);
       return Promise.resolve(answer);
@@ -186,36 +186,6 @@ describe("errors", () => {
     expect([exitCodeOf(new ExoArmurError("EXO_USAGE", "")), exitCodeOf(new ExoArmurError("EXO_INTERNAL", ""))]).toEqual(
       [2, 70],
     );
-  });
-});
-
-describe("flags", () => {
-  const federation = "EXOARMUR_FLAG_V2_FEDERATION_ENABLED";
-  const control = "EXOARMUR_FLAG_V2_CONTROL_PLANE_ENABLED";
-  const approval = "EXOARMUR_FLAG_V2_OPERATOR_APPROVAL_REQUIRED";
-
-  it("are off by default and on by four words", () => {
-    expect(readFlags({}).map(({ on, source }) => [on, source])).toEqual(new Array(3).fill([false, "default"]));
-    for (const word of ["true", "1", "yes", "on", "TRUE", " On "])
-      expect(readFlags({ [federation]: word })[0]?.on).toBe(true);
-    for (const word of ["", "0", "false", "off", "2", "enabled"])
-      expect(readFlags({ [federation]: word })[0]?.on).toBe(false);
-  });
-
-  it("take config.json where the environment says nothing", () => {
-    const features = { v2_federation_enabled: true };
-    expect(readFlags({}, features)[0]).toMatchObject({ on: true, source: "config" });
-    expect(readFlags({ [federation]: "0" }, features)[0]).toMatchObject({ on: false, source: "environment" });
-  });
-
-  it("refuse a flag whose dependency is off, and name it", () => {
-    const alone = checkFlags(readFlags({ [approval]: "1", [federation]: "1" }));
-    expect(alone).toEqual({
-      ok: false,
-      error: { code: "EXO_FLAG", message: `${approval} is on and needs ${control}, which is off` },
-    });
-    const all = checkFlags(readFlags({ [approval]: "1", [federation]: "1", [control]: "1" }));
-    expect(all).toEqual({ ok: true, value: new Set([federation, control, approval]) });
   });
 });
 

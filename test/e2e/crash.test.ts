@@ -64,6 +64,12 @@ describe("a process that is killed between start and outcome", () => {
       const retried = await shell.run(intent);
       expect(retried.stdout).toContain(`in doubt       ${intentId}   `);
       expect(retried.code).toBe(7);
+      const listed = await shell.exo(["log", "check"]);
+      expect(listed.stdout).toMatch(
+        new RegExp(`^open +${intentId} {3}in doubt {3}demo.spin {3}started 20\\S+Z {3}because interrupted$`, "m"),
+      );
+      expect(listed.stdout).toMatch(new RegExp(`^ {2}close +exoarmur resolve ${intentId} --outcome `, "m"));
+      expect(listed.code).toBe(0);
       const evidence = shell.write("evidence.txt", "the process table shows nothing\n");
       const resolve = ["resolve", intentId, "--outcome", "not_executed", "--evidence", evidence];
       const resolved = await shell.exo([...resolve, "--json"]);

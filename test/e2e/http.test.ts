@@ -6,6 +6,7 @@ import type { HttpConfig } from "../../src/contracts/config.js";
 import type { HostCall } from "../../src/contracts/execution.js";
 import type { HttpAllow } from "../../src/contracts/http.js";
 import type { PolicyDocument, PolicyRule } from "../../src/contracts/policy.js";
+import type { AddressResolver } from "../../src/ports.js";
 import type { Runtime } from "../../src/runtime.js";
 import { verifyBundle } from "../../src/verify/verify-bundle.js";
 import { hostilePlugin, watBytes } from "../attacks/support.js";
@@ -69,7 +70,7 @@ function callsOf(bundle: { bytes(): Uint8Array }): HostCall[] {
   );
 }
 
-async function open(rule: PolicyRule = anyFetch, http = options): Promise<Runtime> {
+async function open(rule = anyFetch, http = options, resolver?: AddressResolver): Promise<Runtime> {
   const body = encodeAbi({ method: "PUT", url: url("/v1/orders/7"), headers: {}, body: new Uint8Array([104, 105]) });
   const poster = hostilePlugin("poster", {
     rest: `(data (i32.const 0) ${watBytes(body)})`,
@@ -83,6 +84,7 @@ async function open(rule: PolicyRule = anyFetch, http = options): Promise<Runtim
     plugins: [extism, poster],
     grants: { "kernel-c": { http_request: { allow: [allow] } }, poster: { http_request: { allow: [allow] } } },
     http,
+    ...(resolver === undefined ? {} : { resolver }),
   });
 }
 
@@ -130,6 +132,21 @@ describe("http_request over TLS, by name", () => {
     const other = await call("POST", "/v1/orders");
     expect(other).toMatchObject({ status: "failed", reason: { code: "EXO_CAPABILITY_DENIED" } });
     expect(server.seen.slice(before)).toHaveLength(1);
+  });
+
+  it("takes addresses from a resolver it is given, and judges them all the same", async () => {
+    const asked: string[] = [];
+    const resolver = (host: string) => {
+      asked.push(host);
+      return Promise.resolve(host === "api.example.test" ? ["127.0.0.1"] : ["10.0.0.1"]);
+    };
+    await using runtime = await open(anyFetch, { caFile: shell.path("certificates/ca.pem") }, resolver);
+    const call = async (host: string) =>
+      await runtime.as("me").call("web.fetch", { method: "GET", url: `https://${host}:${server.port}/v1` });
+    expect((await call("api.example.test")).status).toBe("executed");
+    const denied = await call("other.example.test");
+    expect(denied).toMatchObject({ status: "failed", reason: { code: "EXO_CAPABILITY_DENIED" } });
+    expect(asked).toEqual(["api.example.test", "other.example.test"]);
   });
 
   it("does not start without the file of authorities it is told of", async () => {

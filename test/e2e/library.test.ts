@@ -38,9 +38,11 @@ describe("the package", () => {
     ],
     "exoarmur/verify": [
       "canonicalize",
+      "isCallDisclosure",
       "parseCanonical",
       "readJson",
       "verifyBundle",
+      "verifyCall",
       "verifyConsistency",
       "verifyInclusion",
     ],

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { Config } from "../../src/contracts/config.js";
+import { type Config, configSchema } from "../../src/contracts/config.js";
 import { resolveConfig } from "../../src/home/config-resolve.js";
 import { homePaths } from "../../src/home/paths.js";
 import { faultOf } from "./support.js";
@@ -37,6 +37,31 @@ describe("resolveConfig", () => {
       budgets,
     });
     expect(resolveConfig(base, paths).safety.budgets).toEqual({});
+  });
+
+  it("takes the file of authorities from the folder that holds the home, and the DNS servers as they are", async () => {
+    expect(resolveConfig(base, paths).http).toEqual({});
+    const dnsServers = ["192.0.2.53", "127.0.0.1:5353", "2001:db8::53", "[2001:db8::53]:53"];
+    const http = { dnsServers, caFile: "./certs/ca.pem" };
+    expect(configSchema.safeParse({ ...base, http }).success).toBe(true);
+    expect(resolveConfig({ ...base, http }, paths).http).toEqual({ dnsServers, caFile: "/srv/app/certs/ca.pem" });
+    const fault = await faultOf(() => resolveConfig({ ...base, http: { caFile: "a\0b" } }, paths));
+    expect([fault.code, fault.place.pointer]).toEqual(["EXO_SCHEMA", "/http/caFile"]);
+  });
+
+  it.each([
+    "localhost",
+    "1.2.3",
+    "1.2.3.4:0",
+    "1.2.3.4:65536",
+    "1.2.3.4:053",
+    "[1.2.3.4]x",
+    "[::1",
+    "::1%lo",
+    "dns.example:53",
+    "",
+  ])("takes %j for no DNS server", (server) => {
+    expect(configSchema.safeParse({ ...base, http: { dnsServers: [server] } }).success).toBe(false);
   });
 
   it("names each tenant once, its own first", () => {

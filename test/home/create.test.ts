@@ -12,6 +12,11 @@ import { emptyWasm, faultOf, freshFolder, freshHome, manifestBytes } from "./sup
 const options = { entropy: systemEntropy, bundledPlugins: [] };
 const modeOf = (file: string): number => statSync(file).mode & 0o777;
 
+function demoIn(home: string): void {
+  mkdirSync(join(home, "demo"), { recursive: true });
+  writeFileSync(join(home, "demo", "demo.json"), "{}");
+}
+
 describe("createHome", () => {
   it("makes every file and folder, and nothing else beside them", async () => {
     const { paths } = await freshHome();
@@ -112,6 +117,14 @@ describe("createHome", () => {
   it.each([
     ["a home", (home: string) => createHome(home, options)],
     ["a folder with a file in it", (home: string) => [mkdirSync(home), writeFileSync(join(home, "x"), "")]],
+    ["a folder that is called demo and is none", (home: string) => mkdirSync(join(home, "demo"), { recursive: true })],
+    [
+      "a demo and a file beside it",
+      (home: string) => {
+        demoIn(home);
+        writeFileSync(join(home, "x"), "");
+      },
+    ],
     ["a file", (home: string) => writeFileSync(home, "")],
     ["a dangling link", (home: string) => symlinkSync("/nowhere", home)],
   ])("refuses where there is %s and leaves it as it is", async (_, make) => {
@@ -123,6 +136,16 @@ describe("createHome", () => {
     expect(fault.code).toBe("EXO_HOME_EXISTS");
     expect(fault.message).toBe(`${home} exists already`);
     expect(readdirSync(folder)).toEqual(before);
+  });
+
+  it("lets a demo be that was played there before, and makes the home around it", async () => {
+    const home = join(freshFolder(), "h");
+    demoIn(home);
+    const { paths } = await createHome(home, options);
+    expect(readFileSync(join(home, "demo", "demo.json"), "utf8")).toBe("{}");
+    expect(existsSync(paths.config)).toBe(true);
+    expect((await openHome(home)).resolved.cellId).toBe("local");
+    expect(readdirSync(paths.base).sort()).toEqual(["data", "h"]);
   });
 
   it("lets one of two at once win", async () => {

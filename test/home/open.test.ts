@@ -32,6 +32,15 @@ describe("openHome", () => {
     expect(fault.message).toBe(`${dir} does not exist; make it with: exoarmur init`);
   });
 
+  it("says so too where there is a demo alone", async () => {
+    const dir = join(freshFolder(), "h");
+    mkdirSync(join(dir, "demo"), { recursive: true });
+    writeFileSync(join(dir, "demo", "demo.json"), "{}");
+    const fault = await faultOf(() => openHome(dir));
+    expect(fault.code).toBe("EXO_HOME_MISSING");
+    expect(fault.message).toBe(`${dir} holds a demo and no home; make it with: exoarmur init`);
+  });
+
   it("refuses a home that is a file", async () => {
     const dir = join(freshFolder(), "h");
     writeFileSync(dir, "");

@@ -150,6 +150,25 @@ describe("what leaves nothing", () => {
   });
 });
 
+describe("a store that cannot be read", () => {
+  test("is an error to the guest, changes nothing, and names its own code", async () => {
+    const rig = await kvRig();
+    await kvRun(rig, [["put", "a", "1"]]);
+    const { store } = rig;
+    const { get } = store;
+    store.get = (key) => (key.startsWith("v/") ? new Uint8Array(3) : get.call(store, key));
+    expect(
+      await kvRun(rig, [
+        ["get", "a"],
+        ["put", "a", "2"],
+        ["delete", "a"],
+      ]),
+    ).toEqual(["EXO_KV_IO", "EXO_KV_IO", "EXO_KV_IO"]);
+    store.get = get;
+    expect(kvState(store)).toEqual([["a", "1", 1]]);
+  });
+});
+
 describe("a failed run's versions", () => {
   test("are used up: what somebody learned of them expects nothing", async () => {
     const rig = await kvRig();

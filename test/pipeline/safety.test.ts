@@ -6,6 +6,7 @@ import { writeState } from "../../src/pipeline/documents.js";
 import { stateKeys, trustScoreKey } from "../../src/pipeline/store-keys.js";
 import { createMemoryStore } from "../../src/stores/memory.js";
 import { Ends } from "../support/fake-sandbox.js";
+import { Forge } from "../support/forge.js";
 import { agent, checkStore, draft, endOf, fsPlugin, openRig, type Rig, requestOf, usualRules } from "../support/rig.js";
 import { freshNonce, killOrder, scoreOrder } from "../support/sign.js";
 import { keys, startMs, trusted, usualKeys } from "../support/world.js";
@@ -349,6 +350,41 @@ describe("signals", () => {
       execution: { status: "host_fault" },
       reason: { retrySafe: true },
     });
+    checkStore(rig);
+  });
+});
+
+describe("operator approval", () => {
+  const safety: SafetyConfig = { ...config({}), operatorApproval: ["A2_hard_containment", "A3_irreversible"] };
+  const write = (rig: Rig, more = {}) =>
+    rig.pipeline.execute(draft("fs.write", "data/new.txt", { parameters: { text: "x" }, ...more }));
+
+  test("is asked for whatever writes, although the policy allows it, and whatever the agent calls it", async () => {
+    const rig = await openRig({ ...all, safety });
+    for (const context of [undefined, {}, { actionClass: "A0_observe" }, { actionClass: "A1_soft_containment" }]) {
+      const result = await write(rig, context === undefined ? {} : { context });
+      expect(endOf(result)).toBe("approval_pending");
+      expect(result.safety).toMatchObject({ verdict: "require_human", ruleIds: ["operator-approval"] });
+      expect(result.decision?.verdict).toBe("allow");
+    }
+    expect(rig.sandbox.starts).toBe(0);
+  });
+
+  test("leaves reading alone, unless the agent itself calls it more", async () => {
+    const rig = await openRig({ ...all, safety });
+    expect(endOf(await read(rig))).toBe("executed");
+    expect(endOf(await read(rig, { context: { actionClass: "A3_irreversible" } }))).toBe("approval_pending");
+    expect(endOf(await read(rig, { context: { actionClass: "harmless" } }))).toBe("approval_pending");
+    checkStore(rig);
+  });
+
+  test("is not there without the configuration, and no snapshot speaks of it", async () => {
+    const rig = await openRig({ ...all, safety: config({}) });
+    const result = await write(rig, { context: { actionClass: "A3_irreversible" } });
+    expect(endOf(result)).toBe("executed");
+    const bundle = new Forge(rig.pipeline.bundle(result.intentId)?.bytes() ?? new Uint8Array(0));
+    expect(bundle.json("safety_snapshot")).not.toHaveProperty("actionClass");
+    expect(bundle.json("safety_config")).not.toHaveProperty("operatorApproval");
     checkStore(rig);
   });
 });

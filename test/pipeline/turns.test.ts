@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import type { PolicyRule } from "../../src/contracts/policy.js";
 import { ExoArmurError } from "../../src/errors.js";
 import { createMemoryStore } from "../../src/stores/memory.js";
 import { CrashStore } from "../support/crash-store.js";
@@ -244,12 +245,12 @@ describe("an intent that waits for its turn", () => {
   });
 
   test("an approved one waits as well; its approval is spent when it starts, and the wait holds up nobody else", async () => {
-    const asking = {
+    const asking: PolicyRule = {
       id: "ask",
       match: { actor: { id: "asker" } },
       verdict: "require_approval",
       obligations: { approvals: 1, roles: ["approver"], expiresInSeconds: 60 },
-    } as const;
+    };
     const { rig, waiting, letGo } = await gatedRig({ rules: [asking, { id: "all", match: {}, verdict: "allow" }] });
     const first = increment(rig);
     await until(() => waiting.length === 1);

@@ -55,8 +55,8 @@ describe("put and get", () => {
     expect(run("put", { key: "k", json: 2, expect: 0 }).text).toBe('{"done":false,"key":"k","version":1}');
     expect(run("put", { key: "k", json: 2, expect: 1 }).text).toBe('{"done":true,"key":"k","version":2}');
     expect(run("delete", { key: "k", expect: 1 }).text).toBe('{"done":false,"key":"k","version":2}');
-    expect(run("delete", { key: "k", expect: 2 }).text).toBe('{"done":true,"key":"k","version":0}');
-    expect(run("delete", { key: "k" }).text).toBe('{"done":false,"key":"k","version":0}');
+    expect(run("delete", { key: "k", expect: 2 }).text).toBe('{"done":true,"key":"k","version":2}');
+    expect(run("delete", { key: "k" }).text).toBe('{"done":true,"key":"k","version":0}');
     expect(host.calls.map(({ request }) => request["expect"])).toEqual([0, 0, 1, 1, 2, undefined]);
     expect(run("put", { key: "k", json: 1, expect: Number.MAX_SAFE_INTEGER }).text).toContain('"done":false');
   });

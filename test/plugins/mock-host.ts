@@ -163,6 +163,9 @@ export class MockHost {
     };
     return {
       ...this.#keyValues(),
+      http_request: () => {
+        throw new Refusal("EXO_HTTP_UNREACHABLE", "There is no server.");
+      },
       clock_now: () => ({ ms: 1_790_000_000_123 }),
       random_bytes: ({ length }) => ({ bytes: new Uint8Array(length as number).fill(9) }),
       log: () => ({}),
@@ -226,14 +229,14 @@ export class MockHost {
       },
       kv_delete: ({ key, expect }) => {
         const version = versionOf(key);
-        if (version === 0 || (expect !== undefined && expect !== version)) return { done: false, version };
+        if (expect !== undefined && expect !== version) return { done: false, version };
         this.pairs.delete(key as string);
-        return { done: true, version: 0 };
+        return { done: true, version };
       },
       kv_list: ({ prefix, after = "", limit = 100 }) => {
         const all = [...this.pairs]
           .filter(([key]) => key.startsWith(prefix as string) && key > (after as string))
-          .sort();
+          .sort(([a], [b]) => (a < b ? -1 : 1));
         const entries = all.slice(0, limit as number).map(([key, { value, version }]) => ({
           key,
           version,

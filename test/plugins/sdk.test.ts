@@ -1,7 +1,13 @@
+import canonicalize from "canonicalize";
+import fc from "fast-check";
 import { pack, Unpackr } from "msgpackr";
 import { describe, expect, test } from "vitest";
 import { MockHost, Refusal } from "./mock-host.js";
 import { probe } from "./probe.js";
+
+/** Canonical JSON has no literal for integers beyond 2^53-1. */
+const isPlain = (value: number): boolean =>
+  !Object.is(value, -0) && (Math.abs(value) <= Number.MAX_SAFE_INTEGER || Math.abs(value) >= 1e21);
 
 const unpackr = new Unpackr({ useRecords: false, int64AsType: "number" });
 const bytes = (...values: number[]): Uint8Array => Uint8Array.from(values);
@@ -66,6 +72,102 @@ describe("JSON", () => {
     }
     expect(probe("json", bytes(0x22, 0xff, 0x22))).toMatchObject({ code: 1, error: "not UTF-8 at byte 0" });
   });
+});
+
+describe("canonical JSON", () => {
+  test("any document, as an independent implementation has it", () => {
+    const text = fc.string({ unit: "grapheme", maxLength: 8 }).filter((value) => value.isWellFormed());
+    const leaf = fc.oneof(
+      text,
+      fc.double({ noNaN: true, noDefaultInfinity: true }).filter(isPlain),
+      fc.boolean(),
+      fc.constant(null),
+    );
+    const { tree } = fc.letrec((tie) => ({
+      tree: fc.oneof(
+        { depthSize: "small" },
+        leaf,
+        fc.array(tie("tree")),
+        fc.dictionary(text, tie("tree"), { maxKeys: 40 }),
+      ),
+    }));
+    fc.assert(
+      fc.property(tree, fc.boolean(), (document, spaced) => {
+        const { code, text: output } = probe("canonical", JSON.stringify(document, null, spaced ? 2 : 0));
+        expect([code, output]).toEqual([0, canonicalize(document)]);
+      }),
+      { numRuns: 300, seed: 20261127 },
+    );
+  });
+
+  test("keys by UTF-16 code units", () => {
+    for (const keys of [
+      ["\ud7ff", "\ue000", "\uffff", "😀", "\u{10ffff}", "z", "é", "", "a\u0000", "a"],
+      ["aa\uffff", "aa😀", "aa", "aa\ue000b", "aa\ue000a"],
+    ]) {
+      const object = Object.fromEntries(keys.map((key, i) => [key, i]));
+      expect(probe("canonical", JSON.stringify(object)).text).toBe(canonicalize(object));
+    }
+  });
+
+  test("large integers keep their digits, other numbers their value", () => {
+    for (const [input, output] of [
+      ["9007199254740991", "9007199254740991"],
+      ["-9007199254740991", "-9007199254740991"],
+      ["9007199254740992", '"9007199254740992"'],
+      ["-9007199254740993", '"-9007199254740993"'],
+      ["1000000000000000000000001", '"1000000000000000000000001"'],
+      ["1e21", "1e+21"],
+      ["12e19", '"120000000000000000000"'],
+      ["1.0", "1"],
+      ["-0", "0"],
+      ["0", "0"],
+      ["1e2", "100"],
+    ] as const)
+      expect([input, probe("canonical", input).text]).toEqual([input, output]);
+  });
+
+  test("an object of many keys, with and without one twice", () => {
+    const keys = Array.from({ length: 2000 }, (_, i) => `"${(i * 7919) % 2000}":${i}`);
+    expect(probe("canonical", `{${keys.join(",")}}`).text).toBe(
+      canonicalize(JSON.parse(`{${keys.join(",")}}`) as object),
+    );
+    for (const again of [0, 31, 32, 33, 200, 1999]) {
+      const document = `{${[...keys, keys[again]].join(",")}}`;
+      expect(probe("canonical", document).error).toMatch(/^a key occurs twice at byte \d+$/);
+    }
+  });
+});
+
+describe("parameters", () => {
+  test("what is asked for, and what stands in for it", () => {
+    expect(probe("parameters", '{"any":{"b":1,"a":2},"object":{},"count":7,"choice":"c"}').text).toBe(
+      '[true,7,2,{"a":2,"b":1}]',
+    );
+    expect(probe("parameters", '{"any":null}').text).toBe("[false,-1,0,null]");
+  });
+
+  test("what is wrong", () => {
+    const count = 'parameter "count" must be a whole number from 0 to 2^53-1';
+    for (const [input, error] of [
+      ["{}", 'parameter "any" is missing'],
+      ['{"any":1,"object":[]}', 'parameter "object" must be an object, not an array'],
+      ['{"any":1,"object":null}', 'parameter "object" must be an object, not null'],
+      ['{"any":1,"count":-1}', count],
+      ['{"any":1,"count":0.5}', count],
+      ['{"any":1,"count":9007199254740992}', count],
+      ['{"any":1,"count":"1"}', count],
+      ['{"any":1,"choice":"d"}', 'parameter "choice" must be "a", "b" or "c"'],
+      ['{"any":1,"choice":1}', 'parameter "choice" must be a string, not a number'],
+      ['{"object":1,"count":-1}', 'parameter "object" must be an object, not a number'],
+      ['{"objekt":1}', 'parameter "objekt" is not known'],
+    ] as const)
+      expect([input, probe("parameters", input).error]).toEqual([input, error]);
+  });
+});
+
+test("a secret's placeholder", () => {
+  expect(probe("placeholder", "API_TOKEN").text).toBe("{{secret:API_TOKEN}}");
 });
 
 describe("msgpack", () => {

@@ -38,6 +38,12 @@ describe("what has the shape but no meaning", () => {
     [{ toString: {} }, "/rules/1/obligations/narrow/toString"],
     [{ fs_remove: { paths: ["{target}", "/data"] } }, "/rules/1/obligations/narrow/fs_remove/paths"],
     [{ fs_remove: { paths: ["{target}.bak"] } }, "/rules/1/obligations/narrow/fs_remove/paths"],
+    [{ fs_read: { methods: ["GET"] } }, "/rules/1/obligations/narrow/fs_read/methods"],
+    [{ fs_read: { pathPrefix: "/v1" } }, "/rules/1/obligations/narrow/fs_read/pathPrefix"],
+    [{ kv_get: { urls: ["{target}"] } }, "/rules/1/obligations/narrow/kv_get/urls"],
+    [{ http_request: { urls: ["https://a.example"] } }, "/rules/1/obligations/narrow/http_request/urls"],
+    [{ http_request: { urls: ["wss://a.example/"] } }, "/rules/1/obligations/narrow/http_request/urls"],
+    [{ http_request: { urls: ["{target}/x"] } }, "/rules/1/obligations/narrow/http_request/urls"],
   ])("narrow %j", (narrow, pointer) => {
     expect(refusal({ ...ruleOf({}), obligations: { narrow } })).toEqual(["EXO_SCHEMA", pointer]);
   });

@@ -45,6 +45,35 @@ test("the fixtures are contracts, the revision is 1", () => {
   });
 });
 
+describe("action classes", () => {
+  const asks: SafetyConfig = { ...allOn, operatorApproval: ["A2_hard_containment", "A3_irreversible"] };
+
+  test.each<[unknown, string[]]>([
+    ["A0_observe", ["allow", "safe"]],
+    ["A1_soft_containment", ["allow", "safe"]],
+    ["A2_hard_containment", ["require_human", "operator-approval"]],
+    ["A3_irreversible", ["require_human", "operator-approval"]],
+    [undefined, ["deny", "action-class-unavailable"]],
+  ])("%s gives %o", (actionClass, expected) => {
+    expect(judge({ actionClass }, asks)).toEqual(expected);
+  });
+
+  test("ask for nothing where they are not configured", () => {
+    expect(judge({ actionClass: "A3_irreversible" })).toEqual(["allow", "safe"]);
+  });
+
+  test("take nothing away from what else fired", () => {
+    const actionClass = "A3_irreversible";
+    expect(judge({ actionClass, cellLoad: 0.95 }, asks)).toEqual(["require_quorum", "cell-load"]);
+    expect(judge({ actionClass, policyVerified: false }, asks)).toEqual(["deny", "policy-unverified"]);
+  });
+
+  test("say why", () => {
+    const { rationale } = evaluateSafety({ ...good, actionClass: "A2_hard_containment" }, asks);
+    expect(rationale).toBe("A2_hard_containment needs the approval of an operator");
+  });
+});
+
 test("nothing fired is allow by the rule safe", () => {
   expect(evaluateSafety(good, allOn)).toEqual({
     verdict: "allow",

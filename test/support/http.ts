@@ -4,12 +4,15 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import { createServer as createSecureServer } from "node:https";
 import { type AddressInfo, createServer as createTcpServer, type Server, type Socket } from "node:net";
 import { afterAll } from "vitest";
+import { digestOf } from "../../src/canonical/digest.js";
+import { createBroker } from "../../src/capabilities/broker.js";
 import { createHttpPerformer, type HttpOptions } from "../../src/capabilities/performers/http/performer.js";
 import type { HttpAllow } from "../../src/contracts/http.js";
 import { parseIp } from "../../src/contracts/ip-address.js";
 import type { Constraints } from "../../src/contracts/manifest.js";
 import { encodeUtf8 } from "../../src/crypto/encoding.js";
 import type { AbiValue, PerformOutcome } from "../../src/ports.js";
+import { answerOf, callOf, grantsOf } from "../capabilities/support.js";
 
 const closers: (() => void)[] = [];
 afterAll(() => {
@@ -163,6 +166,33 @@ export async function call(
   const { method = "GET", url, headers = {}, body = "" } = change;
   const request: Record<string, AbiValue> = { method, url, headers, body: encodeUtf8(body) };
   return await createHttpPerformer(options).http_request.perform(request, constraints, signal, { effectId });
+}
+
+/** A recorded call in short: `ok STATUS BODY`, or its outcome and code. */
+export type Attacked = { readonly end: string; readonly headers: unknown; readonly message: string };
+
+/** One request of a guest: read, granted, performed and recorded as any other. Bodies are text. */
+export async function attack(
+  options: HttpOptions,
+  constraints: Constraints,
+  change: { method?: string; url: string; headers?: Record<string, string>; body?: string },
+): Promise<Attacked> {
+  const { method = "GET", url, headers = {}, body = "" } = change;
+  const broker = createBroker({
+    grants: grantsOf({ http_request: constraints }),
+    performers: createHttpPerformer(options),
+    journal: () => Promise.resolve(),
+    effectBase: digestOf(new Uint8Array(0)),
+  });
+  const request = { method, url, headers, body: encodeUtf8(body) };
+  const answer = answerOf(await broker.call(callOf(0, "http_request", request), new AbortController().signal)) as {
+    ok?: { status: number; headers: unknown; body: Uint8Array };
+    error?: { code: string; message: string };
+  };
+  const outcome = broker.transcript()[0]?.outcome ?? "none";
+  const { ok, error } = answer;
+  const said = ok === undefined ? error?.code : `${ok.status} ${new TextDecoder().decode(ok.body)}`;
+  return { end: `${outcome} ${said}`.trimEnd(), headers: ok?.headers, message: error?.message ?? "" };
 }
 
 /** An outcome in short: `ok STATUS BODY`, or `error|unknown CODE`. */

@@ -53,6 +53,16 @@ export const executionForgeries: readonly Forgery[] = [
   forged({ ...executed, name: "an output over the limit", code: wrong }, (f) =>
     f.set("output", encodeUtf8(`"${"x".repeat(4_194_303)}"`)),
   ),
+  forged({ ...executed, name: "parameters that break the input schema", code: "EXO_INPUT_SCHEMA" }, (f) =>
+    f.edit("manifest", (manifest) => (manifest.functions[0].inputSchema = { required: ["other"] })),
+  ),
+  forged({ ...executed, name: "an output that breaks the output schema", code: "EXO_OUTPUT_SCHEMA" }, (f) =>
+    f.edit("manifest", (manifest) => (manifest.functions[0].outputSchema = { type: "null" })),
+  ),
+  forged({ ...executed, of: "failed", name: "a broken output schema where there is none", code: wrong }, async (f) => {
+    await f.execution((record) => (record.error.code = "EXO_OUTPUT_SCHEMA"));
+    await f.payload("execution_failed", (p) => (p.reason.code = "EXO_OUTPUT_SCHEMA"));
+  }),
   forged({ ...executed, name: "a failure under a completion", code: wrong }, (f) =>
     f.execution((record) => Object.assign(record, { status: "trapped", error: { code: "EXO_TRAPPED" } })),
   ),

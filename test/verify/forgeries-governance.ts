@@ -120,6 +120,13 @@ export const governanceForgeries: readonly Forgery[] = [
   forged({ check: "safety", name: "a snapshot of another tenant", of: "executed", code: wrong }, (f) =>
     f.edit("safety_snapshot", (s) => (s.tenantId = "other")),
   ),
+  forged({ check: "safety", name: "a write passed off as observing", of: "written", code: wrong }, async (f) => {
+    await f.edit("safety_config", (c) => (c.operatorApproval = ["A2_hard_containment"]));
+    await f.edit("safety_snapshot", (s) => (s.actionClass = "A0_observe"));
+  }),
+  forged({ check: "safety", name: "a class that nobody asked for", of: "written", code: wrong }, (f) =>
+    f.edit("safety_snapshot", (s) => (s.actionClass = "A2_hard_containment")),
+  ),
   forged({ check: "safety", name: "another configuration", of: "executed", code: wrong }, (f) =>
     f.edit("safety_config", (c) => (c.sources.trustScore = "off")),
   ),

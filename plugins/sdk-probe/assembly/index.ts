@@ -13,6 +13,7 @@ import { formatNumber } from "../../sdk/assembly/number-format";
 import { parseNumber } from "../../sdk/assembly/number-parse";
 import { Parameters } from "../../sdk/assembly/parameters";
 import { randomBytes } from "../../sdk/assembly/random";
+import { secret } from "../../sdk/assembly/secret";
 import { isUtf8 } from "../../sdk/assembly/utf8";
 import {
   KIND_ARRAY, KIND_BOOLEAN, KIND_BYTES, KIND_NULL, KIND_NUMBER, KIND_TEXT, Value,
@@ -45,6 +46,40 @@ export function json(): i32 {
   const out = new JsonWriter();
   writeJson(out, value);
   return out.finish();
+}
+
+/** JSON -> the same document in canonical form */
+export function canonical(): i32 {
+  const reader = new JsonReader(readInput());
+  const value = reader.read();
+  if (value === null) return fail(reader.problem);
+  const out = new JsonWriter();
+  out.value(value);
+  return out.finish();
+}
+
+/** Parameters of every kind -> what the SDK makes of them */
+export function parameters(): i32 {
+  const asked = new Parameters();
+  const object = asked.optionalObject("object");
+  const count = asked.optionalCount("count", -1);
+  const choice = asked.choice("choice", ["a", "b", "c"]);
+  const any = asked.required("any");
+  const problem = asked.finish();
+  if (problem !== null) return fail(problem);
+  const out = new JsonWriter();
+  out.beginArray();
+  out.boolean(object !== null);
+  out.integer(count);
+  out.integer(choice);
+  out.value(any);
+  out.endArray();
+  return out.finish();
+}
+
+/** a name -> the placeholder of the secret of that name */
+export function placeholder(): i32 {
+  return writeOutputText(secret(inputText()));
 }
 
 /** msgpack -> the same document, written again */

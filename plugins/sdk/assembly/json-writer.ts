@@ -145,8 +145,11 @@ export class JsonWriter {
   }
 
   private numberFrom(value: Value): void {
-    if (abs(value.number) <= MAX_SAFE_INTEGER || !isInteger(value)) return this.number(value.number);
-    this.plainFrom(value.start, value.length);
+    if (value.number == 0 || !isInteger(value)) return this.number(value.number);
+    if (abs(value.number) > MAX_SAFE_INTEGER) return this.plainFrom(value.start, value.length);
+    // Without minus zero the literal of an integer is its canonical form.
+    this.separate();
+    this.out.bytes(value.start, value.length);
   }
 
   private open(bracket: u32): void {

@@ -31,7 +31,7 @@ export class KvValueAnswer extends Answer {
 export class KvWriteAnswer extends Answer {
   /** False when another version was there than the expected one; then nothing was changed. */
   done: bool = false;
-  /** The version that is there now, 0 for none. */
+  /** The version that was put or deleted, or that is there instead of the expected one; 0 for none. */
   version: i64 = 0;
 }
 

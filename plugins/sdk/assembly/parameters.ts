@@ -1,6 +1,6 @@
 import { readInput } from "./io";
 import { JsonReader } from "./json-reader";
-import { KIND_OBJECT, KIND_TEXT, kindName, Value } from "./value";
+import { KIND_NULL, KIND_OBJECT, KIND_TEXT, kindName, Value } from "./value";
 
 /**
  * The call's parameters, read strictly. Ask for every parameter by name, then for finish(): what was wrong, such as
@@ -35,6 +35,14 @@ export class Parameters {
     if (value.kind == KIND_TEXT) return value;
     this.refuse('parameter "' + name + '" must be a string, not ' + kindName(value.kind));
     return null;
+  }
+
+  /** A required value of any kind; null after a refusal. */
+  required(name: string): Value {
+    const value = this.optional(name);
+    if (value !== null) return value;
+    this.refuse('parameter "' + name + '" is missing');
+    return new Value(KIND_NULL);
   }
 
   /** A value of any kind that may be absent: null then. */

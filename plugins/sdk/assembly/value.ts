@@ -44,6 +44,14 @@ export class Value {
     return null;
   }
 
+  /** The member of an object under any key; null when it is absent or this is no object. */
+  member(key: Value): Value | null {
+    for (let i = 0; i < this.keys.length; i++) {
+      if (unchecked(this.keys[i]).equals(key)) return this.items[i];
+    }
+    return null;
+  }
+
   /** Adds a member to an object, without looking whether it has one of that name. */
   put(key: Value, value: Value): void {
     this.keys.push(key);

@@ -6,7 +6,7 @@ use super::lines::Numbered;
 
 /// Greatest number of edits searched from either end. A stretch that needs more is taken as replaced as a whole, which is
 /// right but not shortest: its cost is bounded, and the answer says so.
-const MAX_EDITS: i32 = 1500;
+const MAX_EDITS: i32 = 600;
 
 /// Which lines go and which come; the others are the same in the same order.
 pub struct Changes {

@@ -1,3 +1,4 @@
+import { readFlags } from "../../contracts/features.js";
 import { openHome } from "../../home/open.js";
 import { hasFlag, type Options, textOption } from "../action.js";
 import { type CliContext, homeDir } from "../context.js";
@@ -6,7 +7,6 @@ import { diagnoseIsolation } from "../diagnose-isolation.js";
 import { diagnoseMachine } from "../diagnose-machine.js";
 import type { Diagnosis } from "../diagnosis.js";
 import { type ExitCode, exitCodes } from "../exit-codes.js";
-import { featureOf, readFlags } from "../flags.js";
 import { formatTable, printJson } from "../output.js";
 import { withProgress } from "../progress.js";
 
@@ -36,10 +36,12 @@ async function diagnose(context: CliContext, dir: string): Promise<Diagnosis[]> 
     () => undefined,
   );
   const isolation = await diagnoseIsolation(resolved?.sandbox ?? {});
-  const flags = readFlags(context.env, resolved?.features ?? {}).map(({ name, on, source, problem }): Diagnosis => {
-    const id = `flag ${featureOf(name)}`;
-    if (problem !== null) return { id, state: "fail", ...problem };
-    return { id, state: "ok", message: `${name} is ${on ? "on" : "off"} (${source})` };
-  });
+  const flags = readFlags(context.env, resolved?.features ?? {}).map(
+    ({ name, feature, on, source, problem }): Diagnosis => {
+      const id = `flag ${feature}`;
+      if (problem !== null) return { id, state: "fail", ...problem };
+      return { id, state: "ok", message: `${name} is ${on ? "on" : "off"} (${source})` };
+    },
+  );
   return [...machine, isolation, ...home, ...flags];
 }

@@ -59,7 +59,13 @@ export async function run(context: CliContext, [path = "-"]: readonly string[], 
 async function openRuntime(context: CliContext, home: string): Promise<Runtime> {
   try {
     const logger = createStderrLogger(context);
-    const runtime = await createRuntime({ home, clock: context.clock, entropy: context.entropy, logger });
+    const runtime = await createRuntime({
+      home,
+      clock: context.clock,
+      entropy: context.entropy,
+      logger,
+      env: context.env,
+    });
     for (const intentId of runtime.inDoubt) logger.log("warn", `intent ${intentId} is in doubt; see exoarmur resolve`);
     return runtime;
   } catch (error) {

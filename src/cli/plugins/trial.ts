@@ -146,7 +146,7 @@ function asJson(output: JsonValue | Uint8Array): JsonValue {
 
 function callOf({ seq, capability, outcome, request, response, assurance }: HostCall): TrialCall {
   const [sent, answered] = [request, response].map((text) => decodeBase64Url(text) ?? new Uint8Array(0));
-  const error = membersOf(membersOf(read(answered))["error"]);
+  const { code, message } = membersOf(membersOf(read(answered))["error"]);
   return {
     seq,
     capability,
@@ -155,7 +155,7 @@ function callOf({ seq, capability, outcome, request, response, assurance }: Host
     requestBytes: sent?.length ?? 0,
     responseBytes: answered?.length ?? 0,
     assurance,
-    error: typeof error["code"] === "string" ? { code: error["code"], message: String(error["message"]) } : null,
+    error: typeof code === "string" && typeof message === "string" ? { code, message } : null,
   };
 }
 

@@ -93,6 +93,7 @@ const awkward = [
   "字".repeat(512),
   `${"字".repeat(511)}a`,
   "\u{10000}".repeat(256),
+  "\u{10000}".repeat(512),
 ];
 
 describe("placeOf", () => {

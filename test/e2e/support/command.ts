@@ -24,6 +24,7 @@ export async function command(
     },
     readStdin: () => Promise.resolve(new TextEncoder().encode(input)),
     ask: () => Promise.resolve(""),
+    askSecret: () => Promise.resolve(""),
     cwd: shell.cwd,
     env: { PATH: process.env["PATH"], ...env },
     isTTY: { stdin: false, stdout: false, stderr: false },

@@ -16,7 +16,11 @@ const CRASHER = fileURLToPath(new URL("crasher.mjs", import.meta.url));
 /** How often a home is made anew, so that first openings die too and audits stay short. */
 const roundsPerHome = 5;
 
-type Ask = { readonly key: string; readonly action: string; readonly parameters: { path: string } };
+type Ask = {
+  readonly key: string;
+  readonly action: string;
+  readonly parameters: { readonly [name: string]: string | number };
+};
 type Told = {
   readonly key: string;
   readonly status: ExecutionResult["status"];
@@ -29,6 +33,7 @@ export type Line =
   | { readonly type: "ready"; readonly inDoubt: readonly string[]; readonly checkpoint: string }
   | ({ readonly type: "ask" } & Ask)
   | ({ readonly type: "told" } & Told)
+  | { readonly type: "counted"; readonly name: string }
   | { readonly type: "grant"; readonly key: string; readonly grant: Envelope }
   | { readonly type: "decided"; readonly key: string; readonly times: number; readonly refusal: string | null }
   | { readonly type: "failed"; readonly code: string; readonly message: string };
@@ -84,6 +89,8 @@ export class KilledHome {
   readonly told = new Map<string, Told>();
   readonly checkpoints = new Set<string>();
   readonly grants = new Map<string, Envelope>();
+  /** How often each counter among the keys and values was told to have been raised. */
+  readonly counted = new Map<string, number>();
   /** Paths the checks took away or put back themselves. */
   readonly touched = new Set<string>();
 
@@ -114,6 +121,7 @@ export class KilledHome {
       if ("checkpoint" in line) this.checkpoints.add(line.checkpoint);
       if (line.type === "ask") this.asked.set(line.key, line);
       else if (line.type === "told") this.told.set(line.key, line);
+      else if (line.type === "counted") this.counted.set(line.name, (this.counted.get(line.name) ?? 0) + 1);
       else if (line.type === "grant") this.grants.set(line.key, line.grant);
       else if (line.type === "decided" && !failing.includes(line.refusal ?? ""))
         expect(line, "one grant, decided twice at once").toMatchObject(decidedOnce);
@@ -190,16 +198,28 @@ function checkDead(killed: KilledHome, dead: DeadHome, keys: readonly string[]):
   for (const { key, action } of killed.asked.values()) {
     const effects = dead.intents.get(key)?.record.effects.length ?? 0;
     expect(effects, key).toBeLessThanOrEqual(1);
-    if (killed.touched.has(key)) continue;
+    if (killed.touched.has(key) || action === "kv.put") continue;
     const path = killed.file(key);
     const done = existsSync(path) === (action === "fs.write");
     if (done) expect(effects, `${key} was performed before it was recorded`).toBe(1);
     if (killed.told.get(key)?.status === "executed") expect(done, `${key} was told and is not done`).toBe(true);
     if (existsSync(path)) expect(readFileSync(path, "utf8")).toBe(key);
   }
+  checkCounters(killed, dead);
+  // Among the rest: keys and values are exactly what the completed runs wrote.
   if (dead.size > 0) expect(auditProblems(dead.audit())).toEqual([]);
   const started = [...dead.intents.values()].filter(({ record }) => record.state === "started");
   return { started: started.map(({ record }) => record.intentId).sort(), states: dead.intents };
+}
+
+/** A counter stands where the completed runs that raised it brought it: none that was told is lost, none is invented. */
+function checkCounters(killed: KilledHome, dead: DeadHome): void {
+  const asked = [...killed.asked.values()].filter(({ action }) => action === "kv.put");
+  const stored = new Map(dead.keys.map(([name, value]) => [name, Number(value)]));
+  for (const [name, told] of killed.counted) expect(stored.get(name), name).toBeGreaterThanOrEqual(told);
+  for (const [name, value] of stored) {
+    expect(value, name).toBeLessThanOrEqual(asked.filter(({ parameters }) => parameters["key"] === name).length);
+  }
 }
 
 /** The next owner finds in doubt what had started, runs none of it again, and answers everything else as before. */
@@ -234,6 +254,13 @@ function digestIn(result: ExecutionResult): string | null {
 }
 
 async function checkInDoubt(killed: KilledHome, runtime: Runtime, ask: Ask): Promise<void> {
+  if (ask.action === "kv.put") {
+    const { intentId, status } = await again(runtime, ask);
+    const events = runtime.pipeline.trace(intentId).length;
+    expect([status, (await again(runtime, ask)).status]).toEqual(["in_doubt", "in_doubt"]);
+    expect(runtime.pipeline.trace(intentId)).toHaveLength(events);
+    return;
+  }
   const path = killed.file(ask.key);
   const removes = ask.action === "fs.remove";
   // The world as it was before, so that a second performance would be seen.

@@ -7,6 +7,7 @@ const [, , dist, home, tag] = process.argv;
 const { createRuntime } = await import(`${dist}/index.js`);
 const { signGrant } = await import(`${dist}/exports/approval.js`);
 const writers = 4;
+const counters = 2;
 
 function tell(line) {
   const bytes = Buffer.from(`${JSON.stringify(line)}\n`);
@@ -54,10 +55,24 @@ async function remove(number) {
   for (const { value } of done) told(key, value);
 }
 
+/** Counts up by compare-and-set over two runs; whoever was overtaken has done nothing. */
+async function count(counter, number) {
+  const key = `count-${tag}-${counter}-${number}`;
+  const name = `counter-${number % 2}`;
+  const read = await runtime.execute({ actor: "crasher", action: "kv.get", parameters: { key: name } });
+  const { found, json, version } = read.output;
+  const parameters = { key: name, json: found ? json + 1 : 1, expect: version };
+  tell({ type: "ask", key, action: "kv.put", parameters });
+  const result = await runtime.execute({ actor: "crasher", action: "kv.put", parameters, idempotencyKey: key });
+  if (result.output?.done) tell({ type: "counted", name });
+  told(key, result);
+}
+
 async function forever(act) {
   for (let number = 0; ; number++) await act(number);
 }
 
 const failed = (error) => tell({ type: "failed", code: String(error?.code), message: String(error?.stack ?? error) });
 for (let writer = 0; writer < writers; writer++) void forever((number) => write(writer, number)).catch(failed);
+for (let counter = 0; counter < counters; counter++) void forever((number) => count(counter, number)).catch(failed);
 void forever(remove).catch(failed);

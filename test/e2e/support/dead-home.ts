@@ -7,6 +7,7 @@ import { presentBundle, readIntent } from "../../../src/pipeline/present.js";
 import { admittedKey, intentKeys } from "../../../src/pipeline/store-keys.js";
 import { auditStore, type LogAudit } from "../../../src/replay/audit-log.js";
 import { verifyBundle } from "../../../src/verify/verify-bundle.js";
+import { kvState } from "../../support/kv.js";
 
 /** An intent as the store has it. */
 export type StoredIntent = { readonly key: string; readonly record: IntentRecord };
@@ -18,6 +19,8 @@ export type DeadHome = {
   readonly size: number;
   /** By idempotency key. */
   readonly intents: ReadonlyMap<string, StoredIntent>;
+  /** Keys and values of the executor `kv`: key, text, version. */
+  readonly keys: readonly [string, string, number][];
   /** How many versions of plugins were ever admitted. */
   readonly admissions: number;
   /** Digest of an ended intent's bundle; the bundle is verified with the home's trust where `verify` is set. */
@@ -45,6 +48,7 @@ export async function withDeadHome<T>(home: string, work: (dead: DeadHome) => T)
       trust,
       size: present?.size ?? 0,
       intents,
+      keys: kvState(store),
       admissions: [...store.range({ gte: admittedKey(""), lt: "a0" })].length,
       digestOf: (intentId, verify) => {
         const bundle = presentBundle(store, view.prover, intentId);

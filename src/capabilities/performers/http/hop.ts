@@ -1,9 +1,11 @@
 import type { SecureContext } from "node:tls";
 import type { Digest } from "../../../canonical/digest.js";
-import type { HttpAllow } from "../../../contracts/http.js";
+import { contentDigest } from "../../../contracts/content-digest.js";
+import { isSafeMethod } from "../../../contracts/http.js";
 import type { Constraints } from "../../../contracts/manifest.js";
 import { splitUrl } from "../../../contracts/url.js";
 import { ok, type Refusal, type Result, refuse } from "../../../errors.js";
+import type { AddressResolver } from "../../../ports.js";
 import { endOf } from "../../abortable.js";
 import { isHeaderValue, placesOf } from "../../http-request.js";
 import { classesOf } from "./address.js";
@@ -12,7 +14,7 @@ import { dial, type Line } from "./dial.js";
 import { exchange } from "./exchange.js";
 import type { IncomingAnswer, OutgoingRequest, SecretDesk, Voucher } from "./hooks.js";
 import type { Ask } from "./redirect.js";
-import { type AddressResolver, addressesOf } from "./resolver.js";
+import { addressesOf } from "./resolver.js";
 
 /** What every hop of every call needs of the world. */
 export type Reach = {
@@ -46,9 +48,6 @@ export type HopEnd =
   | { readonly state: "answered"; readonly value: Answered }
   | { readonly state: "refused"; readonly error: Refusal }
   | { readonly state: "unknown" };
-
-/** Methods that may change what they name. Their requests carry the effect's id. */
-const writes: ReadonlySet<HttpAllow["methods"][number]> = new Set(["POST", "PUT", "PATCH", "DELETE"]);
 
 /** Makes one request as if it were the first: addresses, secrets and certificate are checked for this hop alone. */
 export async function hop(ask: Ask, terms: Terms, reach: Reach): Promise<HopEnd> {
@@ -90,7 +89,7 @@ function outgoing(ask: Ask, { effectId }: Terms, voucher: Voucher | undefined): 
     throw new TypeError("a granted URL has a scheme, a host and a port");
   }
   const path = ask.url.slice(ask.url.indexOf("/", scheme.length + 3));
-  const named = effectId !== undefined && writes.has(ask.method) ? { "idempotency-key": effectId } : {};
+  const named = effectId !== undefined && !isSafeMethod(ask.method) ? { "idempotency-key": effectId } : {};
   const request: OutgoingRequest = {
     method: ask.method,
     scheme,
@@ -100,9 +99,13 @@ function outgoing(ask: Ask, { effectId }: Terms, voucher: Voucher | undefined): 
     headers: { ...ask.headers, ...named },
     body: ask.body,
   };
-  // What was signed is what came: nothing may be compressed on the way.
-  const codings = voucher?.expects(request) === true ? "identity" : acceptedCodings;
-  return { ...request, headers: { ...request.headers, "accept-encoding": codings } };
+  if (voucher?.expects(request) !== true) {
+    return { ...request, headers: { ...request.headers, "accept-encoding": acceptedCodings } };
+  }
+  // What was signed is what came, so nothing may be compressed on the way; and a signature must speak of the body that
+  // was sent, so its digest goes along (RFC 9421, section 2.4).
+  const digest = ask.body.length === 0 ? {} : { "content-digest": contentDigest(ask.body) };
+  return { ...request, headers: { ...request.headers, "accept-encoding": "identity", ...digest } };
 }
 
 /**
@@ -153,5 +156,8 @@ async function fill(
       "http_request expects secrets in headers to be printable ASCII; nothing was sent",
     );
   }
-  return ok({ filled: { ...plain, headers: request.headers, body: request.body }, values });
+  const { "content-digest": digest, ...headers } = request.headers;
+  // It is of the body without the secret, and would be wrong.
+  const sent = digest === undefined || request.body !== plain.body ? headers : request.headers;
+  return ok({ filled: { ...plain, headers: sent, body: request.body }, values });
 }

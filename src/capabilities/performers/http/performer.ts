@@ -1,6 +1,7 @@
 import { createSecureContext, rootCertificates, type SecureContext } from "node:tls";
+import { isSafeMethod } from "../../../contracts/http.js";
 import type { Constraints } from "../../../contracts/manifest.js";
-import type { AbiValue, Assurance, Performer, PerformOutcome } from "../../../ports.js";
+import type { AbiValue, AddressResolver, Assurance, Performer, PerformOutcome } from "../../../ports.js";
 import { effectiveMaxBytes } from "../../bounds.js";
 import { checkHttp } from "../../http-request.js";
 import { httpBounds } from "./bounds.js";
@@ -8,14 +9,14 @@ import { decodeBody } from "./decode.js";
 import type { SecretDesk, Voucher } from "./hooks.js";
 import { type Answered, hop, type Reach, type Terms } from "./hop.js";
 import { type Ask, followRedirect } from "./redirect.js";
-import { type AddressResolver, resolverOf } from "./resolver.js";
+import { resolverOf } from "./resolver.js";
 
 /** What the performer of `http_request` is made of; all may be left out. */
 export type HttpOptions = {
   /** DNS servers to ask instead of the system, `address` or `address:port`. */
   readonly dnsServers?: readonly string[] | undefined;
   /** Instead of both. */
-  readonly resolve?: AddressResolver;
+  readonly resolve?: AddressResolver | undefined;
   /** Certificates in PEM of authorities that are trusted besides those Node.js comes with. */
   readonly ca?: string | undefined;
   readonly desk?: SecretDesk;
@@ -80,21 +81,22 @@ async function carry(first: Ask, reach: Reach, terms: Terms): Promise<PerformOut
   const values: Uint8Array[] = [];
   let last: Answered | null = null;
   let authenticated = true;
+  let redirected = false;
   let ask: Ask | null = first;
   for (let hops = 0; ask !== null; hops++) {
     const end = await hop(ask, terms, reach);
-    if (end.state === "unknown") return unknown();
-    if (end.state === "refused") {
-      // What came before has been performed, and its answer is known.
-      if (last === null) return { outcome: "error", ...end.error };
-      break;
-    }
+    if (end.state === "refused" && last === null) return { outcome: "error", ...end.error };
+    // A write that was answered is in no doubt because the read it was sent on to was not.
+    if (end.state === "unknown" && (!isSafeMethod(ask.method) || isSafeMethod(first.method))) return unknown();
+    // What came before has been performed, and its answer is known.
+    if (end.state !== "answered") break;
     last = end.value;
+    redirected = hops > 0;
     values.push(...last.values);
     authenticated &&= last.spkiDigest !== null;
     ask = hops < maxRedirects ? nextAsk(ask, last, values, reach, terms) : null;
   }
-  return last === null ? unknown() : await finish(last, { values, authenticated, reach, terms });
+  return last === null ? unknown() : await finish(last, { values, authenticated, redirected, reach, terms });
 }
 
 /** The granted request an answer leads to; null when it leads nowhere, or would carry a secret where it was not bound. */
@@ -114,15 +116,17 @@ function nextAsk(
 type Course = {
   readonly values: readonly Uint8Array[];
   readonly authenticated: boolean;
+  readonly redirected: boolean;
   readonly reach: Reach;
   readonly terms: Terms;
 };
 
 /** What the guest gets: the decoded body and the headers its grant names, without any secret. */
 async function finish({ request, answer, spkiDigest }: Answered, course: Course): Promise<PerformOutcome> {
-  const { values, authenticated, reach, terms } = course;
+  const { values, authenticated, redirected, reach, terms } = course;
   const { desk, voucher } = reach;
-  const vouched = voucher?.vouch(request, answer) ?? { ok: true, value: null };
+  // The record has the first request alone, so nobody could tell that an answer to another was signed for it.
+  const vouched = redirected && voucher?.expects(request) === true ? null : voucher?.vouch(request, answer);
   let body: Uint8Array;
   try {
     body = await decodeBody(answer.body, answer.headers["content-encoding"], terms.maxBytes);
@@ -141,8 +145,11 @@ async function finish({ request, answer, spkiDigest }: Answered, course: Course)
     headers[name] = clean(desk?.scrubText(value, values), value);
   }
   const content = clean(desk?.scrubBytes(body, values), body);
+  const vouchedFor = vouched === undefined ? null : vouched?.ok === true ? vouched.value : "unauthenticated";
+  // The signature base is recorded too, and may hold fields that the guest does not see.
+  if (vouchedFor !== null) clean(desk?.scrubText(JSON.stringify(vouchedFor), values), "");
   const tls: Assurance = authenticated && spkiDigest !== null ? { tls: { spkiDigest } } : "unauthenticated";
-  const assurance = found || !vouched.ok ? "unauthenticated" : (vouched.value ?? tls);
+  const assurance = found ? "unauthenticated" : (vouchedFor ?? tls);
   return { outcome: "ok", value: { status: answer.status, headers, body: content }, assurance };
 }
 

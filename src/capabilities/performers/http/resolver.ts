@@ -1,8 +1,6 @@
 import { lookup, Resolver } from "node:dns/promises";
 import { parseIp } from "../../../contracts/ip-address.js";
-
-/** Finds the addresses of a host name, IPv4 and IPv6, in the order they are to be tried. Rejects when there are none. */
-export type AddressResolver = (host: string) => Promise<readonly string[]>;
+import type { AddressResolver } from "../../../ports.js";
 
 /** The system's own resolution, `/etc/hosts` and the like included. */
 const systemResolver: AddressResolver = async (host) =>
