@@ -7,6 +7,7 @@ import { resolveManifest } from "../contracts/manifest-draft.js";
 import { encodeBase64 } from "../crypto/encoding.js";
 import { ExoArmurError, type Refusal } from "../errors.js";
 import { isValidModule } from "../wasm/engine.js";
+import { inspectModule } from "../wasm/inspect.js";
 import { readBounded } from "./atomic.js";
 import { maxDocumentBytes, parseDocument } from "./document.js";
 import { errnoOf, type HomePaths } from "./paths.js";
@@ -78,13 +79,18 @@ export async function readPlugin(folder: string, name: string): Promise<PluginFi
 }
 
 /**
- * False for a plugin that somebody may be in the middle of putting there: it cannot be read, its module is cut short, or
- * manifest, module and signature do not belong together.
+ * False for a plugin that somebody may be in the middle of putting there: it cannot be read, its module is cut short or
+ * lacks a function, or manifest, module and signature do not belong together.
  */
 export function isWhole({ manifest, wasm, signed }: PluginFile): boolean {
   if (manifest === undefined || !isValidModule(wasm)) return false;
+  // The beginning of a module can be a module too.
+  const { functions } = inspectModule(wasm);
   const resolved = resolveManifest(manifest, wasm);
-  return resolved.ok && (signed === undefined || signed.payload === encodeBase64(canonicalize(resolved.value)));
+  const hasAll = manifest.functions.every(({ name }) => functions.includes(name));
+  return (
+    hasAll && resolved.ok && (signed === undefined || signed.payload === encodeBase64(canonicalize(resolved.value)))
+  );
 }
 
 /**
