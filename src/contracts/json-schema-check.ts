@@ -22,7 +22,7 @@ export type SchemaViolation = { readonly pointer: string; readonly keyword: stri
  */
 export function violationOf(schema: JsonObject, value: JsonValue): SchemaViolation | null {
   const compiled = compileJsonSchema(schema);
-  if (!compiled.ok) return { pointer: "", keyword: "schema", message: compiled.error.message };
+  if (!compiled.ok) return { pointer: "", keyword: "schema", message: compiled.message };
   const steps = Math.floor(maxSteps / compiled.value.parts);
   if (!isWithin(value, compiled.value, steps)) {
     return { pointer: "", keyword: "size", message: `too large to be checked: more than ${steps} steps` };

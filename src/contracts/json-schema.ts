@@ -1,6 +1,5 @@
 import { canonicalText, type JsonValue } from "../canonical/jcs.js";
-import { isExoArmurError, ok, type Result, refuse } from "../errors.js";
-import { pointerOf } from "./common.js";
+import { isExoArmurError } from "../errors.js";
 
 /**
  * The JSON Schemas a manifest may hold (spec/contracts.md, Input and output schemas): draft 2020-12 reduced to what can be
@@ -39,13 +38,18 @@ export function stepsOf(value: JsonValue): number {
   return typeof value === "string" ? 1 + (value.length >> 6) : 1;
 }
 
-/** Compiles a manifest's schema. EXO_SCHEMA with the JSON pointer inside the schema and what is allowed there. */
-export function compileJsonSchema(schema: JsonObject): Result<CompiledSchema> {
+/** A schema that was compiled, or where inside it something else is expected. */
+export type Compilation =
+  | { readonly ok: true; readonly value: CompiledSchema }
+  | { readonly ok: false; readonly path: Path; readonly message: string };
+
+/** Compiles a manifest's schema, or says what is wrong with it. Never throws for anything JSON can hold. */
+export function compileJsonSchema(schema: JsonObject): Compilation {
   try {
-    return ok(new Compiler(schema).compile());
+    return { ok: true, value: new Compiler(schema).compile() };
   } catch (error) {
-    if (error instanceof SchemaFault) return refuse("EXO_SCHEMA", `${pointerOf(error.path) || "/"}: ${error.message}`);
-    if (isExoArmurError(error)) return refuse("EXO_SCHEMA", `/: expected JSON: ${error.message}`);
+    if (error instanceof SchemaFault) return { ok: false, path: error.path, message: error.message };
+    if (isExoArmurError(error)) return { ok: false, path: [], message: `expected JSON: ${error.message}` };
     throw error;
   }
 }
@@ -212,8 +216,8 @@ class Compiler {
     }
     const rule = Object.hasOwn(rules, keyword) ? rules[keyword] : undefined;
     if (rule !== undefined) return rule(this, value, path);
-    if (keyword === "$defs" || keyword === "$schema") throw new SchemaFault(path, "allowed at the root only");
-    throw new SchemaFault(path, `no keyword of manifests; allowed are ${allowed.join(", ")}`);
+    if (keyword === "$defs" || keyword === "$schema") throw new SchemaFault(path, "expected at the root only");
+    throw new SchemaFault(path, `expected one of the keywords ${allowed.join(", ")}`);
   }
 
   #reference(value: JsonValue, path: Path): Part {
@@ -225,10 +229,10 @@ class Compiler {
 
   #definition(name: string, path: Path): Part {
     const done = this.#done.get(name);
-    if (done === null) throw new SchemaFault(path, "a reference may not lead back to itself");
+    if (done === null) throw new SchemaFault(path, "expected a reference that does not lead back to itself");
     if (done !== undefined) return done;
     const value = this.#definitions.get(name);
-    if (value === undefined) throw new SchemaFault(path, "the schema has no such definition");
+    if (value === undefined) throw new SchemaFault(path, "expected the name of a definition");
     this.#done.set(name, null);
     const part = this.part(value, ["$defs", name]);
     this.#done.set(name, part);

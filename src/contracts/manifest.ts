@@ -78,7 +78,7 @@ export const defaultLimits: Limits = {
 /** A JSON Schema of the allowed keywords (spec/contracts.md, Input and output schemas). */
 const valueSchemaSchema = jsonObjectSchema.superRefine((schema, context) => {
   const compiled = compileJsonSchema(schema);
-  if (!compiled.ok) context.addIssue({ code: "custom", message: compiled.error.message });
+  if (!compiled.ok) context.addIssue({ code: "custom", path: [...compiled.path], message: compiled.message });
 });
 
 /** Only JSON has an output schema. */

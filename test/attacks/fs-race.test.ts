@@ -158,7 +158,7 @@ describe.runIf(nativeStrategy() === "descriptors")("a link swapped in during the
     const { data, outside, fs } = setUp();
     const bytes = new TextEncoder().encode("+");
     const target = join(data, "dir/file");
-    for (let i = 0; i < 200; i++) {
+    for (let i = 0; i < 100; i++) {
       rmSync(target, { force: true });
       writeFileSync(target, "inside");
       const append = fs.fs_append.perform({ path: "data/dir/file", bytes }, {}, calm);
@@ -174,7 +174,7 @@ describe.runIf(nativeStrategy() === "descriptors")("a link swapped in during the
   it("for a file that is renamed is moved itself at most, what it leads to is not", async () => {
     const { data, outside, fs } = setUp();
     const from = join(data, "dir/file");
-    for (let i = 0; i < 200; i++) {
+    for (let i = 0; i < 100; i++) {
       for (const name of ["file", "to"]) rmSync(join(data, "dir", name), { force: true });
       writeFileSync(from, "inside");
       const mode = i % 2 === 0 ? "create" : "replace";
@@ -231,7 +231,7 @@ describe("a directory that is swapped for a link during a call by paths", () => 
     "ends %s as an error, as unknown, or as ok where it was done before the swap",
     async (name) => {
       const ends = new Set<string>();
-      for (let turns = 0; turns < 60; turns++) {
+      for (let turns = 0; turns < 40; turns++) {
         const { data, outside } = setUp();
         const fs = createFsPerformers({ data: { path: data, access: "write" } }, "paths");
         const path = name === "fs_mkdir" ? "data/dir/new" : "data/dir/file";

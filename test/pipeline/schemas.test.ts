@@ -198,10 +198,10 @@ describe("a manifest with schemas", () => {
 
   it("is refused with the place and what is allowed", () => {
     expect(refused({ inputSchema: { properties: { path: { pattern: "^data/" } } } })).toContain(
-      "EXO_SCHEMA fs: /functions/0/inputSchema: /properties/path/pattern: no keyword of manifests; allowed are type,",
+      "EXO_SCHEMA fs: /functions/0/inputSchema/properties/path/pattern: expected one of the keywords type,",
     );
     expect(refused({ outputSchema: { type: "date" } })).toContain(
-      "/functions/0/outputSchema: /type: expected one or more different names of null,",
+      "/functions/0/outputSchema/type: expected one or more different names of null,",
     );
     expect(refused({ inputSchema: [] as never })).toContain("/functions/0/inputSchema: expected a JSON object");
     expect(refused({ inputSchema: true as never })).toContain("/functions/0/inputSchema: expected a JSON object");

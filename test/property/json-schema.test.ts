@@ -185,7 +185,7 @@ describe("any JSON as a schema", () => {
     fc.assert(
       fc.property(anything, fc.jsonValue(), (given, instance) => {
         const compiled = compileJsonSchema(given as JsonObject);
-        if (!compiled.ok) expect(compiled.error.code).toBe("EXO_SCHEMA");
+        if (!compiled.ok) expect(compiled.message).toMatch(/^expected /);
         else expect(() => violationOf(given as JsonObject, instance as JsonValue)).not.toThrow();
       }),
       { numRuns: 300, seed: 20261127 },

@@ -1,4 +1,4 @@
-import { createServer, type Server } from "node:http";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 
@@ -21,19 +21,21 @@ export class OrdersApi {
       this.#busy += 1;
       response.once("close", () => (this.#busy -= 1));
       request.on("data", (chunk: Buffer) => chunks.push(chunk));
-      request.on("end", async () => {
-        const answer = (status: number, body: object): void => {
-          response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
-        };
-        if (request.method === "GET" && request.url === "/v1/orders") return answer(200, { orders: this.#orders });
-        if (request.method !== "POST" || request.url !== "/v1/shipments") return answer(404, {});
-        const { order } = JSON.parse(Buffer.concat(chunks).toString("utf8")) as { order: string };
-        await sleep(this.pauseMs);
-        this.shipments.push({ order, effectId: String(request.headers["idempotency-key"]) });
-        await sleep(this.pauseMs);
-        return answer(201, { order, shipment: `shipment-${order}` });
-      });
+      request.on("end", () => void this.#answer(request, Buffer.concat(chunks).toString("utf8"), response));
     });
+  }
+
+  async #answer({ method, url, headers }: IncomingMessage, body: string, response: ServerResponse): Promise<void> {
+    const answer = (status: number, document: object): void => {
+      response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(document));
+    };
+    if (method === "GET" && url === "/v1/orders") return answer(200, { orders: this.#orders });
+    if (method !== "POST" || url !== "/v1/shipments") return answer(404, {});
+    const { order } = JSON.parse(body) as { order: string };
+    await sleep(this.pauseMs);
+    this.shipments.push({ order, effectId: String(headers["idempotency-key"]) });
+    await sleep(this.pauseMs);
+    return answer(201, { order, shipment: `shipment-${order}` });
   }
 
   async open(): Promise<string> {
