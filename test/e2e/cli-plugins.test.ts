@@ -568,6 +568,10 @@ describe("plugins sign, add and list", () => {
       admittedAt: expect.any(Number),
     });
     expect(await listed("fs")).toMatchObject({ refused: { code: "EXO_PLUGIN_UNSIGNED" } });
+    const { checks } = jsonOf(await exo(["doctor", "--json"])) as { checks: { id: string }[] };
+    const about = (name: string): unknown => checks.find((check) => check.id === `plugin ${name}`);
+    expect(about("fs")).toMatchObject({ state: "fail", code: "EXO_PLUGIN_UNSIGNED" });
+    expect(about("hello")).toMatchObject({ state: "ok", message: expect.stringMatching(/, signed by acme$/) });
     const other = { ...JSON.parse(shell.read(".exoarmur/trust.json")), keys: [] };
     shell.write("other.json", JSON.stringify(other));
     expect((await exo(["verify", "p.json", "--trust", "other.json"])).stdout).toMatch(

@@ -77,6 +77,8 @@ export async function runTrial(context: CliContext, trial: Trial, logger: Logger
     sandbox: { workers: 1 },
     clock: context.clock,
     entropy: context.entropy,
+    // No flag and no secret of the caller's reaches a trial.
+    env: {},
     logger,
   });
   try {
