@@ -5,11 +5,17 @@
 //   node scripts/build-plugins.mjs --check    build in memory, compare with the files; exit 1 and name what differs
 
 import { createHash } from "node:crypto";
+import { once } from "node:events";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { parentPort, Worker, workerData } from "node:worker_threads";
 import asc from "assemblyscript/asc";
 import wabtFactory from "wabt";
+
+/** Marks the threads that this script starts: it is imported in others too. */
+const compilerThread = "exoarmur plugin compiler";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
@@ -85,12 +91,34 @@ export async function assembleFixture(path) {
   }
 }
 
+/** Modules of several entry files, by entry, made in as many threads as there are processors: each takes seconds. */
+async function compilePlugins(entries) {
+  const modules = new Map();
+  const waiting = [...entries];
+  const lane = async () => {
+    const worker = new Worker(new URL(import.meta.url), { workerData: compilerThread });
+    try {
+      for (let entry = waiting.shift(); entry !== undefined; entry = waiting.shift()) {
+        worker.postMessage(entry);
+        const [bytes] = await once(worker, "message");
+        modules.set(entry, bytes);
+      }
+    } finally {
+      await worker.terminate();
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(availableParallelism(), entries.length) }, lane));
+  return modules;
+}
+
 /** Every file the build makes, path under the repository to bytes. */
 export async function buildAll() {
   const files = new Map();
-  await buildFolder(files, "plugins", plugins, (name) => compilePlugin(`plugins/${name}/assembly/index.ts`));
+  const entryOf = (name) => `plugins/${name}/assembly/index.ts`;
+  const modules = await compilePlugins([...plugins, "sdk-probe"].map(entryOf));
+  await buildFolder(files, "plugins", plugins, (name) => modules.get(entryOf(name)));
   await buildFolder(files, "test/fixtures", fixtures, (name) => assembleFixture(`test/fixtures/${name}.wat`));
-  files.set("test/plugins/probe.wasm", await compilePlugin("plugins/sdk-probe/assembly/index.ts"));
+  files.set("test/plugins/probe.wasm", modules.get(entryOf("sdk-probe")));
   return files;
 }
 
@@ -125,7 +153,10 @@ async function check(files) {
   return differing === 0 ? 0 : 1;
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
+if (workerData === compilerThread) {
+  // A module that does not compile ends the thread with asc's message, which reaches whoever waits for it.
+  parentPort.on("message", (entry) => void compilePlugin(entry).then((bytes) => parentPort.postMessage(bytes)));
+} else if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
   const unknown = process.argv.slice(2).filter((argument) => argument !== "--check");
   if (unknown.length > 0) {
     console.error(`usage: build-plugins.mjs [--check], got ${unknown.join(" ")}`);

@@ -16,7 +16,7 @@ import { compile, digestOf, isPresent, lacking } from "./debian-toolchains.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
-/** Options as `exoarmur plugins build` has them; spec/sdk.md says why each is there. */
+/** Options as `exoarmur plugins build` has them; the READMEs of the SDKs say why. */
 const clang = ["--target=wasm32", "-std=c11", "-O2", "-Wall", "-Wextra", "-Werror", "-ffreestanding", "-nostdlib"];
 const clangLink = ["-mbulk-memory", "-Wl,--no-entry", "-Wl,--strip-all", "-Wl,--stack-first", "-Iplugins/sdk-c"];
 const rustc = ["--edition", "2021", "--target", "wasm32-unknown-unknown", "--crate-type", "cdylib"];
@@ -69,7 +69,7 @@ function buildAll() {
     const built = {};
     for (const [path, [program, args]] of Object.entries(modules)) {
       const made = join(scratch, "out.wasm");
-      compile(program, [...args, made], root);
+      compile(program, args.concat(made), root);
       built[path] = readFileSync(made);
     }
     return built;

@@ -31,7 +31,7 @@ const gates = [
   { name: "schemas", args: ["scripts/generate-schemas.mjs", "--check"] },
   { name: "plugins", args: ["scripts/build-plugins.mjs", "--check"] },
   { name: "guests", says: true, args: ["scripts/bench/build-guests.mjs", "--check"] },
-  { name: "toolchains", says: true, args: ["scripts/build-toolchain-plugins.mjs", "--check"] },
+  { name: "sdks", says: true, args: ["scripts/build-toolchain-plugins.mjs", "--check"] },
   { name: "dropins", says: true, args: ["scripts/build-dropins.mjs", "--check"] },
   { name: "tests", vitest: true, args: [bin.vitest, "run"] },
   { name: "readme", args: ["scripts/readme.mjs"] },

@@ -1,14 +1,16 @@
+export type { Counterparty } from "./contracts/counterparty.js";
 export type { CanonicalEvent, Reason } from "./contracts/event.js";
 export type { ActionIntent, IntentDraft, Requester } from "./contracts/intent.js";
 export type { ExecutorManifest, ManifestDraft } from "./contracts/manifest.js";
 export type { PolicyDecision, PolicyDocument } from "./contracts/policy.js";
+export type { SecretBinding } from "./contracts/secret.js";
 export type { Trust } from "./contracts/trust.js";
 export type { ErrorCode, ErrorKind, ErrorPlace, Refusal, Result } from "./errors.js";
 export { ExoArmurError, errorKind, errorTable, isExoArmurError } from "./errors.js";
 export type { ExecuteOptions } from "./pipeline/proxy-pipeline.js";
 export { ProxyPipeline } from "./pipeline/proxy-pipeline.js";
 export type { ExecutionResult, PipelinePorts } from "./pipeline/types.js";
-export type { AddressResolver, Clock, Entropy, IdSource, Logger, SandboxHost, Signer, Store } from "./ports.js";
+export type { AddressResolver, Clock, Entropy, IdSource, Logger, SandboxHost, Signer, Store, Vault } from "./ports.js";
 export type { BundleHandle } from "./proof/bundle.js";
 export type { AuditStore } from "./replay/audit-source.js";
 export { eventAuditSource } from "./replay/audit-source.js";

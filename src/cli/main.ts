@@ -27,10 +27,12 @@ async function readStdin(maxBytes: number): Promise<Uint8Array | undefined> {
 }
 
 async function ask(question: string, signal: AbortSignal, interrupt: () => void, hidden = false): Promise<string> {
-  // A reader of lines on a terminal echoes by itself, to its output; without one nothing is shown.
+  // A reader of lines on a terminal echoes by itself, to its output; without one nothing is shown. The question comes
+  // after it, since until then the terminal echoes.
+  const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
+  const streams = hidden ? { output: nowhere, terminal: true } : { output: process.stderr };
+  const lines = createInterface({ input: process.stdin, ...streams });
   if (hidden) process.stderr.write(question);
-  const output = hidden ? new Writable({ write: (_chunk, _encoding, done) => done() }) : process.stderr;
-  const lines = createInterface({ input: process.stdin, output, terminal: Boolean(process.stdin.isTTY) });
   // On a terminal Ctrl-C comes as a key, not as a signal, and Ctrl-D ends the input without an answer.
   lines.once("SIGINT", interrupt);
   const ended = new Promise<string>((resolve) => lines.once("close", () => resolve("")));

@@ -90,12 +90,12 @@ export function takeSignature(
     const named = parameterOf(list, "keyid");
     return signatures.has(label) && (named === keyId || (named === undefined && inputs.size === 1));
   });
-  const [[label = "", list] = []] = ours;
-  const signature = signatures.get(label);
-  if (ours.length !== 1 || list === undefined || signature === undefined) {
+  const [found] = ours;
+  const signature = signatures.get(found?.[0] ?? "");
+  if (ours.length !== 1 || found === undefined || signature === undefined) {
     return wrong(`has ${ours.length} signatures by the key ${keyId}, expected one`);
   }
-  const base = signatureBase(list, (name, ofRequest) => knownValue(exchange, name, ofRequest));
+  const base = signatureBase(found[1], (name, ofRequest) => knownValue(exchange, name, ofRequest));
   if (base === undefined) return wrong("has a signature over a component that this exchange does not have");
   if (base.length > maxBase) return wrong(`has a signature base of more than ${maxBase} characters`);
   return ok({ base, signature: encodeBase64(signature) });

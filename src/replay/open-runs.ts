@@ -1,8 +1,6 @@
 import { clipText } from "../capabilities/bounds.js";
-import { contentMembers } from "../capabilities/schemas.js";
 import type { CanonicalEvent } from "../contracts/event.js";
 import type { HostCall } from "../contracts/execution.js";
-import { isCapabilityName } from "../contracts/imports.js";
 import type { IntentRecord } from "../pipeline/documents.js";
 import { readIntent } from "../pipeline/present.js";
 import type { StoreReader } from "../ports.js";
@@ -78,12 +76,10 @@ function effectOf({ payload, recordedAt }: CanonicalEvent, calls: ReadonlyMap<nu
   };
 }
 
-/** Texts and numbers of a request that are not its content. Maps, such as headers, may hold what is nobody's business. */
-function plainMembers({ capability, request }: HostCall): Record<string, string | number> {
-  const content = isCapabilityName(capability) ? contentMembers[capability] : [];
+/** Texts and numbers of a request: content is bytes, and maps such as headers may hold what is nobody's business. */
+function plainMembers({ request }: HostCall): Record<string, string | number> {
   const plain: Record<string, string | number> = {};
   for (const [member, value] of Object.entries(mapOf(request) ?? {})) {
-    if (content.includes(member)) continue;
     if (typeof value === "string") plain[member] = clipText(value, 200);
     else if (typeof value === "number") plain[member] = value;
   }

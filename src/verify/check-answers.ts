@@ -5,11 +5,10 @@ import { type HostCall, hostCallSchema } from "../contracts/execution.js";
 import type { Exchange } from "../contracts/http-signature.js";
 import { originOf } from "../contracts/origin.js";
 import { checkSignedAnswer, timeFault } from "../contracts/signed-answer.js";
-import { isOurs } from "../contracts/trust.js";
+import { isOurs, type Trust } from "../contracts/trust.js";
 import { decodeBase64, decodeBase64Url } from "../crypto/encoding.js";
 import { isExoArmurError } from "../errors.js";
 import type { AbiValue, SignedAnswer } from "../ports.js";
-import { executionOf } from "./check-execution.js";
 import type { Evidence } from "./evidence.js";
 import { type KeySource, statedIndex } from "./keys.js";
 import { expect, fail, notApplicable, unable } from "./report.js";
@@ -19,14 +18,36 @@ const kinds = ["local", "unauthenticated", "tls", "signed"] as const;
 /** An answer that a counterparty signed. */
 type Signed = { readonly call: HostCall; readonly signed: SignedAnswer };
 
+/** What signed answers are judged against. Times are milliseconds: before the call, and after its answer. */
+export type SignedContext = {
+  readonly trust: Trust | null;
+  /** Public keys of this side, base64, beside those the trust file lists. */
+  readonly ours: ReadonlySet<string>;
+  /** Place in the log at which a counterparty's key must be valid. */
+  readonly index: number | null;
+  readonly tenantId: string;
+  timesOf(seq: number): { readonly from: number; readonly until: number };
+};
+
 /**
  * Who vouches for each answer of the world, and that every signed one is signed by its counterparty, whose key the trust
  * file pins (spec/verification.md, Host answers). All but signed answers are the runtime's statement.
  */
 export function checkAnswers(evidence: Evidence, keys: KeySource): string {
-  executionOf(evidence);
+  evidence.started();
   const calls = evidence.digestsOf("host_call").map((digest) => evidence.document(digest, "host_call", hostCallSchema));
   if (calls.length === 0) return notApplicable("nothing was asked of the world");
+  return checkAssurances(calls, {
+    trust: keys.trust,
+    ours: new Set(evidence.predicate.keys.map(({ publicKey }) => publicKey)),
+    index: statedIndex(evidence),
+    tenantId: evidence.predicate.tenantId,
+    timesOf: (seq) => timesOf(evidence, seq),
+  });
+}
+
+/** The same for any calls, of a bundle or disclosed alone. */
+export function checkAssurances(calls: readonly HostCall[], context: SignedContext): string {
   for (const { seq, capability, outcome, assurance } of calls) {
     expect(
       assurance === "local" || (capability === "http_request" && outcome === "ok"),
@@ -37,10 +58,10 @@ export function checkAnswers(evidence: Evidence, keys: KeySource): string {
   const signed = calls.flatMap((call) =>
     typeof call.assurance === "object" && "signed" in call.assurance ? [{ call, signed: call.assurance.signed }] : [],
   );
-  const unpinned = signed.filter((answer) => !checkSigned(evidence, keys, answer));
+  const unpinned = signed.filter((answer) => !checkSigned(answer, context));
   const counts = kinds.map((kind) => `${calls.filter((call) => kindOf(call) === kind).length} ${kind}`).join(", ");
   if (unpinned.length === 0) return counts;
-  if (keys.trust === null) notApplicable(`${counts}; the signed ones are not verified without a trust file`);
+  if (context.trust === null) notApplicable(`${counts}; the signed ones are not verified without a trust file`);
   const names = [...new Set(unpinned.map((answer) => answer.signed.keyId))].join(", ");
   return unable(
     "EXO_ANSWER_KEY",
@@ -54,24 +75,23 @@ function kindOf({ assurance }: HostCall): (typeof kinds)[number] {
 }
 
 /** Ends the check where a signed answer is proven wrong; false when there is no key to verify it with. */
-function checkSigned(evidence: Evidence, { trust }: KeySource, { call, signed }: Signed): boolean {
+function checkSigned({ call, signed }: Signed, { trust, ours, index, tenantId, timesOf }: SignedContext): boolean {
   const exchange = exchangeOf(call);
   const origin = exchange === undefined ? undefined : originOf(exchange.request.url);
   if (exchange === undefined || origin === undefined)
     return fail("EXO_CHECK_FAILED", `call ${call.seq} is no exchange`);
   const stated = checkSignedAnswer(signed, exchange, null);
   if (!stated.ok) return fail(stated.error.code, `call ${call.seq}: ${stated.error.message}`);
-  const { from, until } = timesOf(evidence, call.seq);
+  const { from, until } = timesOf(call.seq);
   const fault = stated.value === null ? undefined : timeFault(stated.value, from, until);
   if (fault !== undefined) fail("EXO_ANSWER_SIGNATURE", `call ${call.seq}: the answer ${fault}`);
   if (trust === null) return false;
   const pinned = counterpartyKeys(trust, signed.keyId, origin);
-  const listed = new Set(evidence.predicate.keys.map(({ publicKey }) => publicKey));
   for (const { publicKey } of pinned) {
-    const ours = isOurs(trust, publicKey) || listed.has(publicKey);
-    expect(!ours, "EXO_TRUST", `call ${call.seq} is signed under a key of this side, not of the counterparty's own`);
+    const own = isOurs(trust, publicKey) || ours.has(publicKey);
+    expect(!own, "EXO_TRUST", `call ${call.seq} is signed under a key of this side, not of the counterparty's own`);
   }
-  const valid = validCounterpartyKeys(pinned, statedIndex(evidence), evidence.predicate.tenantId);
+  const valid = validCounterpartyKeys(pinned, index, tenantId);
   if (valid.length === 0) return false;
   const results = valid.map(({ publicKey }) =>
     checkSignedAnswer(signed, exchange, decodeBase64(publicKey) ?? new Uint8Array()),

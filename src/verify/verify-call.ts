@@ -1,13 +1,16 @@
 import type { z } from "zod";
 import { type Digest, digestOf } from "../canonical/digest.js";
+import { parseTime } from "../canonical/time.js";
 import { type CallDisclosure, callDisclosureSchema } from "../contracts/call-disclosure.js";
 import { type EventHeader, eventHeaderSchema, eventPayloads } from "../contracts/event.js";
 import { type ExecutionRecord, type HostCall, hostCallSchema } from "../contracts/execution.js";
 import { unsalt } from "../contracts/material.js";
+import type { Trust } from "../contracts/trust.js";
 import { decodeBase64, decodeBase64Url, encodeUtf8, equalBytes } from "../crypto/encoding.js";
 import { readCheckpoint } from "../log/checkpoint.js";
 import type { ProofFile } from "../log/proof-file.js";
 import { isTranscriptEntry } from "../log/transcript.js";
+import { checkAssurances } from "./check-answers.js";
 import { checkLeaf, checkNote, countWitnesses, readProof, trustedVkeys } from "./check-log.js";
 import { parseDocument } from "./evidence.js";
 import { expect, fail, makeReport, notApplicable, type VerificationReport } from "./report.js";
@@ -38,6 +41,8 @@ const noTrust = "No trust file was given: nothing here shows whose record this i
 const always = [
   "A pass proves that the runtime recorded this call: not that the outside world gave this answer, nor that the run is what its plugin does, which takes the bundle and its replay.",
 ] as const;
+
+const longestRunMs = 600_000;
 
 /** A disclosure whose members were decoded and parsed; nothing about them is believed yet. */
 type Disclosed = {
@@ -76,6 +81,7 @@ export function verifyCall(bytes: Uint8Array, options: VerifyOptions = {}): Call
     runCheck("call", "call is whole", () => checkCall(call)),
     runCheck("payload", "event payload", () => checkPayload(disclosed)),
     runCheck("transcript", "call is in the transcript", () => checkEntry(disclosed)),
+    runCheck("answers", "host answers", () => checkAnswer(disclosed, trust)),
     runCheck("inclusion", "log inclusion", () => checkLeaf(proof, "event", disclosed.headerDigest, "the event")),
     runCheck("checkpoint", "checkpoint signature", () =>
       trust === null
@@ -135,6 +141,19 @@ function checkEntry(disclosed: Disclosed): string {
     `the call is not entry ${call.seq} of the transcript of ${transcript.size}`,
   );
   return `entry ${call.seq} of ${transcript.size}, function ${name} of ${plugin.digest}`;
+}
+
+/** The answer's assurance; a counterparty's signature is verified again (spec/capabilities.md, Assurance). */
+function checkAnswer({ call, header, proof }: Disclosed, trust: Trust | null): string {
+  const until = parseTime(header.recordedAt);
+  return checkAssurances([call], {
+    trust,
+    ours: new Set(),
+    index: proof.index,
+    tenantId: header.tenantId,
+    // When the call was made is not disclosed; no run lasts longer than its guard may be set.
+    timesOf: () => ({ from: until - longestRunMs, until }),
+  });
 }
 
 function executionOf({ header, payload }: Disclosed): ExecutionRecord {

@@ -94,6 +94,8 @@ describe("a body that was compressed", () => {
   it("twice is opened twice, and four times is not", async () => {
     const twice = gzipSync(gzipSync("deep"));
     expect((await compressed("gzip, gzip", twice)).end).toBe("ok 200 deep");
+    expect((await compressed("deflate, gzip", gzipSync(deflateSync("in order")))).end).toBe("ok 200 in order");
+    expect((await compressed("gzip, deflate", gzipSync(deflateSync("out of order")))).end).toBe(unanswered);
     expect((await compressed("gzip, gzip, gzip, gzip", gzipSync(gzipSync(twice)))).end).toBe(unanswered);
     const bomb = gzipSync(gzipSync(Buffer.alloc(24 << 20)));
     expect((await compressed("gzip, gzip", bomb, { maxBytes: 20_000 })).end).toBe(unanswered);

@@ -49,6 +49,15 @@ describe("a redirect out of the grant", () => {
     expect((await attack({ dnsServers: [dns.server] }, { allow }, { url })).end).toBe("ok 302 moved");
   });
 
+  it("to a name that is not granted is not even looked up", async () => {
+    const dns = await serveDns(() => ["127.0.0.1"]);
+    const server = await redirecting("http://what-i-know.evil.test/");
+    const allow = [place(server.port, { host: "a.example.test" })];
+    const url = `http://a.example.test:${server.port}/`;
+    expect((await attack({ dnsServers: [dns.server] }, { allow }, { url })).end).toBe("ok 302 moved");
+    expect(dns.asked.sort()).toEqual(["A a.example.test", "AAAA a.example.test"]);
+  });
+
   it("to a path, method or host beside the granted ones", async () => {
     for (const [location, change] of [
       ["/admin", { pathPrefix: "/v1" }],

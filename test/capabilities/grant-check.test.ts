@@ -162,3 +162,56 @@ describe("checkGrant", () => {
     expect(checkGrant(twice, "fs_read", { path: "data/a" }, "x")).toMatchObject({ value: { maxBytes: 5 } });
   });
 });
+
+describe("keys", () => {
+  const kv = (capability: CapabilityName, constraints: Constraints): Grants => grantsOf({ [capability]: constraints });
+
+  it("names the line that is missing, and repeats nothing of the key", () => {
+    expect(check(grantsOf({}), "kv_get", { key: "secret" })).toBe(
+      'EXO_CAPABILITY_DENIED: kv_get is not granted; its manifest must list it and config.json must grant it: "grants": {"table-stats":{"kv_get":{"prefixes":[""]}}}',
+    );
+    expect(check(kv("kv_put", { prefixes: ["a/"] }), "kv_put", { key: "secret", value: new Uint8Array() })).toBe(
+      "EXO_CAPABILITY_DENIED: kv_put is not granted for this key; add what it begins with to grants.table-stats.kv_put.prefixes in config.json",
+    );
+    expect(check(kv("kv_list", { prefixes: ["a/"] }), "kv_list", { prefix: "a" })).toBe(
+      "EXO_CAPABILITY_DENIED: kv_list is not granted for this prefix; add what it begins with to grants.table-stats.kv_list.prefixes in config.json",
+    );
+  });
+
+  it.each(["kv_get", "kv_put", "kv_delete"] as const)(
+    "%s: the key begins with one of the prefixes, or is denied",
+    (name) => {
+      const of = (prefixes: string[] | undefined, key: string): boolean =>
+        check(kv(name, prefixes === undefined ? {} : { prefixes }), name, { key, value: new Uint8Array() }) === "ok";
+      expect(of(["a/", "b"], "a/x")).toBe(true);
+      expect(of(["a/", "b"], "bc")).toBe(true);
+      expect(of([""], "anything")).toBe(true);
+      for (const prefixes of [undefined, [], ["a/"], ["A"], ["abc"]]) expect(of(prefixes, "ab")).toBe(false);
+    },
+  );
+
+  it("a listing's prefix lies inside one of them", () => {
+    const of = (prefix: string): boolean =>
+      check(kv("kv_list", { prefixes: ["a/", "b"] }), "kv_list", { prefix }) === "ok";
+    expect(["a/", "a/x", "b", "bc"].map(of)).toEqual([true, true, true, true]);
+    expect(["", "a", "A/", "c"].map(of)).toEqual([false, false, false, false]);
+  });
+
+  it("a value has at most maxBytes, and two grants hold where both allow", () => {
+    const put = (...constraints: Constraints[]) => ({
+      ...grantsOf({}),
+      capabilities: constraints.map((one) => ({ name: "kv_put" as const, constraints: one })),
+    });
+    const value = (size: number) => ({ key: "a/x", value: new Uint8Array(size) });
+    expect(check(put({ prefixes: [""], maxBytes: 2 }), "kv_put", value(2))).toBe("ok");
+    expect(check(put({ prefixes: [""], maxBytes: 2 }), "kv_put", value(3))).toMatch(/at most 2 bytes a call$/);
+    expect(check(put({ prefixes: ["a"] }, { prefixes: ["b"] }), "kv_put", value(0))).toMatch(/^EXO_CAPABILITY_DENIED/);
+    const both = checkGrant(
+      put({ prefixes: ["a"], maxEntries: 5 }, { prefixes: ["a/"], maxEntries: 3, maxTotalBytes: 9 }),
+      "kv_put",
+      value(0),
+      "kv",
+    );
+    expect(both).toMatchObject({ ok: true, value: { maxEntries: 3, maxTotalBytes: 9 } });
+  });
+});

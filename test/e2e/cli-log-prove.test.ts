@@ -22,10 +22,10 @@ describe("log prove at the terminal", () => {
     expect(code).toBe(0);
     const pinned = await shell.exo(["verify", "call.json", ...trust]);
     expect(steady(pinned.stdout)).toMatch(/^pass {3}call is whole {15}call 0 fs_read: ok, local$/m);
-    expect(pinned.stdout).toMatch(/^pass {3}pinned {3}6 checks, 6 passed, 1 not applicable$/m);
+    expect(pinned.stdout).toMatch(/^pass {3}pinned {3}7 checks, 7 passed, 1 not applicable$/m);
     expect(pinned.code).toBe(0);
     const alone = await shell.exo(["verify", "call.json"]);
-    expect(alone.stdout).toMatch(/^pass {3}self-check only {3}5 checks, 5 passed, 2 not applicable$/m);
+    expect(alone.stdout).toMatch(/^pass {3}self-check only {3}6 checks, 6 passed, 2 not applicable$/m);
     expect(alone.code).toBe(0);
   });
 

@@ -1,6 +1,7 @@
-import { chmodSync, readFileSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { chmodSync, existsSync, readFileSync } from "node:fs";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { Shell } from "./cli.js";
+import { ROOT, Shell } from "./cli.js";
 
 const origin = { scheme: "https", host: "api.example.com", port: 443 };
 const bound = {
@@ -56,6 +57,34 @@ describe("exoarmur secrets", () => {
     for (const { stdout, stderr } of [set, extra, list, json]) expect(stdout + stderr).not.toContain("s3cr3t");
   });
 
+  // Whoever has no `script` to make a terminal installs bsdutils.
+  const hasScript = process.platform === "linux" && existsSync("/usr/bin/script");
+  test.skipIf(!hasScript)(
+    "set on a terminal asks, and shows nothing of the answer (needs script of bsdutils)",
+    async () => {
+      const child = spawn(
+        "script",
+        ["-qec", `${process.execPath} ${ROOT}/dist/cli/main.js secrets set TOKEN`, "/dev/null"],
+        {
+          cwd: shell.cwd,
+        },
+      );
+      let shown = "";
+      let answered = false;
+      child.stdout.setEncoding("utf8").on("data", (text: string) => {
+        shown += text;
+        if (answered || !shown.includes("(not shown): ")) return;
+        answered = true;
+        child.stdin.write(`${value}\r`);
+      });
+      expect(await new Promise((resolve) => child.on("close", resolve))).toBe(0);
+      expect(shown).toContain("value of TOKEN (not shown): ");
+      expect(shown).toContain("vault.age");
+      expect(shown).not.toContain(value.slice(0, 4));
+      expect((await shell.exo(["secrets", "list"])).stdout).toBe("TOKEN   vault   value set   bound to nothing\n");
+    },
+  );
+
   test("set takes off one line break, and no more", async () => {
     for (const [input, bytes] of [
       ["12345678", 8],
@@ -95,6 +124,16 @@ describe("exoarmur secrets", () => {
     const ended = await shell.exo(["secrets", "list"]);
     expect(ended.stderr).toContain(
       '/grants/http/http_request/secrets/1: expected a name under /secrets (TOKEN, PIN), got "OTHER"',
+    );
+  });
+
+  test("a counterparty without a key in trust.json stops the start, and says which", async () => {
+    const counterparties = [{ scheme: "http-message-signature", origin, keyId: "bank-2026" }];
+    shell.edit(".exoarmur/config.json", (config) => ({ ...config, counterparties }));
+    const ended = await shell.run({ actor: "me", action: "table.stats", parameters: { path: "data/orders.csv" } });
+    expect(ended.code).toBe(1);
+    expect(ended.stderr).toContain(
+      "EXO_TRUST: counterparties: the trust file has no key bank-2026 of the role counterparty for https://api.example.com:443",
     );
   });
 

@@ -170,9 +170,20 @@ describe("a home", () => {
     shell.write(".exoarmur/plugins/kernel-c.json", JSON.stringify(extism.manifest));
     shell.write(".exoarmur/plugins/kernel-c.wasm", extism.wasm);
     const intent = { actor: "me", action: "web.fetch", parameters: { method: "GET", url: url("/v1/x") } };
-    const ended = await shell.exo(["run", "-", "--json"], { input: JSON.stringify(intent) });
+    const ended = await shell.run(intent, ["--json"]);
     expect(ended.stderr).toBe("");
     expect(JSON.parse(ended.stdout)).toMatchObject({ status: "executed" });
     expect(server.seen.at(-1)).toMatchObject({ method: "GET", url: "/v1/x" });
+
+    // Whoever may set a variable is not whoever may say whom to trust.
+    shell.edit(".exoarmur/config.json", (config) => ({ ...config, http: { dnsServers: options.dnsServers } }));
+    const before = server.seen.length;
+    const env = { NODE_EXTRA_CA_CERTS: shell.path("certificates/ca.pem") };
+    const untrusted = await shell.run(intent, ["--json"], { env });
+    expect(JSON.parse(untrusted.stdout)).toMatchObject({
+      status: "failed",
+      reason: { message: expect.stringContaining("EXO_HTTP_TLS") },
+    });
+    expect(server.seen).toHaveLength(before);
   });
 });

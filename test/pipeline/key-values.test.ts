@@ -1,4 +1,8 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { openLmdbStore } from "../../src/stores/lmdb.js";
 import { createMemoryStore } from "../../src/stores/memory.js";
 import { Ends, FakeSandbox } from "../support/fake-sandbox.js";
 import { kvDraft, kvGrants, kvKeys, kvPlugin, kvRig, kvRun, kvScripts, kvState } from "../support/kv.js";
@@ -46,6 +50,35 @@ describe("what a completed run wrote", () => {
       ["b", "2", 2],
     ]);
     checkStore(rig);
+  });
+
+  test("is on disk, in order, whatever the keys are", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "exo-kv-"));
+    const keys = ["a", "b".repeat(128), "b".repeat(300), "b".repeat(512), "字".repeat(512), "\u{10000}"];
+    const first = await openLmdbStore(folder);
+    const rig = await kvRig({ store: first });
+    await kvRun(
+      rig,
+      keys.toReversed().map((key) => ["put", key, key]),
+    );
+    await rig.ledger.close();
+    await first.close();
+    const second = await openLmdbStore(folder);
+    const again = await kvRig({ store: second, seed: "second" });
+    const pages = await kvRun(again, [
+      ["list", "", "", 4],
+      ["list", "", keys[3] ?? ""],
+      ["delete", keys[2] ?? ""],
+    ]);
+    expect(pages.slice(0, 2)).toMatchObject([
+      { entries: keys.slice(0, 4).map((key) => ({ key })), more: true },
+      { entries: keys.slice(4).map((key) => ({ key })), more: false },
+    ]);
+    expect(kvState(second).map(([key, value]) => key === value && key)).toEqual(keys.toSpliced(2, 1));
+    checkStore(again);
+    await again.ledger.close();
+    await second.close();
+    rmSync(folder, { recursive: true, force: true });
   });
 
   test("is in the same commit as the outcome", async () => {

@@ -153,6 +153,25 @@ describe("a turn is given back", () => {
     await rig.pipeline.idle();
   });
 
+  test("after a grant that was refused when its turn came", async () => {
+    const ask: PolicyRule = { id: "ask", match: { actor: { id: "asker" } }, verdict: "require_approval" };
+    const { rig, waiting, letGo } = await gatedRig({ rules: [ask, { id: "all", match: {}, verdict: "allow" }] });
+    const request = requestOf(await increment(rig, { actor: "asker" }));
+    const first = increment(rig);
+    await until(() => waiting.length === 1);
+    const approval = await grant(request, "alice", keys.alice);
+    const twice = Promise.allSettled([rig.pipeline.decide(approval), rig.pipeline.decide(approval)]);
+    await calm();
+    await letGo();
+    await letGo();
+    const [counted, refused] = await twice;
+    expect(counted.status === "fulfilled" && endOf(counted.value)).toBe("executed");
+    expect(refused).toMatchObject({ status: "rejected", reason: { code: "EXO_APPROVAL_SPENT" } });
+    const last = increment(rig);
+    await letGo();
+    expect([await first, await last].map(endOf)).toEqual(["executed", "executed"]);
+  });
+
   test("after an intent that was denied, or asks for approval, when its turn came", async () => {
     const { rig, waiting, letGo } = await gatedRig();
     const first = increment(rig);

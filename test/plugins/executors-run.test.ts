@@ -14,6 +14,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createFsPerformers } from "../../src/capabilities/performers/fs/files.js";
 import { createHttpPerformer } from "../../src/capabilities/performers/http/performer.js";
+import { createSecretDesk } from "../../src/capabilities/performers/secrets/desk.js";
 import type { ExecutionResult } from "../../src/pipeline/types.js";
 import { replay } from "../replay/support.js";
 import { place, type Seen, serve, type TestServer } from "../support/http.js";
@@ -30,6 +31,7 @@ let rig: Rig;
 let server: TestServer;
 let url: string;
 let refuses = false;
+const token = "t0ken-of-the-endpoint-api";
 
 function answer({ method, url: path, body }: Seen, response: ServerResponse): void {
   const json = (status: number, value: unknown): void => {
@@ -51,16 +53,25 @@ beforeAll(async () => {
   url = `http://127.0.0.1:${server.port}`;
   mkdirSync(on("."), { recursive: true });
   const data = { roots: ["data"] };
+  const origin = { scheme: "http" as const, host: "127.0.0.1", port: server.port };
+  const desk = createSecretDesk({
+    secrets: { EDR_TOKEN: { origin, header: "authorization" } },
+    vault: { get: () => Promise.resolve(new TextEncoder().encode(token)) },
+    logger: { log: () => undefined },
+  });
   rig = await openRig({
     sandbox,
     performers: {
-      ...createHttpPerformer(),
+      ...createHttpPerformer({ desk }),
       ...createFsPerformers({ data: { path: on("."), access: "write" } }),
     },
     plugins: ["containment", "fs", "http", "kv"].map((name) => pluginAt(`plugins/${name}`)),
     grants: {
       containment: {
-        http_request: { allow: [place(server.port, { methods: ["POST"], pathPrefix: "/v1/endpoints" })] },
+        http_request: {
+          secrets: ["EDR_TOKEN"],
+          allow: [place(server.port, { methods: ["POST"], pathPrefix: "/v1/endpoints" })],
+        },
       },
       http: { http_request: { allow: [place(server.port, { methods: ["GET", "POST"], pathPrefix: "/v1" })] } },
       kv: {
@@ -166,8 +177,35 @@ describe("containment", () => {
     expect(await bad("containment.isolate", call({ order: "a/b" }))).toMatch(
       /^failed EXO_GUEST_ERROR: parameter "order"/,
     );
-    expect(await bad("containment.isolate", { api: url, endpoint: "endpoint-1" })).toMatch(/^denied EXO_PARAMETERS/);
+    expect(await bad("containment.isolate", { api: url, endpoint: "endpoint-1" })).toMatch(/^denied EXO_INPUT_SCHEMA/);
+    expect(await bad("containment.isolate", call({ reason: 1 }))).toMatch(/^denied EXO_INPUT_SCHEMA/);
     expect(server.seen).toHaveLength(seen);
+  });
+
+  test("a token goes to the API and nowhere else, and one that is not granted goes nowhere", async () => {
+    const seen = server.seen.length;
+    expect(await bad("containment.isolate", call({ order: "evt-t", secret: "OTHER" }))).toMatch(
+      /^failed EXO_CAPABILITY_DENIED: .*EXO_SECRET_DENIED/,
+    );
+    expect(
+      await bad("http.get", { url: `${url}/v1/echo`, headers: { authorization: "{{secret:EDR_TOKEN}}" } }),
+    ).toMatch(/EXO_SECRET_DENIED/);
+    expect(server.seen).toHaveLength(seen);
+    const done = await run("containment.isolate", call({ order: "evt-t", secret: "EDR_TOKEN" }));
+    expect(endOf(done)).toBe("executed");
+    expect(server.seen.slice(seen).map(({ headers }) => headers["authorization"])).toEqual([`Bearer ${token}`]);
+    const bundle = Buffer.from(rig.pipeline.bundle(done.intentId)?.bytes() ?? []).toString("latin1");
+    const materials = Object.values((JSON.parse(bundle) as { materials: Record<string, string> }).materials);
+    const all = materials.map((material) => Buffer.from(material, "base64").toString("latin1"));
+    const texts = [
+      ...all,
+      ...all.flatMap((text) =>
+        Buffer.from(/"request":"([^"]*)"/.exec(text)?.[1] ?? "", "base64url").toString("latin1"),
+      ),
+    ];
+    expect(texts.some((text) => text.includes("{{secret:EDR_TOKEN}}"))).toBe(true);
+    expect([bundle, ...texts].some((text) => text.includes(token))).toBe(false);
+    expect((await replay(new Uint8Array(Buffer.from(bundle, "latin1")), rig.trust, sandbox)).result).toBe("success");
   });
 
   test("an order is carried out once, whoever asks", async () => {

@@ -136,6 +136,9 @@ describe("what comes back", () => {
       reply.status = status;
       expect(JSON.parse(run("get", { url }).text)).toMatchObject({ status });
       expect(JSON.parse(run("get", { url, expectStatus: status }).text)).toMatchObject({ status });
+      expect(run("get", { url, expectStatus: 200 }).error).toBe(
+        `http_request GET ${url}: expected status 200, got ${status}`,
+      );
       expect(run("request", { url, method: "POST", expectStatus: [200, 201] })).toMatchObject({
         code: 1,
         error: `http_request POST ${url}: expected status 200 or 201, got ${status}`,

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -16,11 +16,10 @@ import { keys } from "../support/world.js";
 // The example of every executor's README: its grants and policy are good, and its intents give the outputs written below them.
 
 const root = fileURLToPath(new URL("../../plugins/", import.meta.url));
-/** Folders that are no shipped executor: what they are made of, and one for demonstrations. */
-const others = ["sdk", "sdk-probe", "sdk-rust", "sdk-c", "templates", "spin"];
-const executors = readdirSync(root, { withFileTypes: true })
-  .filter((entry) => entry.isDirectory() && !others.includes(entry.name))
-  .map((entry) => entry.name);
+/** Those in AssemblyScript, without the one that is for demonstrations. */
+const executors = Object.keys(JSON.parse(readFileSync(join(root, "digests.json"), "utf8")) as object)
+  .map((file) => file.replace(".wasm", ""))
+  .filter((name) => name !== "spin");
 
 const sandbox = realPool({ size: 1 });
 const base = realpathSync(mkdtempSync(join(tmpdir(), "exo-readmes-")));

@@ -76,7 +76,7 @@ describe("JSON", () => {
 
 describe("canonical JSON", () => {
   test("any document, as an independent implementation has it", () => {
-    const text = fc.string({ unit: "grapheme", maxLength: 8 }).filter((value) => value.isWellFormed());
+    const text = fc.string({ unit: "grapheme", maxLength: 8 });
     const leaf = fc.oneof(
       text,
       fc.double({ noNaN: true, noDefaultInfinity: true }).filter(isPlain),

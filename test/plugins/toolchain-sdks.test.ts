@@ -1,11 +1,12 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { pack } from "msgpackr";
 import { describe, expect, test } from "vitest";
 import { decodeAbi, encodeAbi } from "../../src/canonical/msgpack.js";
 import { capabilityNames } from "../../src/contracts/imports.js";
 import type { AbiValue } from "../../src/ports.js";
-import { importNames, loadModule } from "./mock-host.js";
+import { importNames, loadModule, MockHost } from "./mock-host.js";
 import { type Answer, type Ran, runSandboxed, sealedAt } from "./sandboxed.js";
 
 // The SDKs of C and Rust, by a probe of each (plugins/sdk-probe, scripts/build-toolchain-plugins.mjs) in the real sandbox.
@@ -15,19 +16,58 @@ const languages = ["c", "rust"] as const;
 const hex = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text, "hex"));
 const root = new URL("../../", import.meta.url);
 
-test("the probes are what their digests name, and import the capabilities and the kernel alone", () => {
-  const digests = JSON.parse(readFileSync(new URL("test/plugins/digests.json", root), "utf8")) as object;
-  expect(Object.keys(digests)).toEqual(languages.map((language) => `probe-${language}.wasm`));
-  for (const [name, digest] of Object.entries(digests)) {
-    const bytes = readFileSync(new URL(`test/plugins/${name}`, root));
-    expect([name, digest]).toEqual([name, `sha256:${createHash("sha256").update(bytes).digest("hex")}`]);
-    const imports = importNames(loadModule(`test/plugins/${name}`));
-    expect(imports.filter((row) => row.startsWith("extism:host/user/"))).toEqual(
-      [...capabilityNames].sort().map((capability) => `extism:host/user/${capability}`),
-    );
-    expect(imports.filter((row) => !/^extism:host\/(?:user|env)\//.test(row))).toEqual([]);
-    // Nothing of the machine that built it: no path but the compiler's own library.
-    expect(bytes.toString("latin1")).not.toMatch(/\/(?:tmp|home|root|work)\//);
+const readDigests = (path: string): [string, string][] =>
+  Object.entries(JSON.parse(readFileSync(new URL(path, root), "utf8")) as Record<string, string>);
+
+test("the modules are what their digests name, with nothing in them of the machine that built them", () => {
+  const probes = readDigests("test/plugins/digests.json").map(([name, digest]) => [`test/plugins/${name}`, digest]);
+  const shipped = readDigests("plugins/toolchain-digests.json").map(([name, digest]) => [`plugins/${name}`, digest]);
+  const modules = [...probes, ...shipped] as [string, string][];
+  expect(modules.map(([path]) => path)).toEqual([
+    "test/plugins/probe-c.wasm",
+    "test/plugins/probe-rust.wasm",
+    "plugins/checksum.wasm",
+    "plugins/text-diff.wasm",
+  ]);
+  for (const [path, digest] of modules) {
+    const bytes = readFileSync(new URL(path, root));
+    expect([path, digest]).toEqual([path, `sha256:${createHash("sha256").update(bytes).digest("hex")}`]);
+    const latin1 = bytes.toString("latin1");
+    expect([path, latin1.includes(fileURLToPath(root)), /\/(?:home|root|tmp|Users)\//.test(latin1)]).toEqual([
+      path,
+      false,
+      false,
+    ]);
+  }
+});
+
+test("the programs in the documentation are in the probes, word for word", async () => {
+  const read = (path: string): string => readFileSync(new URL(`plugins/${path}`, root), "utf8");
+  const inHeader = /^ \* {3}(\/\/ \{path\}[\s\S]*?\n) \*\n/m.exec(read("sdk-c/exoarmur.h"))?.[1] ?? "missing";
+  const inModule = /^\/\/! (\/\/\/ \{path\}[\s\S]*?)\/\/! ```/m.exec(read("sdk-rust/lib.rs"))?.[1] ?? "missing";
+  const inReadme = /^```rust\n([\s\S]*?)^```/m.exec(read("sdk-rust/README.md"))?.[1] ?? "missing";
+  expect(read("sdk-probe/c/probe.c")).toContain(inHeader.replaceAll(/^ \* {3}/gm, ""));
+  expect(read("sdk-probe/rust/lib.rs")).toContain(inModule.replaceAll(/^\/\/! /gm, ""));
+  expect(read("sdk-probe/rust/lib.rs")).toContain(inReadme);
+  for (const language of languages) {
+    const { output } = await runSandboxed(modules[language], "size", '{"path":"d/a"}', () => ({
+      ok: { size: 7, type: "file" },
+    }));
+    expect(output).toBe('{"size":7}');
+  }
+  expect((await runSandboxed(modules.rust, "reverse", "abc")).output).toBe("cba");
+});
+
+test("what is imported is what is asked for", () => {
+  const names = [...capabilityNames].sort().map((capability) => `extism:host/user/${capability}`);
+  for (const [path, capabilities] of [
+    ["test/plugins/probe-c.wasm", names],
+    ["test/plugins/probe-rust.wasm", names],
+    ["plugins/checksum.wasm", ["extism:host/user/fs_read"]],
+    ["plugins/text-diff.wasm", []],
+  ] as const) {
+    const imports = importNames(loadModule(path));
+    expect([path, imports.filter((row) => !row.startsWith("extism:host/env/"))]).toEqual([path, capabilities]);
   }
 });
 
@@ -168,7 +208,7 @@ describe.each(languages)("%s", (language) => {
     // Written out at length they must lead to the same numbers.
     for (const form of [String, (x: number) => x.toExponential(20), (x: number) => x.toPrecision(17)]) {
       const text = `[${numbers.map((x) => form(x).replace("+", "")).join(",")}]`;
-      expect(JSON.parse(await completed("json", text))).toEqual(numbers.map(written));
+      expect(await completed("json", text)).toBe(JSON.stringify(numbers.map(written)));
     }
     const halfway = [
       ["9007199254740993.0", '"9007199254740992"'],
@@ -234,6 +274,29 @@ describe.each(languages)("%s", (language) => {
       ...[`81a9${Buffer.from("__proto__").toString("hex")}01`],
     ]) {
       expect(await refused("pack", hex(input))).toBe("malformed");
+    }
+  });
+
+  test("what the profile lacks is not written", async () => {
+    const bytes = (await run("convert", '[null,-7,9007199254740991,1.5,1e21,"é",{"a":[]}]')).bytes;
+    expect(decodeAbi(bytes)).toEqual([null, -7, Number.MAX_SAFE_INTEGER, 1.5, 1e21, "é", { a: [] }]);
+    expect((await run("convert", `${"[".repeat(32)}${"]".repeat(32)}`)).outcome.status).toBe("completed");
+    for (const input of [
+      ...["9007199254740992", "-9007199254740992", "9223372036854775807", "-9223372036854775808", "-0.0", "1e20"],
+      ...['{"__proto__":1}', `${"[".repeat(33)}${"]".repeat(33)}`, `${'{"a":'.repeat(33)}1${"}".repeat(33)}`],
+    ]) {
+      expect([input, await refused("convert", input)]).toEqual([input, "cannot be written"]);
+    }
+  });
+
+  test("requests and answers are given back to the host", () => {
+    const host = new MockHost();
+    host.files.set("d/a", new Uint8Array(100));
+    const module = loadModule(`test/plugins/probe-${language}.wasm`);
+    for (const input of ['{"capability":"clock_now"}', '{"capability":"fs_read","path":"d/a"}']) {
+      expect(host.run(module, "call", input)).toMatchObject({ code: 0, error: null });
+      // The output alone.
+      expect(host.liveBlocks).toBe(1);
     }
   });
 

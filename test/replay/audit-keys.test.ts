@@ -1,6 +1,6 @@
-import { beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it, vi } from "vitest";
 import { kvFamilies, placeOf, spaceOf } from "../../src/capabilities/kv/places.js";
-import { packEntry } from "../../src/capabilities/kv/view.js";
+import { KeyValueView, packEntry } from "../../src/capabilities/kv/view.js";
 import { encodeUtf8 } from "../../src/crypto/encoding.js";
 import { readState } from "../../src/pipeline/documents.js";
 import type { StoreReader } from "../../src/ports.js";
@@ -174,6 +174,20 @@ describe("keys and values changed behind everybody's back", () => {
       store.put(swapped, rig.store.get(key) ?? null);
     }
     expect(said(store)).toMatch(/^fail /);
+  });
+});
+
+describe("a runtime that answered what was not so", () => {
+  it.each([
+    ["put", { done: true, version: 7 }, [["put", "a", "1"]], "call 0: was done at version 7, not done at version 1"],
+    ["put", { done: true, version: 1 }, [["put", "a", "1", 5]], "call 0: was done at version 1, not lost at version 0"],
+    ["delete", { done: false, version: 3 }, [["delete", "a"]], "call 0: was lost at version 3, not done at version 0"],
+  ] as const)("%s %j is found, though every signature is right", async (method, answer, ops, expected) => {
+    const lying = await kvRig();
+    const spy = vi.spyOn(KeyValueView.prototype, method).mockReturnValue(answer);
+    const { intentId } = await lying.pipeline.execute(kvDraft(ops));
+    spy.mockRestore();
+    expect(said(lying.store)).toContain(`intent ${intentId} ${expected}`);
   });
 });
 

@@ -7,8 +7,10 @@ import type { Counterparty } from "../../src/contracts/counterparty.js";
 import { type Trust, type TrustedKey, trustSchema } from "../../src/contracts/trust.js";
 import { signEd25519 } from "../../src/crypto/ed25519.js";
 import { decodeBase64Url, encodeBase64, encodeBase64Url, encodeUtf8 } from "../../src/crypto/encoding.js";
+import { discloseCall } from "../../src/pipeline/disclose.js";
 import type { AbiValue } from "../../src/ports.js";
 import { verifyBundle } from "../../src/verify/verify-bundle.js";
+import { verifyCall } from "../../src/verify/verify-call.js";
 import { hostilePlugin } from "../attacks/support.js";
 import { bank, envelopeOf, mallory, signedHeaders } from "../support/counterparty.js";
 import { FakeSandbox } from "../support/fake-sandbox.js";
@@ -25,6 +27,7 @@ let rig: Rig;
 let bytes: Uint8Array;
 let trust: Trust;
 let origin: { scheme: "http"; host: string; port: number };
+let intentId = "";
 
 const pinned = (key: typeof bank, more: Partial<TrustedKey> = {}): TrustedKey => ({
   role: "counterparty",
@@ -90,6 +93,7 @@ beforeAll(async () => {
   const result = await rig.pipeline.execute({ actor: { id: "a", type: "agent" }, action: "attack.pay", parameters });
   if (result.status !== "executed") throw new Error(JSON.stringify(result));
   bytes = result.bundle.bytes();
+  intentId = result.intentId;
 });
 
 /** What the check of answers says: its state, code and message. */
@@ -340,4 +344,36 @@ test("a run that asked nobody has nothing to vouch for", async () => {
   const result = await quiet.pipeline.execute(draft("fs.remove", "elsewhere/x"));
   const denied = "bundle" in result ? result.bundle.bytes() : new Uint8Array();
   expect(checkOf(denied, quiet.trust)).toBe("not_applicable nothing was executed");
+});
+
+describe("a call that is disclosed alone", () => {
+  const disclosed = (seq: number, against: Trust | null = trust): ReturnType<typeof verifyCall> =>
+    verifyCall(discloseCall(rig.store, rig.ledger, intentId, seq), against === null ? {} : { trust: against });
+  const answersOf = ({ checks }: ReturnType<typeof verifyCall>): string => {
+    const { state = "", code = "", message = "" } = checks.find(({ id }) => id === "answers") ?? {};
+    return `${state} ${code} ${message}`.replace("  ", " ");
+  };
+
+  test.each([
+    [0, "1 local, 0 unauthenticated, 0 tls, 0 signed"],
+    [1, "0 local, 0 unauthenticated, 0 tls, 1 signed"],
+    [3, "0 local, 0 unauthenticated, 0 tls, 1 signed"],
+    [4, "0 local, 1 unauthenticated, 0 tls, 0 signed"],
+  ])("call %i has its answer's signature verified", (seq, counts) => {
+    expect(answersOf(disclosed(seq))).toBe(`pass ${counts}`);
+    expect(disclosed(seq).result).toBe("pass");
+  });
+
+  test("is not verified without the counterparty's key", () => {
+    expect(answersOf(disclosed(1, withKeys([])))).toMatch(/^unable EXO_ANSWER_KEY /);
+    expect(disclosed(1, withKeys([])).result).toBe("unable");
+    expect(answersOf(disclosed(1, null))).toMatch(/^not_applicable .*are not verified without a trust file$/);
+  });
+
+  test("fails under another key of that id, and under one of this side", () => {
+    const other = pinned(bank, { publicKey: encodeBase64(mallory.publicKey) });
+    expect(answersOf(disclosed(1, withKeys([other])))).toMatch(/^fail EXO_ANSWER_SIGNATURE /);
+    const ours = pinned(bank, { publicKey: encodeBase64(keys.runtime.publicKey) });
+    expect(answersOf(disclosed(1, withKeys([ours])))).toMatch(/^fail EXO_TRUST /);
+  });
 });

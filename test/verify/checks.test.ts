@@ -45,16 +45,16 @@ function verifyWithout(id: string, bytes: Uint8Array, trust: Trust): string {
 describe("honest bundles", () => {
   const notApplicable: Record<Ending, string> = {
     refused:
-      "policy-author policy safety target grants approvals plugin publisher execution transcript resolution witnesses log",
-    denied: "target grants approvals publisher execution transcript resolution witnesses log",
+      "policy-author policy safety target grants approvals plugin publisher execution transcript answers resolution witnesses log",
+    denied: "target grants approvals publisher execution transcript answers resolution witnesses log",
     executed: "approvals publisher resolution witnesses log",
     failed: "approvals publisher resolution witnesses log",
     written: "approvals publisher resolution witnesses log",
     approved: "publisher resolution witnesses log",
-    approvalDenied: "target grants publisher execution transcript resolution witnesses log",
-    expired: "target grants publisher execution transcript resolution witnesses log",
+    approvalDenied: "target grants publisher execution transcript answers resolution witnesses log",
+    expired: "target grants publisher execution transcript answers resolution witnesses log",
     resolved: "approvals publisher witnesses log",
-    crashed: "approvals publisher execution transcript witnesses log",
+    crashed: "approvals publisher execution transcript answers witnesses log",
     published: "approvals resolution witnesses log",
   };
   it.each(Object.keys(notApplicable) as Ending[])("%s: everything that applies passes", (ending) => {

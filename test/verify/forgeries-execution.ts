@@ -6,6 +6,7 @@ import { type Forgery, forged, someDigest } from "./forgery.js";
 
 const wrong = "EXO_CHECK_FAILED";
 const executed = { check: "execution", of: "executed" } as const;
+const answers = { check: "answers", of: "executed" } as const;
 const transcript = { check: "transcript", of: "executed" } as const;
 
 export const executionForgeries: readonly Forgery[] = [
@@ -126,6 +127,15 @@ export const executionForgeries: readonly Forgery[] = [
     );
     f.materials.delete(f.predicate.execution?.outputDigest ?? "");
   }),
+  forged({ ...answers, name: "a file that a certificate vouches for", code: wrong }, (f) =>
+    f.hostCall((call) => (call.assurance = { tls: { spkiDigest: someDigest("5") } })),
+  ),
+  forged({ ...answers, name: "a file that nobody vouches for", code: wrong }, (f) =>
+    f.hostCall((call) => (call.assurance = "unauthenticated")),
+  ),
+  forged({ ...answers, name: "a file that somebody signed", code: wrong }, (f) =>
+    f.hostCall((call) => (call.assurance = { signed: { scheme: "dsse", keyId: "k", payloadType: "text/plain" } })),
+  ),
   forged({ ...transcript, name: "a call numbered wrongly", code: wrong }, (f) => f.hostCall((call) => (call.seq = 1))),
   forged({ ...transcript, name: "a request that is not its digest's", code: wrong }, (f) =>
     f.hostCall((call) => (call.requestDigest = someDigest("9"))),

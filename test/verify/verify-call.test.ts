@@ -133,7 +133,7 @@ describe("forged disclosures", () => {
     [
       "a better assurance",
       ({ call }) => ({ call: salted(call, (c) => ({ ...c, assurance: "unauthenticated" })) }),
-      ["transcript EXO_CHECK_FAILED"],
+      ["transcript EXO_CHECK_FAILED", "answers EXO_CHECK_FAILED"],
     ],
     [
       "another salt",

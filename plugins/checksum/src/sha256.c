@@ -22,11 +22,14 @@ static void add_block(uint32_t state[8], const uint8_t *block) {
   uint32_t w[64], a = state[0], b = state[1], c = state[2], d = state[3];
   uint32_t e = state[4], f = state[5], g = state[6], h = state[7];
   for (int i = 0; i < 16; i++) w[i] = load_big_endian(block + 4 * i);
+#pragma clang loop unroll_count(8)
   for (int i = 16; i < 64; i++) {
     uint32_t low = rotate(w[i - 15], 7) ^ rotate(w[i - 15], 18) ^ w[i - 15] >> 3;
     uint32_t high = rotate(w[i - 2], 17) ^ rotate(w[i - 2], 19) ^ w[i - 2] >> 10;
     w[i] = w[i - 16] + low + w[i - 7] + high;
   }
+  /* After eight rounds the variables are back in their places, so none is moved. */
+#pragma clang loop unroll_count(8)
   for (int i = 0; i < 64; i++) {
     uint32_t choice = (e & f) ^ (~e & g), majority = (a & b) ^ (a & c) ^ (b & c);
     uint32_t first = h + (rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)) + choice + constants[i] + w[i];

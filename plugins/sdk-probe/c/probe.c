@@ -15,8 +15,35 @@ EXO_EXPORT(json) {
 EXO_EXPORT(pack) {
   exo_value value;
   exo_buffer out = {0};
-  if (!exo_msgpack_read(exo_input(), &value) || !exo_msgpack_write(&out, &value)) return exo_fail_string("malformed");
+  if (!exo_msgpack_read(exo_input(), &value)) return exo_fail_string("malformed");
+  if (!exo_msgpack_write(&out, &value)) return exo_fail_string("cannot be written");
   return exo_output((exo_bytes){out.start, out.length});
+}
+
+/* JSON -> msgpack */
+EXO_EXPORT(convert) {
+  exo_value value;
+  exo_text problem;
+  exo_buffer out = {0};
+  if (!exo_input_json(&value, &problem)) return exo_fail(problem);
+  if (!exo_msgpack_write(&out, &value)) return exo_fail_string("cannot be written");
+  return exo_output((exo_bytes){out.start, out.length});
+}
+
+// {path} -> {size}
+EXO_EXPORT(size) {
+  exo_parameters parameters = exo_read_parameters();
+  exo_text path = exo_parameter_text(&parameters, "path");
+  if (!exo_parameters_finish(&parameters)) return exo_fail(parameters.problem);
+  exo_stat stat;
+  exo_error error;
+  if (!exo_fs_stat(path, &stat, &error)) return exo_fail_error(&error);
+  exo_json out = {0};
+  exo_json_begin_object(&out);
+  exo_json_key(&out, "size");
+  exo_json_integer(&out, (int64_t)stat.size);
+  exo_json_end_object(&out);
+  return exo_json_finish(&out);
 }
 
 /* bytes -> the same bytes */

@@ -5,7 +5,7 @@ mod exoarmur;
 
 use exoarmur::{clock, executor, fs, http, kv, log, msgpack, object, random, Failure, Json, Outcome, Parameters};
 
-executor! { parameters, call }
+executor! { parameters, call, size }
 
 /// JSON -> the same document, written again
 #[no_mangle]
@@ -20,10 +20,54 @@ pub extern "C" fn json() -> i32 {
 #[no_mangle]
 pub extern "C" fn pack() -> i32 {
     let input = exoarmur::input();
-    match msgpack::decode(&input).and_then(|value| msgpack::encode(&value).map_err(String::from)) {
-        Ok(bytes) => exoarmur::output(&bytes),
+    match msgpack::decode(&input) {
+        Ok(value) => write(&value),
         Err(_) => exoarmur::fail("malformed"),
     }
+}
+
+/// JSON -> msgpack
+#[no_mangle]
+pub extern "C" fn convert() -> i32 {
+    match exoarmur::input_json() {
+        Ok(value) => write(&convert_value(&value)),
+        Err(problem) => exoarmur::fail(&problem),
+    }
+}
+
+fn write(value: &msgpack::Value) -> i32 {
+    match msgpack::encode(value) {
+        Ok(bytes) => exoarmur::output(&bytes),
+        Err(_) => exoarmur::fail("cannot be written"),
+    }
+}
+
+fn convert_value(value: &Json) -> msgpack::Value<'_> {
+    match value {
+        Json::Null => msgpack::Value::Nil,
+        Json::Bool(flag) => msgpack::Value::Bool(*flag),
+        Json::Integer(integer) => msgpack::Value::Integer(*integer),
+        Json::Number(number) => msgpack::Value::Number(*number),
+        Json::Text(text) => msgpack::Value::Text(text),
+        Json::Array(items) => msgpack::Value::Array(items.iter().map(convert_value).collect()),
+        Json::Object(members) => {
+            msgpack::Value::Map(members.iter().map(|(name, value)| (name.as_str(), convert_value(value))).collect())
+        }
+    }
+}
+
+/// {path} -> {size}
+fn size(parameters: &mut Parameters) -> Outcome {
+    let path = parameters.text("path")?;
+    parameters.finish()?;
+    let size = fs::stat(&path)?.size;
+    Ok(object([("size", size.into())]))
+}
+
+#[no_mangle]
+pub extern "C" fn reverse() -> i32 {
+    let bytes: Vec<u8> = exoarmur::input().into_iter().rev().collect();
+    exoarmur::output(&bytes)
 }
 
 /// bytes -> the same bytes
@@ -152,13 +196,8 @@ fn call_http(p: &mut Parameters) -> Outcome {
     let trace = p.optional_text("trace")?;
     headers.extend(trace.iter().map(|trace| ("x-trace", trace.as_str())));
     let answer = http::request(&http::Request { method: &method, url: &url, headers: &headers, body: &body })?;
-    let headers: Vec<Json> =
-        answer.headers.iter().map(|(name, value)| format!("{name}: {value}").into()).collect();
-    Ok(object([
-        ("body", hex(&answer.body)),
-        ("headers", headers.into()),
-        ("status", u32::from(answer.status).into()),
-    ]))
+    let headers: Vec<Json> = answer.headers.iter().map(|(name, value)| format!("{name}: {value}").into()).collect();
+    Ok(object([("body", hex(&answer.body)), ("headers", headers.into()), ("status", u32::from(answer.status).into())]))
 }
 
 fn written(written: kv::Written) -> Json {

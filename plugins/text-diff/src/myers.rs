@@ -175,7 +175,8 @@ impl Search<'_> {
 
     /// The same from the other end, where the furthest place is the least.
     fn step_backward(&mut self, area: Area, k: i32, end: i32, edits: i32) -> i32 {
-        let known = |k, edits| if area.has(k, end, edits, self.base) { self.backward[k as usize] } else { NOWHERE_BACK };
+        let known =
+            |k, edits| if area.has(k, end, edits, self.base) { self.backward[k as usize] } else { NOWHERE_BACK };
         let (dropped, taken) = (known(k + 1, edits - 1), known(k - 1, edits - 1));
         let mut x = known(k, edits - 2);
         if dropped != NOWHERE_BACK && dropped > area.x0 {

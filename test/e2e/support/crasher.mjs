@@ -60,6 +60,7 @@ async function count(counter, number) {
   const key = `count-${tag}-${counter}-${number}`;
   const name = `counter-${number % 2}`;
   const read = await runtime.execute({ actor: "crasher", action: "kv.get", parameters: { key: name } });
+  if (read.status !== "executed") throw new Error(`${name} could not be read: ${read.status}`);
   const { found, json, version } = read.output;
   const parameters = { key: name, json: found ? json + 1 : 1, expect: version };
   tell({ type: "ask", key, action: "kv.put", parameters });

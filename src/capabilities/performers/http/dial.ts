@@ -22,11 +22,11 @@ export type Line = { readonly socket: Socket; readonly spkiDigest: Digest | null
  * certificate against the host, whatever the environment says. Whatever is refused here was certainly not performed:
  * EXO_HTTP_UNREACHABLE, EXO_HTTP_TLS, EXO_CAPABILITY_DENIED for another peer than the one asked for.
  *
- * @param trust who may sign certificates; undefined: the authorities Node.js comes with
+ * @param trust who may sign certificates; asked with https alone
  */
 export async function dial(
   destination: Destination,
-  trust: SecureContext | undefined,
+  trust: () => SecureContext,
   signal: AbortSignal,
   timeoutMs: number,
 ): Promise<Result<Line>> {
@@ -45,27 +45,21 @@ export async function dial(
       return refuse("EXO_CAPABILITY_DENIED", "http_request reached another address than the one it asked for");
     }
     return destination.scheme === "https"
-      ? await secure(socket, destination.host, trust, each)
+      ? await secure(socket, destination.host, trust(), each)
       : ok({ socket, spkiDigest: null });
   }
   return refuse("EXO_HTTP_UNREACHABLE", "http_request could not connect to the host; nothing was sent");
 }
 
-async function secure(
-  socket: Socket,
-  host: string,
-  trust: SecureContext | undefined,
-  timeoutMs: number,
-): Promise<Result<Line>> {
+async function secure(socket: Socket, host: string, trust: SecureContext, timeoutMs: number): Promise<Result<Line>> {
   const line = connectTls({
     socket,
     host,
     // A name alone is sent; an address is compared with the certificate all the same.
     servername: parseIp(host) === null ? host : "",
     rejectUnauthorized: true,
-    minVersion: "TLSv1.2",
     ALPNProtocols: ["http/1.1"],
-    ...(trust === undefined ? {} : { secureContext: trust }),
+    secureContext: trust,
   });
   const opened = await opens(line, "secureConnect", timeoutMs);
   const spkiDigest = opened && line.authorized ? spkiOf(line) : null;

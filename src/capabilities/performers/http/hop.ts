@@ -19,8 +19,8 @@ import { addressesOf } from "./resolver.js";
 /** What every hop of every call needs of the world. */
 export type Reach = {
   readonly resolve: AddressResolver;
-  /** Who may sign certificates; undefined: the authorities Node.js comes with. */
-  readonly trust: SecureContext | undefined;
+  /** Who may sign certificates. */
+  readonly trust: () => SecureContext;
   readonly desk: SecretDesk | undefined;
   readonly voucher: Voucher | undefined;
 };

@@ -31,7 +31,7 @@ export function createHttpPerformer(options: HttpOptions = {}): { readonly http_
   const { ca, desk, voucher } = options;
   const reach: Reach = {
     resolve: options.resolve ?? resolverOf(options.dnsServers),
-    trust: ca === undefined ? undefined : trusting(ca),
+    trust: trusting(ca),
     desk,
     voucher,
   };
@@ -62,12 +62,20 @@ export function createHttpPerformer(options: HttpOptions = {}): { readonly http_
   };
 }
 
-function trusting(ca: string): SecureContext {
-  const blocks = ca.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [];
-  if (blocks.length === 0) throw new TypeError("expected certificates in PEM");
+/**
+ * Who may sign certificates: the authorities Node.js comes with and those of `ca`, and none that the environment adds.
+ * Made at the first request over TLS, since it takes some 20 ms; `ca` is read at once. Throws when it is none.
+ */
+function trusting(ca: string | undefined): () => SecureContext {
+  const blocks = ca?.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [];
+  if (ca !== undefined && blocks.length === 0) throw new TypeError("expected certificates in PEM");
   // An authority that cannot be read is passed over without a word, a certificate is not.
   for (const cert of blocks) createSecureContext({ cert });
-  return createSecureContext({ ca: [...rootCertificates, ...blocks], minVersion: "TLSv1.2" });
+  let made: SecureContext | undefined;
+  return () => {
+    made ??= createSecureContext({ ca: [...rootCertificates, ...blocks], minVersion: "TLSv1.2" });
+    return made;
+  };
 }
 
 function askOf(request: Readonly<Record<string, AbiValue>>): Ask {

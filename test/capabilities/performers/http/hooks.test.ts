@@ -52,7 +52,8 @@ describe("a secret", () => {
     const constraints = { allow: [place(server.port)], secrets: ["k"] };
     const ask = { method: "POST", url: `http://127.0.0.1:${server.port}/`, headers, body: "{{secret:k}}" };
     const outcome = await call({ desk }, constraints, ask);
-    expect(server.seen[0]).toMatchObject({ headers: { authorization: "Bearer s3cret" }, body: "s3cret" });
+    const host = `127.0.0.1:${server.port}`;
+    expect(server.seen[0]).toMatchObject({ headers: { authorization: "Bearer s3cret", host }, body: "s3cret" });
     expect(shortOf(outcome)).toBe("ok 200 you said Bearer *** ***");
     expect(outcome).toMatchObject({ value: { headers: { "content-type": "text/***" } }, assurance: "unauthenticated" });
     expect(asked).toHaveLength(1);
