@@ -1,8 +1,10 @@
 /**
- * Runs what README.md shows and compares what it prints. `--write` puts the present output in instead.
+ * Runs what README.md and the chapters of spec/ show, and compares what it prints. `--write` puts the present output in
+ * instead. `readme.mjs [--write] [PAGE...]`, all pages without a name.
  *
- * A block marked `console` holds commands after `$ ` with their output; all of them run in order in one empty folder. A
- * comment `# exit N` says which exit code is expected, 0 without one. The block `js` is examples/quickstart.mjs, and the
+ * A block marked `console` holds commands after `$ ` with their output; all of a page run in order in one empty folder. A
+ * comment `# exit N` says which exit code is expected, 0 without one. A block marked with a language and a path, such as
+ * `json data/x.json`, is written to that file first. In README.md the block `js` is examples/quickstart.mjs, and the
  * block `text` after it is what the program prints while somebody approves in another process.
  */
 import { spawn, spawnSync } from "node:child_process";
@@ -17,15 +19,16 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
+import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const cli = join(root, "dist", "cli", "main.js");
 const scratch = mkdtempSync(join(tmpdir(), "exoarmur-readme-"));
 const limitMs = 120_000;
+const pages = ["README.md", "spec/write-an-executor.md"];
 
-/** What differs from run to run, and what README shows in its place. */
+/** What differs from run to run, and what a page shows in its place. */
 const volatile = [
   [/\bexoarmur-demo-[A-Za-z0-9]{6}\b/g, "exoarmur-demo-XXXXXX"],
   [/\b01[0-9A-HJKMNP-TV-Z]{24}\b/g, "01K5ZV8Q000000000000000000"],
@@ -34,7 +37,7 @@ const volatile = [
   [/\b(exoarmur\/[a-z]+\/)[0-9a-f]{16}\b/g, `$1${"0".repeat(16)}`],
   [/\b\d+ ms\b/g, "38 ms"],
   [/\bbyte \d+:/g, "byte 331039:"],
-  [/\b\d+ bytes\b/g, "99,507 bytes"],
+  [/\b(?<what>well formed +)\d+ bytes\b/g, "$<what>99,507 bytes"],
   [/\bV8 [\w.-]+/g, "V8 11.3"],
 ];
 
@@ -69,12 +72,13 @@ function environment() {
   return { ...process.env, PATH: `${bin}${delimiter}${process.env.PATH}`, TMPDIR: scratch };
 }
 
-function runConsole(block, env) {
+/** Runs the commands of a block in a folder; gives them with what they print. */
+function runConsole(block, env, cwd) {
   const shown = [];
   for (const line of block.split("\n").filter((one) => one.startsWith("$ "))) {
     const wanted = Number(/# exit (\d+)$/.exec(line)?.[1] ?? 0);
     const { stdout, stderr, status } = spawnSync("sh", ["-c", fill(line.slice(2))], {
-      cwd: join(scratch, "work"),
+      cwd,
       env,
       encoding: "utf8",
       timeout: limitMs,
@@ -116,34 +120,47 @@ async function runProgram(env) {
   return settle(output);
 }
 
-async function main() {
-  const file = join(root, "README.md");
-  const before = readFileSync(file, "utf8");
-  const env = environment();
-  mkdirSync(join(scratch, "work"));
-  let after = before.replace(
-    /```console\n([\s\S]*?)```/g,
-    (_, block) => `\`\`\`console\n${runConsole(block, env)}\n\`\`\``,
-  );
+/** Writes the files that a page shows and runs its commands, in order; gives the page with the present output. */
+function runBlocks(page, before, env) {
+  const cwd = join(scratch, page.replace(/\W/g, "-"));
+  mkdirSync(cwd);
+  return before.replace(/```(console|\w+ (\S+))\n([\s\S]*?)```/g, (whole, kind, file, block) => {
+    if (kind === "console") return `\`\`\`console\n${runConsole(block, env, cwd)}\n\`\`\``;
+    mkdirSync(dirname(join(cwd, file)), { recursive: true });
+    writeFileSync(join(cwd, file), block);
+    return whole;
+  });
+}
+
+async function runQuickstart(page, env) {
   const program = readFileSync(join(root, "examples", "quickstart.mjs"), "utf8");
   const output = await runProgram(env);
-  after = after.replace(
+  return page.replace(
     /```js\n[\s\S]*?```\n\n```text\n[\s\S]*?```/,
     () => `\`\`\`js\n${program}\`\`\`\n\n\`\`\`text\n${output}\n\`\`\``,
   );
+}
+
+async function runPage(page, env) {
+  const file = join(root, page);
+  const before = readFileSync(file, "utf8");
+  let after = runBlocks(page, before, env);
+  if (page === "README.md") after = await runQuickstart(after, env);
   if (process.argv.includes("--write")) writeFileSync(file, after);
   else if (after !== before) {
     const [had, has] = [before.split("\n"), after.split("\n")];
     const at = has.findIndex((line, index) => line !== had[index]);
-    console.error(`README.md, line ${at + 1}, is not what happens\n  shown   ${had[at]}\n  printed ${has[at]}`);
+    console.error(`${page}, line ${at + 1}, is not what happens\n  shown   ${had[at]}\n  printed ${has[at]}`);
     process.exitCode = 1;
     return;
   }
-  console.log("README.md: every command and the program print what it shows");
+  console.log(`${page}: everything that it runs prints what it shows`);
 }
 
 try {
-  await main();
+  const named = process.argv.slice(2).filter((argument) => argument !== "--write");
+  const env = environment();
+  for (const page of named.length === 0 ? pages : named) await runPage(page, env);
 } finally {
   rmSync(scratch, { recursive: true, force: true });
 }

@@ -47,6 +47,14 @@ export const errorTable = {
   EXO_WASM_LIMIT: ["denied", "The module passes a structural limit of admission, such as frame size."],
   EXO_PLUGIN_DIGEST: ["denied", "The module is not the one its manifest names."],
   EXO_PLUGIN_REFUSED: ["denied", "The executor's module was not admitted."],
+  EXO_PLUGIN_UNSIGNED: [
+    "denied",
+    "The deployment requires signed executors, and this one has no publisher's signature.",
+  ],
+  EXO_PLUGIN_SIGNATURE: [
+    "denied",
+    "An executor's signature is of another manifest or module, or of another publisher.",
+  ],
   // execution ends (ExecutionRecord.status)
   EXO_GUEST_ERROR: ["execution", "The guest reported an error of its own."],
   EXO_OUTPUT_SCHEMA: ["execution", "The guest's output breaks the output schema of its function."],
@@ -152,6 +160,8 @@ export const errorTable = {
   // command line and the rest
   EXO_USAGE: ["input", "The command line is wrong."],
   EXO_FILE: ["input", "A file could not be read or written."],
+  EXO_TOOL_MISSING: ["state", "A compiler that a plugin's language needs is not installed."],
+  EXO_BUILD: ["input", "The compiler refused a plugin's source."],
   EXO_LISTEN: ["state", "No address has the port free that is to be listened on."],
   EXO_FLAG: ["state", "A feature flag is unknown, has an unknown value, or is on while what it needs is off."],
   EXO_INTERNAL: ["internal", "A broken invariant; please report it."],

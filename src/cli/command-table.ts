@@ -15,8 +15,10 @@ export type CommandRow = {
 /** What the groups of commands are about. */
 export const groups: Readonly<Record<string, string>> = {
   approvals: "what waits for a person, and decisions on it",
+  keys: "key pairs and what they are for",
   killswitch: "stops everything, or one tenant, and lets it go on",
   log: "the append-only log of a home",
+  plugins: "executors: write, build, test, sign and install them",
   secrets: "values that executors may use and never see",
 };
 
@@ -35,6 +37,13 @@ const secretName = argument("<name>", "name of the secret, such as API_KEY");
 const tenant = option("--tenant <id>", "one tenant only");
 const manifest = option("--manifest <file>", "a manifest: its capabilities, caps, digest and functions count");
 const trust = option("--trust <file>", "trust file: whose keys count");
+
+const pluginFolder = argument("[plugin]", "a plugin's folder, its .wasm or .json file; default the current folder");
+const grant = () =>
+  option(
+    "--grant <grant>",
+    "fs=[ALIAS=]FOLDER[:ro|:rw], http=URL, kv, clock or random; can be given again",
+  )().argParser(collect);
 
 const demoHome = option("--home <dir>", "make the demo's home there instead of in a temporary folder");
 
@@ -158,6 +167,85 @@ export const commandRows: readonly CommandRow[] = [
     ],
     example: "exoarmur meter plugins/fs.wasm -o fs.sealed.wasm --manifest plugins/fs.json",
     load: async () => (await import("./commands/meter.js")).meter,
+  },
+  {
+    path: ["plugins", "new"],
+    about: "make a folder with an executor that builds, tests and runs at once",
+    args: [argument("<name>", "its name, lower-case")],
+    options: [option("--lang <language>", "assemblyscript, rust or c; default assemblyscript"), json],
+    example: "exoarmur plugins new word-count --lang rust",
+    load: async () => (await import("./commands/plugins-new.js")).newPlugin,
+  },
+  {
+    path: ["plugins", "build"],
+    about: "compile an executor's source and judge the module under its manifest",
+    args: [pluginFolder],
+    options: [json],
+    example: "exoarmur plugins build word-count",
+    load: async () => (await import("./commands/plugins-build.js")).buildPlugin,
+  },
+  {
+    path: ["plugins", "test"],
+    about: "run an executor's cases",
+    args: [pluginFolder],
+    options: [json],
+    example: "exoarmur plugins test word-count",
+    load: async () => (await import("./commands/plugins-test.js")).testPlugin,
+  },
+  {
+    path: ["plugins", "run"],
+    about: "try one call in the real sandbox, without a home; nothing is recorded",
+    args: [argument("[plugin]", "a folder, a .wasm or .json file, or the name of an installed one")],
+    options: [
+      option("--function <name>", "which function; needed when there are several"),
+      option(
+        "--input <file>",
+        "a JSON file of parameters, - for standard input, or the JSON object itself; default {}",
+      ),
+      grant,
+      home,
+      json,
+    ],
+    example: "exoarmur plugins run word-count --function count --input x.json --grant fs=./data",
+    load: async () => (await import("./commands/plugins-run.js")).runPlugin,
+  },
+  {
+    path: ["plugins", "sign"],
+    about: "sign an executor's manifest, which names its module, as its publisher",
+    args: [pluginFolder],
+    options: [option("--key <file>", "publisher key; default keys/publisher.key of the home"), json],
+    example: "exoarmur plugins sign word-count --key publisher.key",
+    load: async () => (await import("./commands/plugins-sign.js")).signPlugin,
+  },
+  {
+    path: ["plugins", "add"],
+    about: "put an executor into a home; one that runs takes it up by itself",
+    args: [pluginFolder],
+    options: [home, json],
+    example: "exoarmur plugins add word-count",
+    load: async () => (await import("./commands/plugins-add.js")).addPlugin,
+  },
+  {
+    path: ["plugins", "list"],
+    about: "list a home's executors: functions, digests, signatures, grants, and why one is refused",
+    args: [],
+    options: [home, json],
+    example: "exoarmur plugins list",
+    load: async () => (await import("./commands/plugins-list.js")).listPlugins,
+  },
+  {
+    path: ["keys", "new"],
+    about: "make a key pair for one role",
+    args: [],
+    options: [
+      () => option("--role <role>", "what it may sign, such as publisher or approver")().makeOptionMandatory(),
+      () => option("--id <id>", "whose key it is; a publisher's is what manifests name")().makeOptionMandatory(),
+      () => option("-o, --out <file>", "the key file to make")().makeOptionMandatory(),
+      option("--trust <file>", "a trust file to add the public half to"),
+      json,
+    ],
+    example: "exoarmur keys new --role publisher --id acme -o publisher.key --trust .exoarmur/trust.json",
+    load: async () => (await import("./commands/keys-new.js")).newKey,
   },
   {
     path: ["canonicalize"],

@@ -24,6 +24,7 @@ import { type Diagnosis, examine } from "./diagnosis.js";
 import type { HomeView } from "./home-view.js";
 import { openHomeView } from "./home-view.js";
 import { countOf, shownPath } from "./output.js";
+import { judgeSignature } from "./plugins/signature.js";
 
 type Found = ReturnType<Parameters<typeof examine>[1]>;
 
@@ -58,7 +59,7 @@ async function diagnoseView(context: CliContext, view: HomeView): Promise<Diagno
     await examine("secrets", () => checkSecrets(view, context.env)),
   ];
   for (const plugin of await readPlugins(home)) {
-    lines.push(await examine(`plugin ${plugin.name}`, () => checkPlugin(plugin)));
+    lines.push(await examine(`plugin ${plugin.name}`, () => checkPlugin(view, plugin)));
   }
   const inDoubt = openIntents(store).filter((id) => readIntentRecord(store, id).state === "in_doubt");
   if (inDoubt.length > 0) {
@@ -177,11 +178,14 @@ async function checkPolicy({ home, store }: HomeView): Promise<Awaited<Found>> {
   };
 }
 
-function checkPlugin(plugin: PluginFile): Found {
+function checkPlugin(view: HomeView, plugin: PluginFile): Found {
   if (plugin.problem !== undefined) return { state: "fail", ...plugin.problem };
   const manifest = resolveManifest(plugin.manifest, plugin.wasm);
   const admitted = manifest.ok ? admitExecutor(manifest.value, plugin.wasm) : manifest;
   if (!admitted.ok) return { state: "fail", ...admitted.error };
+  const signed = judgeSignature(view, admitted.value.manifest, plugin.signed);
+  if (!signed.ok) return { state: "fail", ...signed.error };
   const { version, functions, wasm } = admitted.value.manifest;
-  return `${version}, ${functions.map(({ action }) => action).join(", ")}, ${wasm.digest}`;
+  const by = signed.value === null ? "" : `, signed by ${signed.value.publisher}`;
+  return `${version}, ${functions.map(({ action }) => action).join(", ")}, ${wasm.digest}${by}`;
 }

@@ -71,7 +71,8 @@ function startsBeyond(initial: number, cap: number, usual: number): boolean {
   return initial > cap || (initial > usual && cap !== usual);
 }
 
-function grantsLine(names: readonly CapabilityName[], executor: string): string {
+/** The line of config.json that grants capabilities to an executor. */
+export function grantsLine(names: readonly CapabilityName[], executor: string): string {
   const grants = names.map((name) => [name, rooted.has(name) ? { roots: ["data"] } : {}] as const);
   return `"grants": ${JSON.stringify({ [executor]: Object.fromEntries(grants) })}`;
 }

@@ -81,6 +81,7 @@ export const configSchema = z.strictObject({
       budgets: z.strictObject({ runs: budgetSchema.optional(), fuel: budgetSchema.optional() }).optional(),
     })
     .optional(),
+  plugins: z.strictObject({ requireSignatures: z.boolean().optional() }).optional(),
   sandbox: sandboxSchema.optional(),
   http: httpConfigSchema.optional(),
   secrets: configuredSecretsSchema.optional(),

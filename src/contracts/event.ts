@@ -117,6 +117,8 @@ export const eventPayloads = {
     pluginDigest: digestSchema,
     manifestDigest: digestSchema,
     meteredDigest: digestSchema,
+    /** Digest of the manifest's envelope, when its publisher signed it. */
+    envelopeDigest: digestSchema.optional(),
   }),
   key_rotated: z.strictObject({ role: nameSchema, keyId: nameSchema, previous: nameSchema.nullable() }),
 } as const;

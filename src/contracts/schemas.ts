@@ -8,7 +8,9 @@ import { executionRecordSchema, hostCallSchema } from "./execution.js";
 import { intentDraftSchema, intentSchema } from "./intent.js";
 import { grantsSchema, manifestDraftSchema, manifestSchema } from "./manifest.js";
 import { killSwitchOrderSchema, resolutionOrderSchema, trustScoreOrderSchema } from "./order.js";
+import { pluginCaseSchema, pluginProjectSchema } from "./plugin-project.js";
 import { decisionSchema, policyInputSchema, policySchema } from "./policy.js";
+import { pluginAdmissionSchema } from "./publisher.js";
 import { finalVerdictSchema, safetyConfigSchema, safetySnapshotSchema, safetyVerdictSchema } from "./safety.js";
 import { trustSchema } from "./trust.js";
 
@@ -33,6 +35,9 @@ export const publishedSchemas: Readonly<Record<string, z.ZodType>> = {
   "exoarmur.host-call.v1": hostCallSchema,
   "exoarmur.call-disclosure.v1": callDisclosureSchema,
   "exoarmur.event.v1": eventSchema,
+  "exoarmur.plugin-project.v1": pluginProjectSchema,
+  "exoarmur.plugin-case.v1": pluginCaseSchema,
+  "exoarmur.plugin-admission.v1": pluginAdmissionSchema,
   "exoarmur.kill-switch.v1": killSwitchOrderSchema,
   "exoarmur.resolution.v1": resolutionOrderSchema,
   "exoarmur.trust-score.v1": trustScoreOrderSchema,

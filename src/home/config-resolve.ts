@@ -25,6 +25,8 @@ export type ResolvedConfig = {
   /** Constraints by executor, then by capability. */
   readonly grants: Readonly<Record<string, Readonly<Record<string, Constraints>>>>;
   readonly safety: SafetyConfig;
+  /** Refuse executors without a publisher's signature. */
+  readonly requireSignatures: boolean;
   readonly sandbox: SandboxConfig;
   /** `caFile` is absolute. */
   readonly http: HttpConfig;
@@ -68,6 +70,7 @@ export function resolveConfig(config: Config, paths: HomePaths): ResolvedConfig 
         ...(fuel === undefined ? {} : { fuel }),
       },
     },
+    requireSignatures: config.plugins?.requireSignatures ?? false,
     sandbox: config.sandbox ?? {},
     http: resolveHttp(config, paths),
     secrets: config.secrets ?? {},

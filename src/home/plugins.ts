@@ -1,7 +1,13 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { canonicalize } from "../canonical/jcs.js";
+import { type Envelope, envelopeSchema } from "../contracts/dsse.js";
 import { type ManifestDraft, manifestDraftSchema } from "../contracts/manifest.js";
+import { resolveManifest } from "../contracts/manifest-draft.js";
+import { encodeBase64 } from "../crypto/encoding.js";
 import { ExoArmurError, type Refusal } from "../errors.js";
+import { isValidModule } from "../wasm/engine.js";
+import { inspectModule } from "../wasm/inspect.js";
 import { readBounded } from "./atomic.js";
 import { maxDocumentBytes, parseDocument } from "./document.js";
 import { errnoOf, type HomePaths } from "./paths.js";
@@ -16,6 +22,8 @@ export type PluginFile =
       readonly file: string;
       readonly wasm: Uint8Array;
       readonly manifest: ManifestDraft;
+      /** `NAME.signed.json`, when it is there. */
+      readonly signed?: Envelope;
       readonly problem?: never;
     }
   | {
@@ -24,6 +32,7 @@ export type PluginFile =
       readonly problem: Refusal;
       readonly wasm?: never;
       readonly manifest?: never;
+      readonly signed?: never;
     };
 
 const nameForm = /^[a-z0-9][a-z0-9_-]{0,99}$/;
@@ -35,37 +44,71 @@ const nameForm = /^[a-z0-9][a-z0-9_-]{0,99}$/;
  */
 export async function readPlugins({ paths }: { readonly paths: HomePaths }): Promise<PluginFile[]> {
   const names = new Set<string>();
-  for (const entry of await list(paths.plugins)) {
-    const match = /^([^.].*)\.(?:json|wasm)$/.exec(entry);
-    if (match?.[1] !== undefined) names.add(match[1]);
+  for (const entry of await listPlugins(paths.plugins)) {
+    const name = pluginNameOf(entry);
+    if (name !== undefined) names.add(name);
   }
   const plugins: PluginFile[] = [];
   for (const name of [...names].sort()) plugins.push(await readPlugin(paths.plugins, name));
   return plugins;
 }
 
-async function readPlugin(folder: string, name: string): Promise<PluginFile> {
+/** The plugin that a file of the folder belongs to, or undefined when it is no plugin's. */
+export function pluginNameOf(entry: string): string | undefined {
+  return /^([^.].*?)(?:\.signed)?\.(?:json|wasm)$/.exec(entry)?.[1];
+}
+
+/** Reads one plugin of the folder. */
+export async function readPlugin(folder: string, name: string): Promise<PluginFile> {
   const file = join(folder, `${name}.json`);
   try {
     if (!nameForm.test(name)) throw refused(file, "expected a lower-case name such as table-stats.json");
-    const draft = await readBounded(file, { maxBytes: maxDocumentBytes });
+    const draft = await readBounded(file, { maxBytes: maxDocumentBytes, follow: false });
     if (draft === undefined) throw refused(file, "is missing; exoarmur plugins add writes it");
     const manifest = parseDocument(draft.bytes, file, { schema: manifestDraftSchema, version: "exoarmur.executor/v1" });
     if (manifest.name !== name)
       throw refused(file, `names the executor ${manifest.name}; file and executor have one name`);
-    const wasm = await readBounded(join(folder, `${name}.wasm`), { maxBytes: maxModuleBytes });
+    const wasm = await readBounded(join(folder, `${name}.wasm`), { maxBytes: maxModuleBytes, follow: false });
     if (wasm === undefined) throw refused(join(folder, `${name}.wasm`), "is missing");
-    return { name, file, wasm: wasm.bytes, manifest };
+    const signed = await readSigned(join(folder, `${name}.signed.json`));
+    return { name, file, wasm: wasm.bytes, manifest, ...(signed === undefined ? {} : { signed }) };
   } catch (error) {
     if (!(error instanceof ExoArmurError)) throw error;
     return { name, file, problem: { code: error.code, message: error.message } };
   }
 }
 
-async function list(folder: string): Promise<string[]> {
+/**
+ * False for a plugin that somebody may be in the middle of putting there: it cannot be read, its module is cut short or
+ * lacks a function, or manifest, module and signature do not belong together.
+ */
+export function isWhole({ manifest, wasm, signed }: PluginFile): boolean {
+  if (manifest === undefined || !isValidModule(wasm)) return false;
+  // The beginning of a module can be a module too.
+  const { functions } = inspectModule(wasm);
+  const resolved = resolveManifest(manifest, wasm);
+  const hasAll = manifest.functions.every(({ name }) => functions.includes(name));
+  return (
+    hasAll && resolved.ok && (signed === undefined || signed.payload === encodeBase64(canonicalize(resolved.value)))
+  );
+}
+
+/**
+ * Reads a signed manifest, `NAME.signed.json`: a DSSE envelope as strict JSON. Undefined when there is none. EXO_FILE,
+ * EXO_JSON_*, EXO_SCHEMA. Nothing is verified by being read.
+ */
+export async function readSigned(file: string): Promise<Envelope | undefined> {
+  const read = await readBounded(file, { maxBytes: maxDocumentBytes, follow: false });
+  if (read === undefined) return undefined;
+  return parseDocument(read.bytes, file, { schema: envelopeSchema, version: "exoarmur.envelope/v1" });
+}
+
+/** Names in the plugins folder; a missing folder is damage, or `empty`. EXO_HOME_DAMAGED. */
+export async function listPlugins(folder: string, missing: "damage" | "empty" = "damage"): Promise<string[]> {
   try {
     return await readdir(folder);
   } catch (error) {
+    if (missing === "empty" && errnoOf(error) === "ENOENT") return [];
     const why = errnoOf(error) ?? "an unknown error";
     throw new ExoArmurError("EXO_HOME_DAMAGED", `${folder} could not be read: ${why}`, { file: folder });
   }

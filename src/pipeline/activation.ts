@@ -13,8 +13,7 @@ import { type ActivePolicy, type KillSwitchState, readState, writeState } from "
 import { runtimeActor } from "./intent-work.js";
 import type { PolicyInForce } from "./judge.js";
 import { appendSystemEvent } from "./orders.js";
-import type { Executor } from "./registry.js";
-import { admittedKey, blobKey, stateKeys } from "./store-keys.js";
+import { blobKey, stateKeys } from "./store-keys.js";
 import type { PipelinePorts } from "./types.js";
 
 /**
@@ -71,28 +70,6 @@ export function activatePolicy(tx: LedgerTx, envelope: Envelope, ports: Pipeline
     runtimeActor,
   );
   return inForce;
-}
-
-/** Records that an executor was admitted, once per manifest. */
-export function recordAdmission(tx: LedgerTx, executor: Executor, ports: PipelinePorts): void {
-  const { manifest, manifestMaterial, plugin, sealed } = executor;
-  const key = admittedKey(manifestMaterial.digest);
-  if (tx.get(key) !== undefined) return;
-  for (const material of [manifestMaterial, plugin]) tx.put(blobKey(material.digest), material.bytes);
-  writeState(tx, key, { name: manifest.name, version: manifest.version });
-  appendSystemEvent(
-    tx,
-    ports,
-    "plugin_admitted",
-    {
-      name: manifest.name,
-      version: manifest.version,
-      pluginDigest: plugin.digest,
-      manifestDigest: manifestMaterial.digest,
-      meteredDigest: sealed.digest,
-    },
-    runtimeActor,
-  );
 }
 
 /**

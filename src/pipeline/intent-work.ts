@@ -20,7 +20,14 @@ import { blobKey, intentKeys } from "./store-keys.js";
 import type { PipelinePorts } from "./types.js";
 
 /** Materials that many intents share and that the pipeline stores once, when it first meets them. */
-const sharedRoles: ReadonlySet<MaterialRole> = new Set(["plugin", "manifest", "policy", "policy_envelope"]);
+const sharedRoles: ReadonlySet<MaterialRole> = new Set([
+  "plugin",
+  "plugin_admission",
+  "manifest",
+  "manifest_envelope",
+  "policy",
+  "policy_envelope",
+]);
 
 /** Shared materials known to be durable, by the ports of the pipeline that stored them. Blobs are never deleted. */
 const durableShared = new WeakMap<PipelinePorts, Set<Digest>>();

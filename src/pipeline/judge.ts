@@ -112,6 +112,7 @@ function judgePolicy(
     effects: fn.effects,
     evaluatedAt: formatTime(now),
   };
+  attachSignature(tx, work, executor);
   work.attach(tx, "policy_envelope", policy.envelope);
   for (const author of policy.authors) work.nameKey("policy-author", author);
   const outcome = evaluatePolicy(policy.compiled, { intent, requester: record.requester, effects: fn.effects });
@@ -128,6 +129,14 @@ function judgePolicy(
   };
   work.append(tx, "policy_evaluated", { decision }, now);
   return decision;
+}
+
+/** Names what shows who published the executor, where somebody signed it. */
+function attachSignature(tx: LedgerTx, work: IntentWork, { signature }: Resolved["executor"]): void {
+  if (signature === undefined) return;
+  work.attach(tx, "manifest_envelope", signature.envelope);
+  work.attach(tx, "plugin_admission", signature.evidence);
+  for (const publisher of signature.signers) work.nameKey("publisher", publisher);
 }
 
 /** The safety gate's signals as this transaction sees them (spec/safety.md). */

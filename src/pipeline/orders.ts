@@ -24,7 +24,7 @@ import { type EffectHolder, type KillSwitchState, readState, writeState } from "
 import { finish } from "./finish.js";
 import { IntentWork } from "./intent-work.js";
 import { judgedBefore } from "./judged.js";
-import { appendEvent, chainTime } from "./recorder.js";
+import { appendEvent, chainTime, type RecordedEvent } from "./recorder.js";
 import { blobKey, effectKeyName, orderKey, stateKeys, trustScoreKey, trustScoreTimeKey } from "./store-keys.js";
 import type { Admission } from "./submit.js";
 import type { PipelinePorts } from "./types.js";
@@ -111,18 +111,18 @@ function isOwn(trust: Trust, own: ReadonlySet<string>, operator: TrustedKey): bo
   return barred.has(operator.id) || barred.has(operator.person ?? operator.id);
 }
 
-/** Appends an event that belongs to no intent. */
+/** Appends an event that belongs to no intent, and gives it back. */
 export function appendSystemEvent<T extends EventType>(
   tx: LedgerTx,
   ports: PipelinePorts,
   eventType: T,
   payload: EventPayload<T>,
   actor: { id: string; type: string },
-): void {
+): RecordedEvent {
   const { ids, saltKey, deployment } = ports;
   const subject = { tenantId: deployment.defaultTenant, correlationId: systemCorrelation, intentId: null };
   const now = chainTime(tx, subject, ports.clock.now());
-  appendEvent(tx, { ids, saltKey, cellId: deployment.cellId }, subject, eventType, payload, actor, now);
+  return appendEvent(tx, { ids, saltKey, cellId: deployment.cellId }, subject, eventType, payload, actor, now);
 }
 
 /**

@@ -10,7 +10,8 @@ import type { ExecutorManifest } from "../contracts/manifest.js";
 import type { TrustScoreOrder } from "../contracts/order.js";
 import { ExoArmurError, ok, type Refusal, type Result } from "../errors.js";
 import type { BundleHandle } from "../proof/bundle.js";
-import { activatePolicy, initialiseKillSwitches, recordAdmission } from "./activation.js";
+import { activatePolicy, initialiseKillSwitches } from "./activation.js";
+import { admitSigned } from "./admission.js";
 import { decide } from "./decide.js";
 import type { KillSwitchState } from "./documents.js";
 import { runStarted } from "./execute.js";
@@ -20,7 +21,7 @@ import { type ApprovalView, approvalViews, presentBundle, presentResult, readInt
 import { readEvent } from "./recorder.js";
 import { expirePending, isApprovalPast, markInDoubt, openIntents } from "./recovery.js";
 import { admitExecutor, ExecutorRegistry } from "./registry.js";
-import { readDraft, resolveIntent } from "./resolve-intent.js";
+import { type ResolvedIntent, readDraft, resolveIntent } from "./resolve-intent.js";
 import { eventKeys } from "./store-keys.js";
 import { type Admission, admit } from "./submit.js";
 import { type Turn, Turns } from "./turns.js";
@@ -82,17 +83,28 @@ export class ProxyPipeline {
     this.#policy = await this.#ports.ledger.transact((tx) => activatePolicy(tx, signed, this.#ports));
   }
 
-  /** Admits an executor and registers it, or registers why it was refused. */
-  async addExecutor(manifest: ExecutorManifest, wasm: Uint8Array): Promise<Result<void>> {
-    const admitted = admitExecutor(manifest, wasm);
+  /**
+   * Admits an executor and registers it in place of the one of its name, or registers why it was refused. Every admission
+   * is an event of the log.
+   *
+   * @param signed the manifest as its publisher signed it
+   */
+  async addExecutor(manifest: ExecutorManifest, wasm: Uint8Array, signed?: Envelope): Promise<Result<void>> {
+    const sealed = admitExecutor(manifest, wasm);
+    const envelope = signed === undefined ? undefined : snapshot(envelopeSchema, signed, "signed manifest");
+    const admitted = sealed.ok ? await admitSigned(sealed.value, envelope, this.#ports) : sealed;
     if (!admitted.ok) {
       this.#registry.addRefused(manifest.name, admitted.error);
       return admitted;
     }
     await loadSchemaChecks(admitted.value.manifest);
-    await this.#ports.ledger.transact((tx) => recordAdmission(tx, admitted.value, this.#ports));
     this.#registry.add(admitted.value);
     return ok(undefined);
+  }
+
+  /** Takes an executor away: from now on no intent finds it. A run that has started keeps it to its end. */
+  removeExecutor(name: string): void {
+    this.#registry.remove(name);
   }
 
   /** Registers that a plugin could not even be read, so that intents that name it are told why. */
@@ -114,7 +126,7 @@ export class ProxyPipeline {
   async execute(draft: IntentDraft | Uint8Array, options: ExecuteOptions = {}): Promise<ExecutionResult> {
     const ports = this.#ports;
     const read = draft instanceof Uint8Array ? readDraft(draft) : draft;
-    const intent = resolveIntent(read, ports, this.#registry);
+    let intent = resolveIntent(read, ports, this.#registry);
     if (intent.intent.correlationId === "system") {
       throw new ExoArmurError("EXO_SCHEMA", "the correlation id system is the runtime's own", {
         pointer: "/correlationId",
@@ -128,6 +140,8 @@ export class ProxyPipeline {
         await ports.governor.takeOrders();
         const policy = this.#policy;
         return await ports.ledger.transact(async (tx) => {
+          // A plugin that was replaced or taken away since is not the one to judge.
+          if (!isPresent(intent, this.#registry)) intent = resolveAgain(intent, ports, this.#registry);
           const admission = await admit(tx, { intent, requester, policy, cancelled }, ports);
           keep(admission);
           return admission;
@@ -312,6 +326,17 @@ export class ProxyPipeline {
       waiters.delete(wake);
     }
   }
+}
+
+/** Resolves an intent to what is registered now. The caller's document is not read again: its function and target stand. */
+function resolveAgain({ intent }: ResolvedIntent, ports: PipelinePorts, registry: ExecutorRegistry): ResolvedIntent {
+  const { salt: _salt, ...draft } = intent;
+  return resolveIntent(draft, ports, registry);
+}
+
+/** True unless the executor an intent was resolved to is no longer the one of its name. */
+function isPresent({ resolved }: ResolvedIntent, registry: ExecutorRegistry): boolean {
+  return !resolved.ok || registry.holds(resolved.value.executor);
 }
 
 /** Reads a caller's document once: what is checked is what is recorded. EXO_SCHEMA, EXO_JSON_*. */

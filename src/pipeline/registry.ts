@@ -1,4 +1,3 @@
-import type { Digest } from "../canonical/digest.js";
 import { deepFreeze } from "../canonical/freeze.js";
 import { canonicalize } from "../canonical/jcs.js";
 import { parseCanonical } from "../canonical/read.js";
@@ -15,6 +14,15 @@ export type Executor = {
   readonly manifestMaterial: Material;
   readonly plugin: Material;
   readonly sealed: SealedModule;
+  /** Absent for a plugin that nobody signed. */
+  readonly signature?: PublisherSignature;
+};
+
+/** A publisher's signature on a manifest: the envelope, evidence of the admission, and the keys that signed. */
+export type PublisherSignature = {
+  readonly envelope: Material;
+  readonly evidence: Material;
+  readonly signers: readonly Uint8Array[];
 };
 
 /** An executor and the function of it that an action means. */
@@ -70,6 +78,12 @@ export class ExecutorRegistry {
     this.#refused.set(name, refusal);
   }
 
+  /** Forgets a plugin: intents that name it find no executor. Runs that have started keep theirs. */
+  remove(name: string): void {
+    this.#admitted.delete(name);
+    this.#refused.delete(name);
+  }
+
   /** All admitted executors, by name. */
   list(): readonly Executor[] {
     return [...this.#admitted.values()].sort((a, b) => (a.manifest.name < b.manifest.name ? -1 : 1));
@@ -80,11 +94,9 @@ export class ExecutorRegistry {
     return [...this.#refused];
   }
 
-  /** The executor of exactly this plugin and manifest, as far as it is still registered. */
-  find(name: string, pluginDigest: Digest, manifestDigest: Digest): Executor | undefined {
-    const executor = this.#admitted.get(name);
-    const same = executor?.plugin.digest === pluginDigest && executor.manifestMaterial.digest === manifestDigest;
-    return same ? executor : undefined;
+  /** True while this very executor is the one registered under its name. */
+  holds(executor: Executor): boolean {
+    return this.#admitted.get(executor.manifest.name) === executor;
   }
 
   /**

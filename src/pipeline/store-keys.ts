@@ -96,7 +96,7 @@ export function orderKey(nonce: string): string {
   return `n/${nonce}`;
 }
 
-/** Names of plugin versions already recorded as admitted. */
-export function admittedKey(manifestDigest: string): string {
-  return `a/${manifestDigest.slice("sha256:".length)}`;
+/** What an executor's name was admitted with last. The name is one that a manifest can have: short and plain. */
+export function admittedKey(name: string): string {
+  return `a/${name}`;
 }

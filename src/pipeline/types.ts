@@ -49,6 +49,8 @@ export type Deployment = {
   readonly grants: Readonly<Record<string, Readonly<Partial<Record<CapabilityName, Constraints>>>>>;
   readonly safety: SafetyConfig;
   readonly trust: Trust;
+  /** Refuse executors without a publisher's signature. Default false. */
+  readonly requireSignatures?: boolean;
 };
 
 /** What lies outside the process and may say no at any time. */

@@ -21,7 +21,13 @@ import type { World } from "./system.js";
 
 /** A plugin as it was found: module and manifest draft, or why it cannot be used. */
 export type PluginSource =
-  | { readonly name: string; readonly wasm: Uint8Array; readonly manifest: ManifestDraft }
+  | {
+      readonly name: string;
+      readonly wasm: Uint8Array;
+      readonly manifest: ManifestDraft;
+      /** The resolved manifest as its publisher signed it. */
+      readonly signed?: Envelope;
+    }
   | { readonly name: string; readonly problem: Refusal };
 
 /** What a runtime is put together from, however it was configured. */
@@ -97,11 +103,27 @@ export async function addPlugins(
   plugins: readonly PluginSource[],
   world: World,
 ): Promise<void> {
-  for (const plugin of plugins) {
-    const refused = await addPlugin(pipeline, plugin);
-    if (refused !== null)
-      world.logger.log("warn", `plugin ${plugin.name} was refused: ${refused.code}: ${refused.message}`);
+  for (const plugin of plugins) tellRefused(plugin.name, await addPlugin(pipeline, plugin), world);
+}
+
+function tellRefused(name: string, refused: Refusal | null, { logger }: World): void {
+  if (refused !== null) logger.log("warn", `plugin ${name} was refused: ${refused.code}: ${refused.message}`);
+}
+
+/** Carries a change of the plugins folder over to the pipeline: a new plugin takes the place of the one of its name. */
+export async function changePlugin(
+  pipeline: ProxyPipeline,
+  { name, plugin }: { readonly name: string; readonly plugin: PluginSource | null },
+  world: World,
+): Promise<void> {
+  if (plugin === null) {
+    pipeline.removeExecutor(name);
+    world.logger.log("info", `plugin ${name} was taken away`);
+    return;
   }
+  const refused = await addPlugin(pipeline, plugin);
+  if (refused === null) world.logger.log("info", `plugin ${name} was admitted`);
+  tellRefused(name, refused, world);
 }
 
 async function addPlugin(pipeline: ProxyPipeline, plugin: PluginSource): Promise<Refusal | null> {
@@ -114,7 +136,7 @@ async function addPlugin(pipeline: ProxyPipeline, plugin: PluginSource): Promise
     pipeline.refuseExecutor(plugin.name, manifest.error);
     return manifest.error;
   }
-  const added = await pipeline.addExecutor(manifest.value, plugin.wasm);
+  const added = await pipeline.addExecutor(manifest.value, plugin.wasm, plugin.signed);
   return added.ok ? null : added.error;
 }
 

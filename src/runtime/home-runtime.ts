@@ -14,6 +14,7 @@ import { type Home, openHome, readPolicyFile } from "../home/open.js";
 import { acquireOwner } from "../home/owner-lock.js";
 import type { HomePaths } from "../home/paths.js";
 import { readPlugins } from "../home/plugins.js";
+import { markPlugins, watchPlugins } from "../home/plugins-watch.js";
 import { compareCheckpoint } from "../log/audit.js";
 import type { Ledger } from "../log/ledger-types.js";
 import type { ActivePolicy } from "../pipeline/documents.js";
@@ -22,7 +23,7 @@ import { blobKey, stateKeys } from "../pipeline/store-keys.js";
 import { readPolicy } from "../policy/read.js";
 import type { Store } from "../ports.js";
 import { openLmdbStore } from "../stores/lmdb.js";
-import { addPlugins, type Core, openCore, signPolicy } from "./core.js";
+import { addPlugins, type Core, changePlugin, openCore, signPolicy } from "./core.js";
 import { safetyUnder } from "./features.js";
 import { OrderDesk } from "./order-desk.js";
 import { homeSecrets } from "./secrets.js";
@@ -66,6 +67,7 @@ export async function openHomeCore(dir: string, world: World): Promise<HomeCore>
         grants: resolved.grants,
         safety,
         trust: home.trust,
+        requireSignatures: resolved.requireSignatures,
       },
       roots: resolved.roots,
       governor: { killed: () => killFileExists(home.paths), takeOrders: () => desk.takeOrders() },
@@ -78,12 +80,16 @@ export async function openHomeCore(dir: string, world: World): Promise<HomeCore>
     closers.push(() => core.close());
     const inDoubt = await core.pipeline.open();
     await core.pipeline.activatePolicy(await signedPolicy(home, store));
+    // Marked before they are read: what changes meanwhile is found changed.
+    const marks = await markPlugins(home.paths);
     await addPlugins(core.pipeline, await readPlugins(home), world);
     await sweepInbox(home.paths, world.clock);
     desk.open(core.pipeline);
     const watch = watchInbox(home.paths, () => void desk.takeOrders());
     closers.push(() => watch.close());
     closers.push(() => desk.idle());
+    const plugins = watchPlugins(home.paths, marks, async (change) => await changePlugin(core.pipeline, change, world));
+    closers.push(() => plugins.close());
     const sweep = setInterval(() => void expire(core, world), expirySweepMs).unref();
     closers.push(() => clearInterval(sweep));
     await desk.takeOrders();

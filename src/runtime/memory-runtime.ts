@@ -1,6 +1,7 @@
 import { parseContract } from "../contracts/common.js";
 import { type HttpConfig, httpConfigSchema, type SandboxConfig, sandboxSchema } from "../contracts/config.js";
 import { type Counterparty, counterpartiesSchema } from "../contracts/counterparty.js";
+import type { Envelope } from "../contracts/dsse.js";
 import { type Features, featuresSchema } from "../contracts/features.js";
 import type { CapabilityName } from "../contracts/imports.js";
 import { type Constraints, type ManifestDraft, manifestDraftSchema } from "../contracts/manifest.js";
@@ -31,7 +32,14 @@ export type RuntimeKeys = {
 export type RuntimeParts = {
   readonly store: Store;
   readonly policy: PolicyDocument;
-  readonly plugins: readonly { readonly wasm: Uint8Array; readonly manifest: ManifestDraft }[];
+  readonly plugins: readonly {
+    readonly wasm: Uint8Array;
+    readonly manifest: ManifestDraft;
+    /** The resolved manifest as its publisher signed it. */
+    readonly signed?: Envelope;
+  }[];
+  /** Refuse plugins without a signature of a publisher in `trust`. Default false. */
+  readonly requireSignatures?: boolean;
   /** Directories executors may be granted, by alias; paths are absolute. Default: none. */
   readonly roots?: Readonly<Record<string, { readonly path: string; readonly access: "read" | "write" }>>;
   /** Constraints by executor name and capability. Default: none, which grants nothing but `log`. */
@@ -107,6 +115,7 @@ export async function openPartsCore(parts: RuntimeParts, world: World): Promise<
       grants: parts.grants ?? {},
       safety,
       trust,
+      requireSignatures: parts.requireSignatures ?? false,
     },
     roots: parts.roots ?? {},
     governor: { killed: () => false, takeOrders: () => Promise.resolve() },
@@ -120,9 +129,9 @@ export async function openPartsCore(parts: RuntimeParts, world: World): Promise<
   });
   const inDoubt = await core.pipeline.open();
   await core.pipeline.activatePolicy(await signPolicy(policy, policyAuthor));
-  const plugins = parts.plugins.map(({ wasm, manifest }) => {
+  const plugins = parts.plugins.map(({ wasm, manifest, signed }) => {
     const draft = parseContract(manifestDraftSchema, manifest, "manifest");
-    return { name: draft.name, wasm: wasm.slice(), manifest: draft };
+    return { name: draft.name, wasm: wasm.slice(), manifest: draft, ...(signed === undefined ? {} : { signed }) };
   });
   await addPlugins(core.pipeline, plugins, world);
   return { ...core, store: parts.store, trust, inDoubt };

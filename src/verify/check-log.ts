@@ -11,7 +11,8 @@ import type { Evidence } from "./evidence.js";
 import type { KeySource } from "./keys.js";
 import { expect, fail, notApplicable, unable } from "./report.js";
 
-function proofOf(evidence: Evidence): ProofFile {
+/** The bundle's own log proof. Ends the check: unable when it carries none, failed when it is malformed. */
+export function proofOf(evidence: Evidence): ProofFile {
   if (evidence.bundle.logProof === "") return unable("EXO_MATERIAL_MISSING", "the bundle carries no log proof");
   return readProof(evidence.bundle.logProof);
 }
@@ -49,6 +50,11 @@ export function checkLeaf(proof: ProofFile, kind: LeafKind, digest: Digest, what
 /** The checkpoint is signed by the log's key. */
 export function checkCheckpoint(evidence: Evidence, keys: KeySource): string {
   const { checkpoint } = proofOf(evidence);
+  return `log ${requireLogSignature(checkpoint, keys)}`;
+}
+
+/** Fails unless a trusted log signed the checkpoint; gives the log's origin. */
+export function requireLogSignature(checkpoint: string, keys: KeySource): string {
   const { origin } = readCheckpoint(checkpoint);
   const vkeys =
     keys.trust === null
@@ -68,7 +74,7 @@ export function checkNote(checkpoint: string, vkeys: readonly NoteKey[]): string
   expect(vkeys.length > 0, "EXO_TRUST", `no key is trusted for the log ${origin}`);
   const opened = openCheckpoint(checkpoint, vkeys);
   expect(opened.signatures.length > 0, "EXO_NOTE", `the checkpoint carries no signature of ${origin}`);
-  return `log ${origin}`;
+  return origin;
 }
 
 /** Enough trusted witnesses cosigned the checkpoint, where the trust file asks for them. */

@@ -16,8 +16,8 @@ export type CheckKey = {
 /** Where the checks take their keys from. */
 export type KeySource = {
   readonly trust: Trust | null;
-  /** Keys admissible for a role at the bundle's place in the log and for its tenant. */
-  keysFor(role: Role): readonly CheckKey[];
+  /** Keys admissible for a role and the bundle's tenant, at the bundle's place in the log or at the index `at`. */
+  keysFor(role: Role, at?: number): readonly CheckKey[];
 };
 
 /** Index of the bundle's leaf as its proof states it, or null when there is no readable proof. */
@@ -44,15 +44,15 @@ export function keySource(evidence: Evidence, trust: Trust | null): KeySource {
         }),
     };
   }
-  const index = statedIndex(evidence);
+  const stated = statedIndex(evidence);
   const { tenantId } = evidence.predicate;
   return {
     trust,
-    keysFor: (role) =>
+    keysFor: (role, index = stated ?? -1) =>
       trust.keys.flatMap((key) => {
         const publicKey = decodeBase64(key.publicKey);
         const bounded = key.from !== null || key.until !== null;
-        const inside = !bounded || (index !== null && isValidAt(key, index));
+        const inside = !bounded || (index >= 0 && isValidAt(key, index));
         const forTenant = key.tenants === undefined || key.tenants.includes(tenantId);
         if (key.role !== role || publicKey === undefined || !inside || !forTenant) return [];
         return [{ publicKey, id: key.id, person: key.person ?? key.id, roles: key.roles ?? [defaultApproverRole] }];

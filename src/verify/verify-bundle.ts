@@ -14,6 +14,7 @@ import {
   checkTarget,
 } from "./check-integrity.js";
 import { checkCheckpoint, checkInclusion, checkLogScope, checkWitnesses } from "./check-log.js";
+import { checkPublisher } from "./check-publisher.js";
 import { checkResolution } from "./check-resolution.js";
 import { Evidence } from "./evidence.js";
 import { type KeySource, keySource } from "./keys.js";
@@ -37,6 +38,7 @@ export const checks: readonly Check[] = [
   ["grants", "grants within manifest and policy", checkGrants],
   ["approvals", "approvals", checkApprovals],
   ["plugin", "plugin admitted and metered again", checkPlugin],
+  ["publisher", "plugin signed by its publisher", checkPublisher],
   ["execution", "execution record", checkExecution],
   ["transcript", "host-call transcript", checkTranscript],
   ["answers", "who vouches for host answers", checkAnswers],

@@ -31,6 +31,7 @@ const threats = [
   "Key escapes",
   "SSRF",
   "Secret exfiltration",
+  "Forged and swapped plugins",
   "Oversized and deep documents",
   "Non-UTF-8 output",
 ];

@@ -2,7 +2,7 @@ import type { PolicyRule } from "../../src/contracts/policy.js";
 import type { Trust } from "../../src/contracts/trust.js";
 import type { SandboxHost } from "../../src/ports.js";
 import { FakeSandbox } from "./fake-sandbox.js";
-import { draft, openRig, type Rig, type RigOptions, requestOf } from "./rig.js";
+import { draft, fsPlugin, openRig, type Rig, type RigOptions, requestOf, signedPlugin } from "./rig.js";
 import { grant, resolution } from "./sign.js";
 import { keys, testClock, trusted, usualKeys } from "./world.js";
 
@@ -17,7 +17,8 @@ export type Ending =
   | "approvalDenied"
   | "expired"
   | "resolved"
-  | "crashed";
+  | "crashed"
+  | "published";
 
 export type Bundles = {
   readonly rig: Rig;
@@ -46,7 +47,12 @@ const endingRules: readonly PolicyRule[] = [
 
 /** The rig the bundles are made on; alice has a second key, bob is bob by another name in no list. */
 export async function endingRig(options: RigOptions = {}): Promise<Rig> {
-  const trustKeys = [...usualKeys, trusted("approver", "alice-2", keys.otherAuthor, { person: "alice" })];
+  const trustKeys = [
+    ...usualKeys,
+    trusted("approver", "alice-2", keys.otherAuthor, { person: "alice" }),
+    trusted("publisher", "acme", keys.publisher),
+    trusted("publisher", "other", keys.carol),
+  ];
   return await openRig({ rules: endingRules, trustKeys, seed: "endings", ...options });
 }
 
@@ -69,6 +75,14 @@ async function crash(): Promise<{ rig: Rig; intentId: string }> {
   const [intentId] = rig.inDoubt;
   if (intentId === undefined) throw new Error("nothing was found in doubt");
   await rig.pipeline.resolve(await resolution(intentId, "not_executed"));
+  return { rig, intentId };
+}
+
+/** A rig and an intent that ran on a plugin which its publisher signed. */
+async function publish(): Promise<{ rig: Rig; intentId: string }> {
+  const plugin = await signedPlugin(fsPlugin(), keys.publisher);
+  const rig = await endingRig({ seed: "published", requireSignatures: true, plugins: [plugin] });
+  const { intentId } = await rig.pipeline.execute(draft("fs.read", "data/orders.csv"));
   return { rig, intentId };
 }
 
@@ -113,9 +127,11 @@ export async function makeBundles(): Promise<Bundles> {
   clock.advance(1000);
   await pipeline.resolve(await resolution(doubtful, "committed"));
   const crashed = await crash();
-  const intentIds = { ...ids, crashed: crashed.intentId } as Record<Ending, string>;
+  const published = await publish();
+  const elsewhere: Partial<Record<string, Rig>> = { crashed: crashed.rig, published: published.rig };
+  const intentIds = { ...ids, crashed: crashed.intentId, published: published.intentId } as Record<Ending, string>;
   const bytes = Object.fromEntries(
-    Object.entries(intentIds).map(([ending, id]) => [ending, bytesOf(ending === "crashed" ? crashed.rig : rig, id)]),
+    Object.entries(intentIds).map(([ending, id]) => [ending, bytesOf(elsewhere[ending] ?? rig, id)]),
   ) as Record<Ending, Uint8Array>;
   return { rig, trust: rig.trust, bytes, intentIds, earlier };
 }

@@ -13,7 +13,7 @@ import type { EventHeader, EventType } from "../../src/contracts/event.js";
 import { concatBytes, decodeBase64, decodeUtf8, encodeBase64, encodeUtf8 } from "../../src/crypto/encoding.js";
 import { keyIdOf } from "../../src/crypto/key-id.js";
 import { signCheckpoint } from "../../src/log/checkpoint.js";
-import { leafBytes } from "../../src/log/leaf.js";
+import { type LeafKind, leafBytes } from "../../src/log/leaf.js";
 import { formatProofFile } from "../../src/log/proof-file.js";
 import { transcriptRoot } from "../../src/log/transcript.js";
 import { leafHash, nodeHash } from "../../src/log/tree.js";
@@ -29,6 +29,7 @@ export type ForgeSigners = { readonly runtime?: Signer; readonly log?: Signer; r
 
 const signersByRole: Partial<Record<MaterialRole, string>> = {
   approval_grant: payloadTypes.approvalGrant,
+  manifest_envelope: payloadTypes.manifest,
   policy_envelope: payloadTypes.policy,
   resolution: payloadTypes.resolution,
 };
@@ -196,7 +197,7 @@ export class Forge {
 
   /** Replaces an envelope among the materials by one of another payload or signer. */
   async resign(
-    role: "approval_grant" | "policy_envelope" | "resolution",
+    role: "approval_grant" | "manifest_envelope" | "policy_envelope" | "resolution",
     signer: Signer,
     change: (payload: Loose) => unknown = () => undefined,
     index = 0,
@@ -292,14 +293,28 @@ function indexOf(bytes: Uint8Array, needle: Uint8Array, from: number): number {
   return -1;
 }
 
-const others = [leafHash(encodeUtf8("before")), leafHash(encodeUtf8("after"))] as const;
+/** Hashes that a leaf of a log of 64 meets on the way to the root. */
+const others = [..."abcdef"].map((name) => leafHash(encodeUtf8(name)));
 
-/** A proof that a statement is leaf 1 of a log of 3. */
+/** A proof that a statement is leaf 62 of a log of 64. */
 async function logged(payload: Uint8Array, signers: ForgeSigners = {}): Promise<string> {
-  const own = leafHash(leafBytes("bundle", digestOf(payload)));
-  const root = nodeHash(nodeHash(others[0], own), others[1]);
-  const checkpoint = await signCheckpoint({ origin: signers.origin ?? origin, size: 3, root }, signers.log ?? keys.log);
-  return formatProofFile({ index: 1, proof: [...others], checkpoint });
+  return await loggedLeaf("bundle", digestOf(payload), 62, signers);
+}
+
+/** A proof that something is a leaf of a log of 64, whose other leaves nobody knows. */
+export async function loggedLeaf(
+  kind: LeafKind,
+  digest: Digest,
+  index: number,
+  signers: ForgeSigners = {},
+): Promise<string> {
+  const root = others.reduce(
+    (hash, other, level) => ((index >> level) % 2 === 1 ? nodeHash(other, hash) : nodeHash(hash, other)),
+    leafHash(leafBytes(kind, digest)),
+  );
+  const tree = { origin: signers.origin ?? origin, size: 64, root };
+  const checkpoint = await signCheckpoint(tree, signers.log ?? keys.log);
+  return formatProofFile({ index, proof: others, checkpoint });
 }
 
 /** A bundle file's members, changed and written again. Nothing is signed. */

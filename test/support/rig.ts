@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { canonicalize } from "../../src/canonical/jcs.js";
-import { payloadTypes, signEnvelope } from "../../src/contracts/dsse.js";
+import { type Envelope, payloadTypes, signEnvelope } from "../../src/contracts/dsse.js";
 import type { CanonicalEvent } from "../../src/contracts/event.js";
 import { advance, endStates, type IntentState, restingStates } from "../../src/contracts/lifecycle.js";
 import { type ManifestDraft, manifestDraftSchema } from "../../src/contracts/manifest.js";
@@ -10,6 +10,7 @@ import type { SafetyConfig } from "../../src/contracts/safety.js";
 import type { Trust, TrustedKey } from "../../src/contracts/trust.js";
 import { encodeUtf8 } from "../../src/crypto/encoding.js";
 import { sha256 } from "../../src/crypto/sha256.js";
+import type { Result } from "../../src/errors.js";
 import { auditTree } from "../../src/log/audit.js";
 import { type Ledger, openLedger } from "../../src/log/ledger.js";
 import { type IntentRecord, readState } from "../../src/pipeline/documents.js";
@@ -29,7 +30,21 @@ export function repositoryFile(path: string): Uint8Array {
 }
 
 /** A plugin as rigs take it. */
-export type Plugin = { readonly manifest: ManifestDraft; readonly wasm: Uint8Array };
+export type Plugin = {
+  readonly manifest: ManifestDraft;
+  readonly wasm: Uint8Array;
+  /** The resolved manifest as a publisher signed it. */
+  readonly signed?: Envelope;
+};
+
+/** A plugin whose manifest names a publisher, signed by a key. */
+export async function signedPlugin({ manifest, wasm }: Plugin, signer: Signer, publisher = "acme"): Promise<Plugin> {
+  const draft = { ...manifest, publisher };
+  const resolved = resolveManifest(draft, wasm);
+  if (!resolved.ok) throw new Error(resolved.error.message);
+  const signed = await signEnvelope(payloadTypes.manifest, canonicalize(resolved.value), signer);
+  return { manifest: draft, wasm, signed };
+}
 
 /** A plugin of the repository: `plugins/fs`, `test/fixtures/loop`. `change` edits its manifest. */
 export function pluginAt(path: string, change: (draft: ManifestDraft) => ManifestDraft = (draft) => draft): Plugin {
@@ -104,6 +119,7 @@ export type RigOptions = {
   readonly safety?: SafetyConfig;
   readonly trustKeys?: readonly TrustedKey[];
   readonly tenants?: readonly string[];
+  readonly requireSignatures?: boolean;
   readonly performers?: PipelinePorts["performers"];
   readonly logger?: Logger;
 };
@@ -121,7 +137,7 @@ export type Rig = {
   /** Stands for the KILL file and the inbox. */
   readonly governor: { killFile: boolean; takeOrders: () => Promise<void> };
   activate(rules: readonly PolicyRule[], version: number, author?: Signer): Promise<void>;
-  add(plugin: Plugin): Promise<void>;
+  add(plugin: Plugin): Promise<Result<void>>;
 };
 
 /** Opens a pipeline over a store, as a process does. Everything is fixed but what the options change. */
@@ -157,6 +173,7 @@ export async function openRig(options: RigOptions = {}): Promise<Rig> {
         sources: { ...defaultSafetyConfig.sources, cellLoad: "off" },
       },
       trust,
+      requireSignatures: options.requireSignatures ?? false,
     },
     governor: { killed: () => governor.killFile, takeOrders: () => governor.takeOrders() },
   });
@@ -165,10 +182,10 @@ export async function openRig(options: RigOptions = {}): Promise<Rig> {
     const policy = policyOf(rules, version);
     await pipeline.activatePolicy(await signEnvelope(payloadTypes.policy, canonicalize(policy), author));
   };
-  const add: Rig["add"] = async ({ manifest, wasm }) => {
+  const add: Rig["add"] = async ({ manifest, wasm, signed }) => {
     const resolved = resolveManifest(manifest, wasm);
     if (!resolved.ok) throw new Error(resolved.error.message);
-    await pipeline.addExecutor(resolved.value, wasm);
+    return await pipeline.addExecutor(resolved.value, wasm, signed);
   };
   await activate(options.rules ?? usualRules, options.policyVersion ?? 1, options.author);
   for (const plugin of options.plugins ?? [fsPlugin()]) await add(plugin);

@@ -59,6 +59,7 @@ export const keys = {
   bob: signerNamed("bob"),
   carol: signerNamed("carol"),
   mallory: signerNamed("mallory"),
+  publisher: signerNamed("publisher"),
 } as const;
 
 export const origin = "exoarmur/test";

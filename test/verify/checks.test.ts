@@ -10,6 +10,7 @@ import { executionForgeries } from "./forgeries-execution.js";
 import { approvalForgeries, governanceForgeries } from "./forgeries-governance.js";
 import { shapeForgeries, signatureForgeries } from "./forgeries-integrity.js";
 import { cosignedBundle, logForgeries, witnessKey } from "./forgeries-log.js";
+import { publisherForgeries } from "./forgeries-publisher.js";
 import { type Forgery, makeForgery } from "./forgery.js";
 
 const forgeries: readonly Forgery[] = [
@@ -19,6 +20,7 @@ const forgeries: readonly Forgery[] = [
   ...approvalForgeries,
   ...executionForgeries,
   ...logForgeries,
+  ...publisherForgeries,
 ];
 
 const wrongOf = (results: readonly CheckResult[]): CheckResult[] =>
@@ -43,16 +45,17 @@ function verifyWithout(id: string, bytes: Uint8Array, trust: Trust): string {
 describe("honest bundles", () => {
   const notApplicable: Record<Ending, string> = {
     refused:
-      "policy-author policy safety target grants approvals plugin execution transcript answers resolution witnesses log",
-    denied: "target grants approvals execution transcript answers resolution witnesses log",
-    executed: "approvals resolution witnesses log",
-    failed: "approvals resolution witnesses log",
-    written: "approvals resolution witnesses log",
-    approved: "resolution witnesses log",
-    approvalDenied: "target grants execution transcript answers resolution witnesses log",
-    expired: "target grants execution transcript answers resolution witnesses log",
-    resolved: "approvals witnesses log",
-    crashed: "approvals execution transcript answers witnesses log",
+      "policy-author policy safety target grants approvals plugin publisher execution transcript answers resolution witnesses log",
+    denied: "target grants approvals publisher execution transcript answers resolution witnesses log",
+    executed: "approvals publisher resolution witnesses log",
+    failed: "approvals publisher resolution witnesses log",
+    written: "approvals publisher resolution witnesses log",
+    approved: "publisher resolution witnesses log",
+    approvalDenied: "target grants publisher execution transcript answers resolution witnesses log",
+    expired: "target grants publisher execution transcript answers resolution witnesses log",
+    resolved: "approvals publisher witnesses log",
+    crashed: "approvals publisher execution transcript answers witnesses log",
+    published: "approvals resolution witnesses log",
   };
   it.each(Object.keys(notApplicable) as Ending[])("%s: everything that applies passes", (ending) => {
     for (const trust of [all.trust, undefined]) {
@@ -140,12 +143,25 @@ describe("trusted keys", () => {
     expect(failing(bounded("runtime", { from: 0, until: 100_000 }), "approved")).toEqual([]);
   });
 
+  it("a publisher's key counts where the plugin was admitted, not where it ran", () => {
+    const admitted = admissionIndex(all.bytes.published);
+    expect(failing(bounded("publisher", { until: admitted + 1 }), "published")).toEqual([]);
+    expect(failing(bounded("publisher", { until: admitted }), "published")).toEqual(["publisher EXO_TRUST"]);
+    expect(failing(bounded("publisher", { from: admitted }), "published")).toEqual([]);
+    expect(failing(bounded("publisher", { from: admitted + 1 }), "published")).toEqual(["publisher EXO_TRUST"]);
+  });
+
   it("a bounded key is not admissible when there is no log index", async () => {
     const noProof = forgeries.find(({ name }) => name === "no proof") as Forgery;
     const report = verifyBundle(await makeForgery(noProof, all), { trust: bounded("runtime", { from: 0 }) });
     expect(report.checks.find(({ id }) => id === "signature")).toMatchObject({ state: "fail", code: "EXO_TRUST" });
   });
 });
+
+function admissionIndex(bytes: Uint8Array): number {
+  const message = verifyBundle(bytes).checks.find(({ id }) => id === "publisher")?.message ?? "";
+  return Number(/^acme, admitted at log position (\d+)$/.exec(message)?.[1]);
+}
 
 describe("forged bundles", () => {
   it.each(forgeries.map((forgery) => [`${forgery.check}: ${forgery.name} (${forgery.of})`, forgery] as const))(
