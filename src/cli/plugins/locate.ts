@@ -34,7 +34,7 @@ const manifestKind = { schema: manifestDraftSchema, version: "exoarmur.executor/
 const otherFiles = new Set(["exoarmur.json", "package.json", "package-lock.json", "tsconfig.json", "asconfig.json"]);
 
 /** The files of a plugin whose manifest is `file`. */
-export function placeOf(file: string): PluginPlace {
+function placeOf(file: string): PluginPlace {
   const stem = file.replace(/\.json$/, "");
   return { folder: dirname(file), manifest: file, module: `${stem}.wasm`, signed: `${stem}.signed.json` };
 }

@@ -4,7 +4,8 @@ import { openCheckpoint } from "../../../src/log/checkpoint.js";
 import { verifyConsistency } from "../../../src/log/tree.js";
 import { type IntentRecord, readState } from "../../../src/pipeline/documents.js";
 import { presentBundle, readIntent } from "../../../src/pipeline/present.js";
-import { admittedKey, intentKeys } from "../../../src/pipeline/store-keys.js";
+import { readEvent, storedEvents } from "../../../src/pipeline/recorder.js";
+import { intentKeys } from "../../../src/pipeline/store-keys.js";
 import { auditStore, type LogAudit } from "../../../src/replay/audit-log.js";
 import { verifyBundle } from "../../../src/verify/verify-bundle.js";
 import { kvState } from "../../support/kv.js";
@@ -49,7 +50,9 @@ export async function withDeadHome<T>(home: string, work: (dead: DeadHome) => T)
       size: present?.size ?? 0,
       intents,
       keys: kvState(store),
-      admissions: [...store.range({ gte: admittedKey(""), lt: "a0" })].length,
+      admissions: storedEvents(store, "default", "system").filter(
+        (packed) => readEvent(packed).eventType === "plugin_admitted",
+      ).length,
       digestOf: (intentId, verify) => {
         const bundle = presentBundle(store, view.prover, intentId);
         if (bundle === undefined || !verify) return bundle?.digest;
