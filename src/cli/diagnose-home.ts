@@ -26,7 +26,7 @@ import { openHomeView } from "./home-view.js";
 import { countOf, shownPath } from "./output.js";
 import { judgeSignature } from "./plugins/signature.js";
 
-type Found = ReturnType<Parameters<typeof examine>[1]>;
+type Found = Awaited<ReturnType<Parameters<typeof examine>[1]>>;
 
 /** Looks at a home, reading only. When it cannot be opened, the one line says why. */
 export async function diagnoseHome(context: CliContext, dir: string): Promise<Diagnosis[]> {
@@ -178,10 +178,10 @@ async function checkPolicy({ home, store }: HomeView): Promise<Awaited<Found>> {
   };
 }
 
-function checkPlugin(view: HomeView, plugin: PluginFile): Found {
+async function checkPlugin(view: HomeView, plugin: PluginFile): Promise<Found> {
   if (plugin.problem !== undefined) return { state: "fail", ...plugin.problem };
   const manifest = resolveManifest(plugin.manifest, plugin.wasm);
-  const admitted = manifest.ok ? admitExecutor(manifest.value, plugin.wasm) : manifest;
+  const admitted = manifest.ok ? await admitExecutor(manifest.value, plugin.wasm) : manifest;
   if (!admitted.ok) return { state: "fail", ...admitted.error };
   const signed = judgeSignature(view, admitted.value.manifest, plugin.signed);
   if (!signed.ok) return { state: "fail", ...signed.error };

@@ -90,11 +90,12 @@ export class ProxyPipeline {
    * @param signed the manifest as its publisher signed it
    */
   async addExecutor(manifest: ExecutorManifest, wasm: Uint8Array, signed?: Envelope): Promise<Result<void>> {
-    const sealed = admitExecutor(manifest, wasm);
+    const { name } = manifest;
     const envelope = signed === undefined ? undefined : snapshot(envelopeSchema, signed, "signed manifest");
+    const sealed = await admitExecutor(manifest, wasm);
     const admitted = sealed.ok ? await admitSigned(sealed.value, envelope, this.#ports) : sealed;
     if (!admitted.ok) {
-      this.#registry.addRefused(manifest.name, admitted.error);
+      this.#registry.addRefused(name, admitted.error);
       return admitted;
     }
     await loadSchemaChecks(admitted.value.manifest);

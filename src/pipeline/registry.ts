@@ -6,7 +6,7 @@ import type { IntentDraft } from "../contracts/intent.js";
 import { type ExecutorManifest, type ManifestFunction, manifestSchema } from "../contracts/manifest.js";
 import { type Material, plainMaterial } from "../contracts/material.js";
 import { ok, type Refusal, type Result, refuse } from "../errors.js";
-import { type SealedModule, sealModule } from "../wasm/seal.js";
+import type { SealedModule } from "../wasm/seal.js";
 
 /** An admitted executor: its documents as materials, and the module that runs. */
 export type Executor = {
@@ -34,7 +34,7 @@ export type Resolved = { readonly executor: Executor; readonly fn: ManifestFunct
  * @param wasm exact bytes of the module
  * @throws ExoArmurError EXO_SCHEMA when the manifest is none
  */
-export function admitExecutor(given: ExecutorManifest, wasm: Uint8Array): Result<Executor> {
+export async function admitExecutor(given: ExecutorManifest, wasm: Uint8Array): Promise<Result<Executor>> {
   // Both are the caller's to change afterwards; what was admitted is not.
   const plugin = plainMaterial(wasm.slice());
   const manifestMaterial = plainMaterial(canonicalize(given));
@@ -47,6 +47,8 @@ export function admitExecutor(given: ExecutorManifest, wasm: Uint8Array): Result
   }
   const { memoryPages, tableElements } = manifest.limits;
   const capabilities = manifest.capabilities.map((capability) => capability.name);
+  // Loaded with the first executor: importing the package needs no meter.
+  const { sealModule } = await import("../wasm/seal.js");
   const sealed = sealModule(plugin.bytes, { capabilities, memoryPages, tableElements });
   if (!sealed.ok) return refuse(sealed.error.code, `${manifest.name}: ${sealed.error.message}`);
   for (const fn of manifest.functions) {

@@ -164,7 +164,7 @@ describe("a module that asks for more than its manifest", () => {
     if (!resolved.ok) throw new Error(resolved.error.message);
     const manifest = { ...resolved.value, ...change(good.manifest) };
     const functions = manifest.functions.map((fn) => ({ ...resolved.value.functions[0], ...fn }));
-    const admitted = admitExecutor(
+    const admitted = await admitExecutor(
       { ...manifest, functions, limits: resolved.value.limits, capabilities: [] } as never,
       good.wasm,
     );
