@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { type HttpAllow, httpMethods } from "../contracts/http.js";
+import type { HttpAllow } from "../contracts/http.js";
+import { httpMethods } from "../contracts/http-methods.js";
 import type { Constraints } from "../contracts/manifest.js";
 import { isPathPrefix, matchesHost, splitUrl } from "../contracts/url.js";
 import { ok, type Result, refuse } from "../errors.js";

@@ -1,4 +1,4 @@
-import { isSafeMethod } from "./http.js";
+import { isSafeMethod } from "./http-methods.js";
 import { sealedWasiModule, wasiModule, wasiRows } from "./wasi.js";
 
 /**

@@ -1,4 +1,5 @@
-import { type HttpAllow, type HttpObligation, type NetworkClass, safeMethods } from "../contracts/http.js";
+import type { HttpAllow, HttpObligation, NetworkClass } from "../contracts/http.js";
+import { safeMethods } from "../contracts/http-methods.js";
 import { isPathPrefix, matchesHost, type NormalUrl, splitUrl } from "../contracts/url.js";
 
 /**

@@ -11,7 +11,7 @@ import { runModule } from "./support/module.js";
 
 const fs = new Uint8Array(readFileSync(`${ROOT}/plugins/fs.wasm`));
 const fsTerms = {
-  capabilities: ["fs_read", "fs_write", "fs_list", "fs_remove"],
+  capabilities: ["fs_read", "fs_write", "fs_list", "fs_stat", "fs_remove", "fs_append", "fs_mkdir", "fs_rename"],
   memoryPages: 256,
   tableElements: 10_000,
 };
@@ -167,11 +167,11 @@ describe("imports and exports", () => {
   it("a capability that nobody granted is refused, with what to write to grant it", async () => {
     const { code, stdout, stderr } = await meter("fs.wasm");
     expect(stderr).toContain(
-      `manifest     "capabilities": [{"name":"fs_read"},{"name":"fs_write"},{"name":"fs_list"},{"name":"fs_remove"}]\n`,
+      `manifest     "capabilities": ${JSON.stringify(fsTerms.capabilities.map((name) => ({ name })))}\n`,
     );
     expect(stderr).toContain(`config       "grants": {"fs":{"fs_read":{"roots":["data"]},`);
     expect(stderr).toContain("option       --capability fs_read --capability fs_write ");
-    expect(stderr).toContain("\nrefused      4 reasons\n");
+    expect(stderr).toContain("\nrefused      8 reasons\n");
     expect(stderr).toMatch(
       /\n {2}EXO_WASM_IMPORT {3}byte \d+ {3}import "extism:host\/user"\."fs_write": needs the cap/,
     );
@@ -179,10 +179,10 @@ describe("imports and exports", () => {
     expectNothingWritten();
   });
 
-  it("one grant is not another: three of four leave the fourth", async () => {
-    const options = ["fs_read", "fs_write", "fs_list"].flatMap((name) => ["--capability", name]);
+  it("one grant is not another: all but one leave the one", async () => {
+    const options = fsTerms.capabilities.slice(0, -1).flatMap((name) => ["--capability", name]);
     const { code, stderr } = await meter("fs.wasm", ...options);
-    expect(stderr).toContain("option       --capability fs_remove\nrefused      1 reason\n");
+    expect(stderr).toContain("option       --capability fs_rename\nrefused      1 reason\n");
     expect(code).toBe(1);
   });
 
@@ -410,8 +410,8 @@ describe("inspect", () => {
     expect(lines[0]).toBe(`digest       ${report.digest}   ${fs.length.toLocaleString("en-US")} bytes`);
     expect(lines[1]).toMatch(new RegExp(`^sealed {7}${report.sealed?.digest} {3}[\\d,]+ bytes {3}\\d\\.\\d\\dx$`));
     expect(stdout).toContain("\nmemory       1 page, no maximum\n");
-    expect(stdout).toContain("\nfunctions    read, write, list, remove\n");
-    expect(stdout).toContain("\nneeds        fs_read, fs_write, fs_list, fs_remove\n");
+    expect(stdout).toContain("\nfunctions    read, write, append, list, remove, stat, mkdir, rename\n");
+    expect(stdout).toContain(`\nneeds        ${fsTerms.capabilities.join(", ")}\n`);
     for (const { name, offset } of report.features) {
       expect(lines.some((line) => line.startsWith(`feature      ${name} `) && line.endsWith(` byte ${offset}`))).toBe(
         true,
@@ -430,14 +430,17 @@ describe("inspect", () => {
     const good = await shell.exo(["inspect", "fs.wasm", "--manifest", "fs.json"]);
     expect(good.stdout).toMatch(/\nadmitted\n$/);
     expect(good.stdout).not.toContain("grants");
+    const missing = fsTerms.capabilities.filter((name) => name !== "fs_read" && name !== "fs_list");
     shell.write("less.json", readFileSync(`${ROOT}/plugins/fs.json`));
     shell.edit("less.json", (manifest) => ({ ...manifest, capabilities: [{ name: "fs_read" }, { name: "fs_list" }] }));
     const less = await shell.exo(["inspect", "fs.wasm", "--manifest", "less.json"]);
-    expect(less.stdout).toContain(`\nmanifest     "capabilities": [{"name":"fs_write"},{"name":"fs_remove"}]\n`);
-    expect(less.stdout).toMatch(/\nrefused {6}2 reasons\n( {2}EXO_WASM_IMPORT {3}byte \d+ {3}import .*\n){2}$/);
+    expect(less.stdout).toContain(
+      `\nmanifest     "capabilities": [${JSON.stringify(missing.map((name) => ({ name }))).slice(1)}\n`,
+    );
+    expect(less.stdout).toMatch(/\nrefused {6}6 reasons\n( {2}EXO_WASM_IMPORT {3}byte \d+ {3}import .*\n){6}$/);
     expect(less.code).toBe(1);
     const json = jsonOf(await shell.exo(["inspect", "fs.wasm", "--manifest", "less.json", "--json"]));
-    expect(json).toMatchObject({ admitted: false, missing: ["fs_write", "fs_remove"], sealed: null });
+    expect(json).toMatchObject({ admitted: false, missing, sealed: null });
   });
 
   it("--json is the report of exoarmur/wasm", async () => {

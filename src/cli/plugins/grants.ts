@@ -1,7 +1,8 @@
 import { stat } from "node:fs/promises";
 import { basename, resolve } from "node:path";
 import { rooted } from "../../capabilities/grant-check.js";
-import { type HttpAllow, httpMethods } from "../../contracts/http.js";
+import type { HttpAllow } from "../../contracts/http.js";
+import { httpMethods } from "../../contracts/http-methods.js";
 import { type CapabilityName, capabilityEffects } from "../../contracts/imports.js";
 import type { Constraints } from "../../contracts/manifest.js";
 import { splitUrl } from "../../contracts/url.js";

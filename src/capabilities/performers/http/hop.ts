@@ -1,7 +1,7 @@
 import type { SecureContext } from "node:tls";
 import type { Digest } from "../../../canonical/digest.js";
 import { contentDigest } from "../../../contracts/content-digest.js";
-import { isSafeMethod } from "../../../contracts/http.js";
+import { isSafeMethod } from "../../../contracts/http-methods.js";
 import type { Constraints } from "../../../contracts/manifest.js";
 import { splitUrl } from "../../../contracts/url.js";
 import { ok, type Refusal, type Result, refuse } from "../../../errors.js";

@@ -1,5 +1,5 @@
 import { createSecureContext, rootCertificates, type SecureContext } from "node:tls";
-import { isSafeMethod } from "../../../contracts/http.js";
+import { isSafeMethod } from "../../../contracts/http-methods.js";
 import type { Constraints } from "../../../contracts/manifest.js";
 import type { AbiValue, AddressResolver, Assurance, Performer, PerformOutcome } from "../../../ports.js";
 import { effectiveMaxBytes } from "../../bounds.js";
