@@ -1,5 +1,5 @@
 import { isUnder, parseAliasPath } from "../contracts/alias-path.js";
-import { alwaysGranted, type CapabilityName } from "../contracts/imports.js";
+import { alwaysGranted, type CapabilityName, capabilityNames } from "../contracts/imports.js";
 import type { Constraints, Grants } from "../contracts/manifest.js";
 import { encodeUtf8 } from "../crypto/encoding.js";
 import { ok, type Result, refuse } from "../errors.js";
@@ -9,16 +9,7 @@ import { checkHttp } from "./http-request.js";
 import { type CapabilityRequest, textOf } from "./schemas.js";
 
 /** Capabilities that reach into root directories, and so need `roots`. */
-export const rooted: ReadonlySet<CapabilityName> = new Set([
-  "fs_read",
-  "fs_write",
-  "fs_list",
-  "fs_stat",
-  "fs_remove",
-  "fs_append",
-  "fs_mkdir",
-  "fs_rename",
-]);
+export const rooted: ReadonlySet<CapabilityName> = new Set(capabilityNames.filter((name) => name.startsWith("fs_")));
 
 /** Members of a request that are root-alias paths; each must be inside the grant. */
 const pathMembers: Readonly<Partial<Record<CapabilityName, readonly string[]>>> = { fs_rename: ["path", "to"] };
