@@ -143,7 +143,9 @@ export const errorTable = {
   EXO_STORE_DAMAGED: ["state", "The store's content contradicts itself."],
   EXO_STORE_ROLLED_BACK: ["state", "The store is behind a checkpoint that was already published."],
   EXO_LOG_RANGE: ["input", "A log index or size is out of range."],
+  EXO_LOG_FORK: ["verification", "A log contradicts what it published earlier."],
   EXO_LOG_PROOF: ["verification", "A log proof does not verify."],
+  EXO_WITNESS_BUSY: ["state", "Another witness is updating the same state file."],
   // bundle, verification, replay
   EXO_BUNDLE: ["verification", "The file is not a well-formed proof bundle."],
   EXO_MATERIAL_MISSING: ["unable", "A material that a check needs is not in the bundle."],

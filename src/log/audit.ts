@@ -11,6 +11,7 @@ import {
   frontierRoot,
   inclusionProof,
   leafHash,
+  type ReadNode,
   requireWithin,
   rootFromNodes,
 } from "./tree.js";
@@ -25,6 +26,8 @@ export interface LogView {
   prove(index: number, size?: number): Uint8Array[];
   consistency(oldSize: number, newSize: number): Uint8Array[];
   leaf(index: number): Uint8Array;
+  /** Stored hashes of complete subtrees. EXO_STORE_DAMAGED for a missing one. */
+  readonly readNode: ReadNode;
 }
 
 /**
@@ -49,6 +52,7 @@ export function readLedger(reader: StoreReader, origin: string): LogView {
       return consistencyProof(oldSize, newSize, readNode);
     },
     leaf: (index) => storedLeaf(reader, index, size),
+    readNode,
   };
 }
 
