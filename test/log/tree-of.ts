@@ -1,0 +1,52 @@
+import { encodeUtf8 } from "../../src/crypto/encoding.js";
+import type { LogView } from "../../src/log/audit.js";
+import { signCheckpoint } from "../../src/log/checkpoint.js";
+import { leafBytes } from "../../src/log/leaf.js";
+import { CHECKPOINT_PATH, tileBytes, tilePath, tilesOf } from "../../src/log/tiles.js";
+import type { ReadTile } from "../../src/log/tiles-audit.js";
+import { consistencyProof, inclusionProof, leafHash, type ReadNode, rootFromNodes } from "../../src/log/tree.js";
+import type { Signer } from "../../src/ports.js";
+import { digest, ORIGIN, signer } from "./fixtures.js";
+import { naiveRoot } from "./naive.js";
+
+/** What a log is made of in these tests. */
+export type Made = { readonly origin?: string; readonly by?: Signer; readonly name?: string };
+
+/** A log of `size` leaves, its hashes computed as RFC 6962 writes them down. */
+export async function logOf(size: number, { origin = ORIGIN, by = signer, name = "" }: Made = {}): Promise<LogView> {
+  const leaves = Array.from({ length: size }, (_, at) => leafBytes("event", digest(`${name}${at}`)));
+  const known = new Map<string, Uint8Array>();
+  const readNode: ReadNode = (level, index) => {
+    const key = `${level}/${index}`;
+    const width = 2 ** level;
+    const hash = known.get(key) ?? naiveRoot(leaves.slice(index * width, (index + 1) * width));
+    known.set(key, hash);
+    return hash;
+  };
+  const leaf = (index: number): Uint8Array => leaves[index] ?? new Uint8Array();
+  const root = rootFromNodes(size, (level, index) => (level === 0 ? leafHash(leaf(index)) : readNode(level, index)));
+  return {
+    size,
+    root,
+    checkpoint: await signCheckpoint({ origin, size, root }, by),
+    prove: (index, under = size) => inclusionProof(index, under, readNode),
+    consistency: (oldSize, newSize) => consistencyProof(oldSize, newSize, readNode),
+    leaf,
+    readNode,
+  };
+}
+
+/** The files of an export, by path. */
+export function filesOf(view: LogView): Map<string, Uint8Array> {
+  const files = new Map([[CHECKPOINT_PATH, encodeUtf8(view.checkpoint)]]);
+  for (const tile of tilesOf(view.size)) files.set(tilePath(tile), tileBytes(tile, view.readNode, view.leaf));
+  return files;
+}
+
+/** Reads such files as an export is read. */
+export function readerOf(files: ReadonlyMap<string, Uint8Array>): ReadTile {
+  return async (path, maxBytes) => {
+    const bytes = files.get(path);
+    return bytes !== undefined && bytes.length <= maxBytes ? bytes : undefined;
+  };
+}
