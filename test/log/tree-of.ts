@@ -1,30 +1,46 @@
+import { expect } from "vitest";
 import { encodeUtf8 } from "../../src/crypto/encoding.js";
 import type { LogView } from "../../src/log/audit.js";
 import { signCheckpoint } from "../../src/log/checkpoint.js";
 import { leafBytes } from "../../src/log/leaf.js";
 import { CHECKPOINT_PATH, tileBytes, tilePath, tilesOf } from "../../src/log/tiles.js";
 import type { ReadTile } from "../../src/log/tiles-audit.js";
-import { consistencyProof, inclusionProof, leafHash, type ReadNode, rootFromNodes } from "../../src/log/tree.js";
+import {
+  consistencyProof,
+  inclusionProof,
+  leafHash,
+  nodeHash,
+  type ReadNode,
+  rootFromNodes,
+} from "../../src/log/tree.js";
 import type { Signer } from "../../src/ports.js";
 import { digest, ORIGIN, signer } from "./fixtures.js";
-import { naiveRoot } from "./naive.js";
 
 /** What a log is made of in these tests. */
 export type Made = { readonly origin?: string; readonly by?: Signer; readonly name?: string };
 
-/** A log of `size` leaves, its hashes computed as RFC 6962 writes them down. */
-export async function logOf(size: number, { origin = ORIGIN, by = signer, name = "" }: Made = {}): Promise<LogView> {
+const made = new Map<string, Promise<LogView>>();
+
+/** A log of `size` leaves; one of the same size and name begins with the same leaves. */
+export function logOf(size: number, { origin = ORIGIN, by = signer, name = "" }: Made = {}): Promise<LogView> {
+  const key = JSON.stringify([size, origin, by.keyId, name]);
+  const log = made.get(key) ?? makeLog(size, { origin, by, name });
+  made.set(key, log);
+  return log;
+}
+
+async function makeLog(size: number, { origin, by, name }: Required<Made>): Promise<LogView> {
   const leaves = Array.from({ length: size }, (_, at) => leafBytes("event", digest(`${name}${at}`)));
   const known = new Map<string, Uint8Array>();
+  const leaf = (index: number): Uint8Array => leaves[index] ?? expect.fail(`no leaf ${index}`);
   const readNode: ReadNode = (level, index) => {
     const key = `${level}/${index}`;
-    const width = 2 ** level;
-    const hash = known.get(key) ?? naiveRoot(leaves.slice(index * width, (index + 1) * width));
+    const below = (at: number): Uint8Array => readNode(level - 1, index * 2 + at);
+    const hash = known.get(key) ?? (level === 0 ? leafHash(leaf(index)) : nodeHash(below(0), below(1)));
     known.set(key, hash);
     return hash;
   };
-  const leaf = (index: number): Uint8Array => leaves[index] ?? new Uint8Array();
-  const root = rootFromNodes(size, (level, index) => (level === 0 ? leafHash(leaf(index)) : readNode(level, index)));
+  const root = rootFromNodes(size, readNode);
   return {
     size,
     root,
