@@ -1,16 +1,5 @@
-import { Argument, Option } from "commander";
-import type { Work } from "./action.js";
-
-/** One command: where it sits, what it takes, and the module that does it, loaded when it is called. */
-export type CommandRow = {
-  /** One name, or a group and a name. */
-  readonly path: readonly [string] | readonly [string, string];
-  readonly about: string;
-  readonly args: readonly (() => Argument)[];
-  readonly options: readonly (() => Option)[];
-  readonly example: string;
-  readonly load: () => Promise<Work>;
-};
+import { argument, type CommandRow, collect, home, json, option, trust } from "./command-row.js";
+import { logRows } from "./command-table-log.js";
 
 /** What the groups of commands are about. */
 export const groups: Readonly<Record<string, string>> = {
@@ -22,13 +11,6 @@ export const groups: Readonly<Record<string, string>> = {
   secrets: "values that executors may use and never see",
 };
 
-const argument = (form: string, about: string) => (): Argument => new Argument(form, about);
-const option = (form: string, about: string) => (): Option => new Option(form, about);
-
-const collect = (text: string, before: readonly string[] = []): readonly string[] => [...before, text];
-
-const home = option("--home <dir>", "home folder; default $EXOARMUR_HOME, then ./.exoarmur");
-const json = option("--json", "print one JSON document on stdout");
 const yes = option("--yes", "do not ask");
 const request = argument("<id>", "id of the request or of its intent");
 const approverKey = option("--key <file>", "approver key; default keys/approver.key of the home");
@@ -36,7 +18,6 @@ const operatorKey = option("--key <file>", "operator key; default keys/operator.
 const secretName = argument("<name>", "name of the secret, such as API_KEY");
 const tenant = option("--tenant <id>", "one tenant only");
 const manifest = option("--manifest <file>", "a manifest: its capabilities, caps, digest and functions count");
-const trust = option("--trust <file>", "trust file: whose keys count");
 
 const pluginFolder = argument("[plugin]", "a plugin's folder, its .wasm or .json file; default the current folder");
 const grant = () =>
@@ -44,9 +25,6 @@ const grant = () =>
     "--grant <grant>",
     "fs=[ALIAS=]FOLDER[:ro|:rw], http=URL, kv, clock or random; can be given again",
   )().argParser(collect);
-
-const vkey = () =>
-  option("--vkey <key>", "verifier key of a log, name+hash+key; can be given again")().argParser(collect);
 
 const demoHome = option("--home <dir>", "make the demo's home there instead of in a temporary folder");
 
@@ -326,76 +304,7 @@ export const commandRows: readonly CommandRow[] = [
     example: "exoarmur secrets remove API_KEY",
     load: async () => (await import("./commands/secrets.js")).removeSecret,
   },
-  {
-    path: ["log", "check"],
-    about: "audit the whole store against its log, or an export of a log without its store",
-    args: [],
-    options: [
-      home,
-      () => option("--dir <dir>", "audit what log export wrote instead of a home")().conflicts("home"),
-      option("--since <file>", "an earlier checkpoint that the log must begin with"),
-      vkey,
-      option("--trust <file>", "trust file: the keys of logs and witnesses, for --dir"),
-      json,
-    ],
-    example: "exoarmur log check --since checkpoint.txt",
-    load: async () => (await import("./commands/log-check.js")).checkLog,
-  },
-  {
-    path: ["log", "checkpoint"],
-    about: "print the newest signed checkpoint",
-    args: [],
-    options: [home, json],
-    example: "exoarmur log checkpoint > checkpoint.txt",
-    load: async () => (await import("./commands/log-checkpoint.js")).printCheckpoint,
-  },
-  {
-    path: ["log", "consistency"],
-    about: "prove that the log of NEW entries begins with that of OLD",
-    args: [argument("<old>", "number of entries, from 1"), argument("<new>", "number of entries, up to the log's")],
-    options: [home, option("-o, --out <file>", "write the proof here instead of to standard output"), json],
-    example: "exoarmur log consistency 4 12 > proof.txt",
-    load: async () => (await import("./commands/log-consistency.js")).proveConsistency,
-  },
-  {
-    path: ["log", "export"],
-    about: "write the log as static tiles, entries and checkpoint, or bring an earlier export up to date",
-    args: [argument("<dir>", "the folder; made when it is not there")],
-    options: [home, json],
-    example: "exoarmur log export public/log",
-    load: async () => (await import("./commands/log-export.js")).exportTiles,
-  },
-  {
-    path: ["log", "prove"],
-    about: "prove one entry of the log, or disclose one host call of a run without the others",
-    args: [argument("<entry>", "number of a log entry, or an intent's id with --call")],
-    options: [
-      home,
-      option("--call <seq>", "disclose this host call of the intent, numbered from 0"),
-      option("-o, --out <file>", "write the proof here instead of to standard output"),
-      json,
-    ],
-    example: "exoarmur log prove 01KA4X6F7J2Z8Q0V5N3T9RBCDE --call 0 -o call.json",
-    load: async () => (await import("./commands/log-prove.js")).proveLog,
-  },
-  {
-    path: ["log", "witness"],
-    about: "cosign another log's checkpoint, if it is the one cosigned before, grown",
-    args: [argument("<checkpoint>", "the log's signed checkpoint, or - for standard input")],
-    options: [
-      () => option("--key <file>", "witness key; its id is the witness's name")().makeOptionMandatory(),
-      () => option("--state <file>", "the last checkpoint cosigned of this log")().makeOptionMandatory(),
-      option("--first", "begin to witness this log: there is no state file yet"),
-      option("--proof <file>", "what log consistency printed, from the last checkpoint to this one"),
-      vkey,
-      trust,
-      option("-o, --out <file>", "write the cosigned checkpoint here instead of to standard output"),
-      json,
-    ],
-    example:
-      "exoarmur log witness checkpoint.txt --key witness.key --state log.state --proof proof.txt --trust trust.json",
-    load: async () => (await import("./commands/log-witness.js")).witnessLog,
-  },
+  ...logRows,
   {
     path: ["doctor"],
     about: "look whether machine and home are in order",

@@ -4,6 +4,8 @@ export type { JsonValue } from "../canonical/jcs.js";
 export { canonicalize } from "../canonical/jcs.js";
 export { parseCanonical, readJson } from "../canonical/read.js";
 export type { Trust } from "../contracts/trust.js";
+export type { ReadTile, TilesAudit, TilesAuditOptions, TilesProblem } from "../log/tiles-audit.js";
+export { auditTiles } from "../log/tiles-audit.js";
 export type { ConsistencyClaim, InclusionClaim } from "../log/tree.js";
 export { verifyConsistency, verifyInclusion } from "../log/tree.js";
 export type { CheckResult, CheckState, VerificationReport } from "../verify/report.js";

@@ -1,5 +1,5 @@
 import { concatBytes, equalBytes } from "../crypto/encoding.js";
-import type { NoteKey } from "../crypto/note-key.js";
+import { type NoteKey, parseVkey } from "../crypto/note-key.js";
 import { type ErrorCode, ExoArmurError, isExoArmurError } from "../errors.js";
 import { type Checkpoint, openCheckpoint, readCheckpoint } from "./checkpoint.js";
 import { readLeaf } from "./leaf.js";
@@ -11,8 +11,8 @@ export type ReadTile = (path: string, maxBytes: number) => Promise<Uint8Array | 
 
 /** What an export is compared with. */
 export type TilesAuditOptions = {
-  /** Keys of the log, one of which must have signed. Without any, the signature is not looked at. */
-  readonly keys?: readonly NoteKey[];
+  /** Verifier keys of logs; one named like the origin must have signed. Without this, the signature is not looked at. */
+  readonly keys?: readonly (string | NoteKey)[];
   /** An earlier checkpoint, verified by the caller, which this log must begin with. */
   readonly since?: Checkpoint;
 };
@@ -40,7 +40,7 @@ const MAX_NOTE_BYTES = 1_048_576;
 /**
  * Reads an exported log (C2SP tlog-tiles) without its store: recomputes every leaf hash, every tile and the root from
  * the entries, and compares them with the tiles, with the checkpoint, its signature, and an earlier checkpoint. Reports
- * instead of throwing, but passes on what `read` throws. Time is linear in the log, memory is not (spec/log.md).
+ * instead of throwing, but passes on what `read` throws, and EXO_KEY for a malformed verifier key. Time is linear in the log, memory is not (spec/log.md).
  */
 export async function auditTiles(read: ReadTile, options: TilesAuditOptions = {}): Promise<TilesAudit> {
   const problems: TilesProblem[] = [];
@@ -96,8 +96,8 @@ async function readNote(
   }
 }
 
-function requireSigned(note: Uint8Array, origin: string, keys: readonly NoteKey[], report: Report): void {
-  const own = keys.filter(({ name }) => name === origin);
+function requireSigned(note: Uint8Array, origin: string, keys: readonly (string | NoteKey)[], report: Report): void {
+  const own = keys.map((key) => (typeof key === "string" ? parseVkey(key) : key)).filter(({ name }) => name === origin);
   if (own.length === 0) report("EXO_TRUST", `No key is known for the log ${origin}.`);
   else
     try {

@@ -37,6 +37,7 @@ describe("the package", () => {
       "isExoArmurError",
     ],
     "exoarmur/verify": [
+      "auditTiles",
       "canonicalize",
       "isCallDisclosure",
       "parseCanonical",

@@ -40,7 +40,7 @@ describe("an export", () => {
   });
 
   it("grows, and leaves what is there alone", async () => {
-    const sizes = [1, 100, 256, 257, 512, 600];
+    const sizes = [100, 256, 257, 600];
     const all = new Map<string, Uint8Array>();
     for (const size of sizes) {
       const view = await logOf(size);
@@ -63,7 +63,7 @@ describe("an export", () => {
     const view = await logOf(300);
     const whole = filesOf(view);
     const paths = [...whole.keys()].filter((path) => path !== "checkpoint");
-    for (let done = 0; done <= paths.length; done += 1) {
+    for (const done of [0, 1, 4, paths.length]) {
       const part = join(dir, "..", `part-${done}`);
       for (const path of paths.slice(0, done)) {
         mkdirSync(join(part, path, ".."), { recursive: true });

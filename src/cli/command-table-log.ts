@@ -1,0 +1,78 @@
+import { argument, type CommandRow, collect, home, json, option, trust } from "./command-row.js";
+
+const vkey = () =>
+  option("--vkey <key>", "verifier key of a log, name+hash+key; can be given again")().argParser(collect);
+
+/** The commands on logs, in the order of the help. */
+export const logRows: readonly CommandRow[] = [
+  {
+    path: ["log", "check"],
+    about: "audit the whole store against its log, or an export of a log without its store",
+    args: [],
+    options: [
+      home,
+      () => option("--dir <dir>", "audit what log export wrote instead of a home")().conflicts("home"),
+      option("--since <file>", "an earlier checkpoint that the log must begin with"),
+      vkey,
+      option("--trust <file>", "trust file: the keys of logs and witnesses, for --dir"),
+      json,
+    ],
+    example: "exoarmur log check --since checkpoint.txt",
+    load: async () => (await import("./commands/log-check.js")).checkLog,
+  },
+  {
+    path: ["log", "checkpoint"],
+    about: "print the newest signed checkpoint",
+    args: [],
+    options: [home, json],
+    example: "exoarmur log checkpoint > checkpoint.txt",
+    load: async () => (await import("./commands/log-checkpoint.js")).printCheckpoint,
+  },
+  {
+    path: ["log", "consistency"],
+    about: "prove that the log of NEW entries begins with that of OLD",
+    args: [argument("<old>", "number of entries, from 1"), argument("<new>", "number of entries, up to the log's")],
+    options: [home, option("-o, --out <file>", "write the proof here instead of to standard output"), json],
+    example: "exoarmur log consistency 4 12 > proof.txt",
+    load: async () => (await import("./commands/log-consistency.js")).proveConsistency,
+  },
+  {
+    path: ["log", "export"],
+    about: "write the log as static tiles, entries and checkpoint, or bring an earlier export up to date",
+    args: [argument("<dir>", "the folder; made when it is not there")],
+    options: [home, json],
+    example: "exoarmur log export public/log",
+    load: async () => (await import("./commands/log-export.js")).exportTiles,
+  },
+  {
+    path: ["log", "prove"],
+    about: "prove one entry of the log, or disclose one host call of a run without the others",
+    args: [argument("<entry>", "number of a log entry, or an intent's id with --call")],
+    options: [
+      home,
+      option("--call <seq>", "disclose this host call of the intent, numbered from 0"),
+      option("-o, --out <file>", "write the proof here instead of to standard output"),
+      json,
+    ],
+    example: "exoarmur log prove 01KA4X6F7J2Z8Q0V5N3T9RBCDE --call 0 -o call.json",
+    load: async () => (await import("./commands/log-prove.js")).proveLog,
+  },
+  {
+    path: ["log", "witness"],
+    about: "cosign another log's checkpoint, if it is the one cosigned before, grown",
+    args: [argument("<checkpoint>", "the log's signed checkpoint, or - for standard input")],
+    options: [
+      () => option("--key <file>", "witness key; its id is the witness's name")().makeOptionMandatory(),
+      () => option("--state <file>", "the last checkpoint cosigned of this log")().makeOptionMandatory(),
+      option("--first", "begin to witness this log: there is no state file yet"),
+      option("--proof <file>", "what log consistency printed, from the last checkpoint to this one"),
+      vkey,
+      trust,
+      option("-o, --out <file>", "write the cosigned checkpoint here instead of to standard output"),
+      json,
+    ],
+    example:
+      "exoarmur log witness checkpoint.txt --key witness.key --state log.state --proof proof.txt --trust trust.json",
+    load: async () => (await import("./commands/log-witness.js")).witnessLog,
+  },
+];
