@@ -1,6 +1,6 @@
 import { concatBytes, equalBytes } from "../crypto/encoding.js";
 import { type NoteKey, parseVkey } from "../crypto/note-key.js";
-import { type ErrorCode, ExoArmurError, isExoArmurError } from "../errors.js";
+import { type ErrorCode, isExoArmurError } from "../errors.js";
 import { type Checkpoint, openCheckpoint, readCheckpoint } from "./checkpoint.js";
 import { readLeaf } from "./leaf.js";
 import { CHECKPOINT_PATH, maxTileBytes, parseEntries, TILE_HEIGHT, TILE_WIDTH, type Tile, tilePath } from "./tiles.js";
@@ -47,7 +47,8 @@ export async function auditTiles(read: ReadTile, options: TilesAuditOptions = {}
   const report = (code: ErrorCode, message: string): void => {
     if (problems.length < MAX_PROBLEMS) problems.push({ code, message });
   };
-  const opened = await readNote(read, options, report);
+  const keys = options.keys?.map((key) => (typeof key === "string" ? parseVkey(key) : key));
+  const opened = await readNote(read, keys, report);
   if (opened === undefined)
     return { ok: false, checkpoint: null, note: null, signed: false, entries: 0, tiles: 0, problems };
   const { note, checkpoint } = opened;
@@ -77,7 +78,7 @@ type Report = (code: ErrorCode, message: string) => void;
 
 async function readNote(
   read: ReadTile,
-  { keys }: TilesAuditOptions,
+  keys: readonly NoteKey[] | undefined,
   report: Report,
 ): Promise<{ note: string; checkpoint: Checkpoint } | undefined> {
   const bytes = await read(CHECKPOINT_PATH, MAX_NOTE_BYTES);
@@ -96,16 +97,15 @@ async function readNote(
   }
 }
 
-function requireSigned(note: Uint8Array, origin: string, keys: readonly (string | NoteKey)[], report: Report): void {
-  const own = keys.map((key) => (typeof key === "string" ? parseVkey(key) : key)).filter(({ name }) => name === origin);
-  if (own.length === 0) report("EXO_TRUST", `No key is known for the log ${origin}.`);
-  else
-    try {
-      openCheckpoint(note, own);
-    } catch (error) {
-      if (!(error instanceof ExoArmurError)) throw error;
-      report(error.code, error.message);
-    }
+function requireSigned(note: Uint8Array, origin: string, keys: readonly NoteKey[], report: Report): void {
+  const own = keys.filter(({ name, algorithm }) => name === origin && algorithm === 1);
+  if (own.length === 0) return report("EXO_TRUST", `No key is known for the log ${origin}.`);
+  try {
+    openCheckpoint(note, own);
+  } catch (error) {
+    if (!isExoArmurError(error)) throw error;
+    report(error.code, error.message);
+  }
 }
 
 function requireLater(since: Checkpoint, now: Checkpoint, report: Report): void {

@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { encodeUtf8 } from "../../src/crypto/encoding.js";
 import { parseVkey } from "../../src/crypto/note-key.js";
-import { readCheckpoint, signCheckpoint } from "../../src/log/checkpoint.js";
+import { readCheckpoint } from "../../src/log/checkpoint.js";
 import { formatEntries } from "../../src/log/tiles.js";
 import { auditTiles, type TilesAudit, type TilesAuditOptions } from "../../src/log/tiles-audit.js";
 import { ORIGIN, OTHER_VKEY, otherSigner, text, VKEY } from "../log/fixtures.js";
