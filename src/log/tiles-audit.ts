@@ -99,7 +99,10 @@ async function readNote(
 
 function requireSigned(note: Uint8Array, origin: string, keys: readonly NoteKey[], report: Report): void {
   const own = keys.filter(({ name, algorithm }) => name === origin && algorithm === 1);
-  if (own.length === 0) return report("EXO_TRUST", `No key is known for the log ${origin}.`);
+  if (own.length === 0) {
+    report("EXO_TRUST", `No key is known for the log ${origin}.`);
+    return;
+  }
   try {
     openCheckpoint(note, own);
   } catch (error) {
