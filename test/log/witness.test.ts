@@ -50,7 +50,10 @@ describe("a witness", () => {
         await expect(refused).rejects.toMatchObject({ code: "EXO_LOG_FORK" });
         if (from === size) return;
         const back = cosign({ note: await noteOf(from), last: await cosigned(size), proof: [] });
-        await expect(back).rejects.toMatchObject({ code: "EXO_LOG_FORK" });
+        await expect(back).rejects.toMatchObject({
+          code: "EXO_LOG_FORK",
+          message: `The checkpoint is of ${from} leaves, the last one was of ${size}.`,
+        });
       }),
       { numRuns: 25 },
     );
