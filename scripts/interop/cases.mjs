@@ -18,6 +18,7 @@ export async function casesOf(evidence) {
     inclusion: inclusionCases(evidence),
     consistency: await consistencyCases(evidence),
     dsse: dsseCases(evidence),
+    page: pageCases(evidence),
   };
   const named = (check, list) => list.map(([what, input]) => ({ what, input: { check, ...input } }));
   return Object.fromEntries(
@@ -148,6 +149,26 @@ function dsseCases({ envelopes }) {
   return {
     accept: envelopes.map((one) => [`the ${one.what}`, one]),
     refuse: [...kinds.values()].flatMap(changes),
+  };
+}
+
+/** Alterations that every program of the page must refuse, whether it looks at the envelope or at the log. */
+function pageCases({ bundles, trust }) {
+  const [first] = bundles;
+  const bundle = JSON.parse(first);
+  const payload = flip(Buffer.from(bundle.envelope.payload, "base64"), 40).toString("base64");
+  const others = JSON.parse(trust);
+  for (const key of others.keys) key.publicKey = Buffer.from(stranger.publicKey).toString("base64");
+  for (const log of others.logs) log.vkey = formatVkey(noteKey(log.origin, stranger.publicKey));
+  return {
+    accept: bundles.map((one, at) => [`bundle ${at}`, { bundle: one, trust }]),
+    refuse: [
+      [
+        "a bundle with another statement",
+        { bundle: JSON.stringify({ ...bundle, envelope: { ...bundle.envelope, payload } }), trust },
+      ],
+      ["a bundle under other keys", { bundle: first, trust: JSON.stringify(others) }],
+    ],
   };
 }
 

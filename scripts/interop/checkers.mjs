@@ -1,15 +1,12 @@
 /** Software not written here, each as a checker of table.mjs. Nothing is installed; `lacking` says what would be. */
 import { spawnSync } from "node:child_process";
 import { createPublicKey } from "node:crypto";
-import { existsSync, mkdtempSync, writeFileSync } from "node:fs";
+import { mkdtempSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { goEnv, lackingOf, python, sigstore } from "./tools.mjs";
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
-const goPath = "/usr/share/gocode";
-/** The packages of the system and nothing from a network. */
-const goEnv = { GO111MODULE: "off", GOPATH: goPath, GOPROXY: "off", GOFLAGS: "", CGO_ENABLED: "0" };
-
 /** The checkers; `scratch` is a folder they may write to. */
 export function checkersIn(scratch) {
   return [
@@ -17,13 +14,10 @@ export function checkersIn(scratch) {
       name: "golang.org/x/mod/sumdb",
       needs: "Go, note and tlog",
       checks: ["checkpoint", "cosignature", "inclusion", "consistency"],
-      lacking: () => [
-        ...(runs("go", ["version"]) ? [] : ["golang-go"]),
-        ...(existsSync(`${goPath}/src/golang.org/x/mod/sumdb/tlog`) ? [] : ["golang-golang-x-mod-dev"]),
-      ],
+      lacking: () => lackingOf(["go", "x/mod"]),
       start: () => {
         const program = join(scratch, "judge");
-        const env = { ...process.env, ...goEnv, GOCACHE: join(scratch, "go-cache") };
+        const env = { ...process.env, ...goEnv(scratch) };
         call("go", ["build", "-o", program, here("go/main.go")], { env });
         return (inputs) => judgeByLines(program, [], inputs);
       },
@@ -32,14 +26,14 @@ export function checkersIn(scratch) {
       name: "openssl pkeyutl",
       needs: "OpenSSL 3",
       checks: ["dsse"],
-      lacking: () => (runs("openssl", ["version"], /^OpenSSL 3\./) ? [] : ["openssl (3.0 or later)"]),
+      lacking: () => lackingOf(["openssl"]),
       start: () => (inputs) => inputs.map((input) => judgeByOpenssl(input, scratch)),
     },
     {
       name: "@sigstore/verify",
       needs: "npm",
       checks: ["dsse"],
-      lacking: async () => ((await sigstore()) ? [] : ["@sigstore/verify (npm ci)"]),
+      lacking: () => lackingOf(["@sigstore/verify"]),
       start: async () => {
         const library = await sigstore();
         return (inputs) => inputs.map((input) => judgeBySigstore(library, input));
@@ -49,7 +43,7 @@ export function checkersIn(scratch) {
       name: "PyNaCl",
       needs: "Python 3, libsodium",
       checks: ["checkpoint", "cosignature", "dsse"],
-      lacking: () => (python() === undefined ? ["python3-nacl"] : []),
+      lacking: () => lackingOf(["pynacl"]),
       start: () => (inputs) => judgeByLines(python(), [here("pynacl.py")], inputs),
     },
   ];
@@ -117,28 +111,9 @@ function judgeBySigstore({ toSignedEntity, VerificationError, Verifier }, input)
   }
 }
 
-async function sigstore() {
-  try {
-    return await import("@sigstore/verify");
-  } catch (error) {
-    if (error.code === "ERR_MODULE_NOT_FOUND") return undefined;
-    throw error;
-  }
-}
-
-/** The first Python that has PyNaCl: the one in the path need not be the system's. */
-function python() {
-  return ["python3", "/usr/bin/python3"].find((program) => runs(program, ["-c", "import nacl.signing"]));
-}
-
 function keyOf(raw) {
   const x = Buffer.from(raw, "base64").toString("base64url");
   return createPublicKey({ key: { kty: "OKP", crv: "Ed25519", x }, format: "jwk" });
-}
-
-function runs(program, args, expected = /(?:)/) {
-  const { status, stdout } = spawnSync(program, args, { encoding: "utf8" });
-  return status === 0 && expected.test(stdout);
 }
 
 function call(program, args, options) {

@@ -17,7 +17,8 @@ const envelopeRoles = { policy_envelope: "policy-author", approval_grant: "appro
 /**
  * Runs actions in a new home inside `folder`: one that is allowed, one that is denied, one that a person approves, and
  * takes the checkpoint after each. Returns the log's verifier key, the checkpoints by rising size, every leaf with its
- * proof file, consistency proofs, the envelopes with the keys trust.json has for them, and the seed of the log's key.
+ * proof file, consistency proofs, trust file and bundles as text, the bundles' envelopes with the keys the trust file has for them, and
+ * the seed of the log's key.
  */
 export async function makeEvidence(folder) {
   mkdirSync(join(folder, "data"), { recursive: true });
@@ -41,8 +42,8 @@ export async function makeEvidence(folder) {
   const home = join(folder, ".exoarmur");
   const { size, vkey } = checkpoints.at(-1);
   const read = (name) => readFileSync(join(home, name), "utf8");
-  const trust = JSON.parse(read("trust.json"));
-  const bundles = readdirSync(join(home, "bundles")).map((name) => JSON.parse(read(`bundles/${name}`)));
+  const trust = read("trust.json");
+  const bundles = readdirSync(join(home, "bundles")).map((name) => read(`bundles/${name}`));
   const { proofs, consistency } = await readLog(home, checkpoints);
   // The command's own output for some; a process for each entry would take most of the time.
   for (const index of [0, Math.floor(size / 2), size - 1]) proofs[index].proof = cli(["log", "prove", `${index}`]);
@@ -51,7 +52,9 @@ export async function makeEvidence(folder) {
     checkpoints,
     proofs,
     consistency,
-    envelopes: bundles.flatMap((bundle) => envelopesOf(bundle, trust)),
+    trust,
+    bundles,
+    envelopes: bundles.flatMap((bundle) => envelopesOf(JSON.parse(bundle), JSON.parse(trust))),
     // Signing as the log itself shows that a proof refuses what a signature would not.
     logSeed: Buffer.from(JSON.parse(read("keys/log.key")).seed, "base64"),
   };

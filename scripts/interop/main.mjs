@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { checkersIn } from "./checkers.mjs";
+import { pageCheckers } from "./page.mjs";
 import { format, judge, summary } from "./table.mjs";
 
 if (!existsSync(fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url)))) {
@@ -21,7 +22,7 @@ const { casesOf } = await import("./cases.mjs");
 const scratch = mkdtempSync(join(tmpdir(), "exoarmur-interop-"));
 try {
   const cases = await casesOf(await makeEvidence(join(scratch, "work")));
-  const rows = await judge(checkersIn(scratch), cases);
+  const rows = await judge([...checkersIn(scratch), ...pageCheckers(scratch)], cases);
   const { exitCode, lines } = summary(rows, process.env.EXOARMUR_NO_SKIP === "1");
   for (const line of [...format(rows), ...lines]) console.log(line);
   process.exitCode = exitCode;

@@ -12,6 +12,7 @@ export async function judge(checkers, cases) {
     const lacking = await checker.lacking();
     const begin = lacking.length > 0 ? undefined : once(() => checker.start());
     for (const check of checker.checks) {
+      if (cases[check] === undefined) throw new Error(`no inputs for ${check}`);
       const facts = { checker: checker.name, needs: checker.needs, check };
       const outcome =
         begin === undefined
