@@ -56,10 +56,15 @@ async function judgeCheck(begin, { accept, refuse }) {
     const wrong = all.findIndex((_, at) => verdicts[at].accepted !== at < accept.length);
     if (wrong < 0) return { state: "pass", detail: `${accept.length} accepted, ${refuse.length} altered refused` };
     const { accepted, says } = verdicts[wrong];
-    return { state: "fail", detail: `${accepted ? "accepted" : "refused"} ${all[wrong].what}: ${says}` };
+    return { state: "fail", detail: line(`${accepted ? "accepted" : "refused"} ${all[wrong].what}: ${says}`) };
   } catch (error) {
-    return { state: "fail", detail: `broke: ${error instanceof Error ? error.message : error}` };
+    return { state: "fail", detail: line(`broke: ${error instanceof Error ? error.message : error}`) };
   }
+}
+
+/** What programs say can be long; the first of it, on one line. */
+function line(text) {
+  return text.replace(/\s+/g, " ").slice(0, 300);
 }
 
 function once(make) {

@@ -66,6 +66,14 @@ describe("the table of foreign checkers", () => {
     expect(rejected).toEqual({ state: "fail", detail: "broke: late" });
   });
 
+  test("what a checker says is one line of at most 300 characters", async () => {
+    const wordy = { accepted: false, says: `Traceback:\n  at\tone\n${"x".repeat(1000)}` };
+    const row = await outcome({ start: () => (inputs) => inputs.map(() => wordy) });
+    const start = "refused the sum of 1 and 2: Traceback: at one xxx";
+    expect(row?.detail.slice(0, start.length)).toBe(start);
+    expect(row?.detail.length).toBe(300);
+  });
+
   test.each([
     ["fewer", 2],
     ["more", 4],
