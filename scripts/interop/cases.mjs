@@ -43,7 +43,7 @@ function checkpointCases({ checkpoints, vkey }) {
   };
 }
 
-async function cosignatureCases({ checkpoints, vkey }) {
+async function cosignatureCases({ checkpoints, cosigned: byCommand, vkey }) {
   const { checkpoint } = checkpoints.at(-1);
   const note = parseNote(checkpoint);
   const line = await cosignature(note.text, witnessName, witness, seconds);
@@ -56,7 +56,10 @@ async function cosignatureCases({ checkpoints, vkey }) {
   const time = { ...line, signature: flip(line.signature, 7) };
   const ask = (what, text, signer = witness) => [what, { note: text, vkey, witness: key(signer) }];
   return {
-    accept: [ask("a cosigned checkpoint", cosigned)],
+    accept: [
+      ask("a cosigned checkpoint", cosigned),
+      ...byCommand.map((one) => ["what log witness printed", { vkey, ...one }]),
+    ],
     refuse: [
       ...alteredSignatures(cosigned, 1).map(([what, text]) => ask(what, text)),
       ...alteredTexts(cosigned).map(([what, text]) => ask(what, text)),

@@ -17,7 +17,7 @@ const envelopeRoles = { policy_envelope: "policy-author", approval_grant: "appro
 /**
  * Runs actions in a new home inside `folder`: one that is allowed, one that is denied, one that a person approves, and
  * takes the checkpoint after each. Returns the log's verifier key, the checkpoints by rising size, every leaf with its
- * proof file, consistency proofs, trust file and bundles as text, the bundles' envelopes with the keys the trust file has for them, and
+ * proof file, consistency proofs, trust file and bundles as text, what a witness cosigned, the bundles' envelopes with the keys the trust file has for them, and
  * the seed of the log's key.
  */
 export async function makeEvidence(folder) {
@@ -47,6 +47,12 @@ export async function makeEvidence(folder) {
   const { proofs, consistency } = await readLog(home, checkpoints);
   // The command's own output for some; a process for each entry would take most of the time.
   for (const index of [0, Math.floor(size / 2), size - 1]) proofs[index].proof = cli(["log", "prove", `${index}`]);
+  const commands = cli(["log", "--help"]);
+  if (/^ {2}consistency /m.test(commands)) {
+    for (const one of consistency.slice(-2)) {
+      one.proof = cli(["log", "consistency", `${one.older.size}`, `${one.newer.size}`]);
+    }
+  }
   return {
     vkey,
     checkpoints,
@@ -54,10 +60,23 @@ export async function makeEvidence(folder) {
     consistency,
     trust,
     bundles,
+    cosigned: /^ {2}witness /m.test(commands) ? witnessed(cli, folder, consistency.at(-2)) : [],
     envelopes: bundles.flatMap((bundle) => envelopesOf(JSON.parse(bundle), JSON.parse(trust))),
     // Signing as the log itself shows that a proof refuses what a signature would not.
     logSeed: Buffer.from(JSON.parse(read("keys/log.key")).seed, "base64"),
   };
+}
+
+/** What the command of a witness makes of an older checkpoint and then of a newer one, each with the witness's key. */
+function witnessed(cli, folder, { older, newer, proof }) {
+  cli(["keys", "new", "--role", "witness", "--id", "witness.example/command", "--out", "witness.key"]);
+  writeFileSync(join(folder, "proof.txt"), proof);
+  const cosign = ({ checkpoint, vkey }, more) => {
+    const args = ["--key", "witness.key", "--state", "witness.state", "--vkey", vkey, "--json", ...more];
+    const cosigned = JSON.parse(cli(["log", "witness", "-", ...args], checkpoint));
+    return { note: cosigned.checkpoint, witness: cosigned.vkey };
+  };
+  return [cosign(older, ["--first"]), cosign(newer, ["--proof", "proof.txt"])];
 }
 
 /** Every leaf in base64 with its proof file, and a consistency proof for each two checkpoints, a base64 hash a line. */
