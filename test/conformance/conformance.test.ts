@@ -86,4 +86,3 @@ describe("our verifier", () => {
     expect(alone.map(({ verdict }) => verdict).sort()).toContain("indeterminate");
   });
 });
-

@@ -76,7 +76,7 @@ async function honestCase(): Promise<Case> {
   const clock = testClock();
   const trustKeys = [...usualKeys, pinned()];
   const trust = trustOf(trustKeys);
-  const capabilities = ["clock_now", "http_request"];
+  const capabilities = ["clock_now", "http_request"] as const;
   const rig = await openRig({
     clock,
     sandbox,
