@@ -37,7 +37,8 @@ const forms: Readonly<Record<string, (half: PublicHalf) => string>> = {
 
 /**
  * `keys export ROLE|FILE`: the public half of a key of the home, or of a key file, as an entry of trust.json, a verifier
- * key (log, witness), PEM and raw base64. EXO_KEY, EXO_KEY_MODE, EXO_FILE, EXO_USAGE; by role also EXO_HOME_*.
+ * key (log, witness), PEM and raw base64. EXO_KEY, EXO_KEY_MODE, EXO_FILE, EXO_USAGE; by role also EXO_HOME_*,
+ * EXO_SIGNER and EXO_TRUST.
  */
 export async function exportKey(
   context: CliContext,
@@ -46,7 +47,7 @@ export async function exportKey(
 ): Promise<ExitCode> {
   const role = roleSchema.safeParse(given);
   const half = role.success
-    ? await ofHome(homeDir(context, textOption(options, "home")), role.data)
+    ? await ofHome(context, homeDir(context, textOption(options, "home")), role.data)
     : await ofFile(resolve(context.cwd, given));
   const form = textOption(options, "as");
   if (hasFlag(options, "json")) printJson(context, { schema: "exoarmur.public-key/v1", ...half });
@@ -63,11 +64,22 @@ export async function exportKey(
   return exitCodes.done;
 }
 
-async function ofHome(dir: string, role: Role): Promise<PublicHalf> {
-  const home = await openHome(dir);
-  const { id, signer } = await readKeyFile(keyFileOf(home.paths.keys, role), role);
+async function ofHome(context: CliContext, dir: string, role: Role): Promise<PublicHalf> {
+  const home = await openHome(dir, { env: context.env });
   // The log signs under its origin, whatever the key is called.
-  return publicHalf(role, id, signer.publicKey, role === "log" ? home.log.origin : id);
+  const nameOf = (id: string): string => (role === "log" ? home.log.origin : id);
+  if ((role === "runtime" || role === "log") && home.resolved.signers[role] !== undefined) {
+    try {
+      const { publicKey } = await home.signer(role);
+      const raw = encodeBase64(publicKey);
+      const id = home.trust.keys.find((key) => key.role === role && key.publicKey === raw)?.id ?? role;
+      return publicHalf(role, id, publicKey, nameOf(id));
+    } finally {
+      await home.closeKeys();
+    }
+  }
+  const { id, signer } = await readKeyFile(keyFileOf(home.paths.keys, role), role);
+  return publicHalf(role, id, signer.publicKey, nameOf(id));
 }
 
 async function ofFile(file: string): Promise<PublicHalf> {

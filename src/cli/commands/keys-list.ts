@@ -11,11 +11,18 @@ import { formatTable, printJson, shownPath } from "../output.js";
  * code 1 when a file is refused. EXO_HOME_*, and the errors of the files people write.
  */
 export async function listHomeKeys(context: CliContext, _args: readonly string[], options: Options): Promise<ExitCode> {
-  const { paths, trust } = await openHome(homeDir(context, textOption(options, "home")));
+  const { paths, trust, resolved } = await openHome(homeDir(context, textOption(options, "home")));
   const keys = await listKeys(paths, trust);
-  if (hasFlag(options, "json")) printJson(context, { schema: "exoarmur.keys/v1", home: paths.home, keys });
-  else if (keys.length === 0) context.stdout(`no keys in ${shownPath(context, paths.keys)}\n`);
-  else context.stdout(formatTable(keys.map((key) => [shownPath(context, key.file), ...describe(key)])));
+  // Its arguments may name where a key is kept, which is nobody's business here.
+  const signers = Object.entries(resolved.signers).map(([role, { command }]) => ({ role, program: command[0] ?? "" }));
+  if (hasFlag(options, "json")) printJson(context, { schema: "exoarmur.keys/v1", home: paths.home, keys, signers });
+  else if (keys.length + signers.length === 0) context.stdout(`no keys in ${shownPath(context, paths.keys)}\n`);
+  else {
+    const rows = keys.map((key) => [shownPath(context, key.file), ...describe(key)]);
+    for (const { role, program } of signers)
+      rows.push([program, "-", role, "-", "-", "a signer program, used instead of a file"]);
+    context.stdout(formatTable(rows));
+  }
   return keys.some(({ refused }) => refused !== null) ? exitCodes.refused : exitCodes.done;
 }
 
