@@ -229,6 +229,43 @@ export const commandRows: readonly CommandRow[] = [
     load: async () => (await import("./commands/keys-new.js")).newKey,
   },
   {
+    path: ["keys", "list"],
+    about: "list a home's key files: role, key id, permissions, and where trust.json names them",
+    args: [],
+    options: [home, json],
+    example: "exoarmur keys list",
+    load: async () => (await import("./commands/keys-list.js")).listHomeKeys,
+  },
+  {
+    path: ["keys", "export"],
+    about: "print the public half of a key: trust.json entry, verifier key, PEM, raw",
+    args: [argument("<key>", "a role, for the home's key of it, or a key file")],
+    options: [
+      () => option("--as <form>", "print this form alone")().choices(["entry", "vkey", "pem", "raw"]).conflicts("json"),
+      home,
+      json,
+    ],
+    example: "exoarmur keys export log --as vkey",
+    load: async () => (await import("./commands/keys-export.js")).exportKey,
+  },
+  {
+    path: ["keys", "trust"],
+    about: "judge a trust file and print it; add a key, or end one at a log index",
+    args: [
+      argument("[change]", "add or end; default: change nothing"),
+      argument("[what]", "add: a file with one entry, or -; end: the key id"),
+    ],
+    options: [
+      option("--at <index>", "end: the first log index at which the key counts no more"),
+      option("--role <role>", "end: which role of the key, where it has several"),
+      option("--trust <file>", "the trust file; default trust.json of the home"),
+      home,
+      json,
+    ],
+    example: "exoarmur keys trust end 0123456789abcdef0123456789abcdef --at 120",
+    load: async () => (await import("./commands/keys-trust.js")).trustKeys,
+  },
+  {
     path: ["canonicalize"],
     about: "print the canonical bytes of a JSON document, without a newline",
     args: [argument("[file]", "a JSON file, or - for standard input, the default")],

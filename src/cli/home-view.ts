@@ -43,7 +43,10 @@ export async function openHomeView(dir: string): Promise<HomeView> {
     store,
     log,
     prover: { checkpoint: () => view().checkpoint, prove: (index) => view().prove(index) },
-    close: async () => await opened?.close(),
+    close: async () => {
+      await home.closeKeys();
+      await opened?.close();
+    },
   };
 }
 

@@ -7,6 +7,7 @@ import { parseIp } from "./ip-address.js";
 import { constraintsSchema } from "./manifest.js";
 import { budgetSchema, safetyConfigSchema } from "./safety.js";
 import { configuredSecretsSchema } from "./secret.js";
+import { signersSchema } from "./signer.js";
 
 const rootAlias = z
   .string()
@@ -86,6 +87,7 @@ export const configSchema = z.strictObject({
   http: httpConfigSchema.optional(),
   secrets: configuredSecretsSchema.optional(),
   counterparties: counterpartiesSchema.optional(),
+  signers: signersSchema.optional(),
   features: featuresSchema,
 });
 

@@ -6,6 +6,7 @@ import type { Features } from "../contracts/features.js";
 import type { Constraints } from "../contracts/manifest.js";
 import type { SafetyConfig } from "../contracts/safety.js";
 import type { ConfiguredSecret } from "../contracts/secret.js";
+import { decodeBase64 } from "../crypto/encoding.js";
 import { ExoArmurError } from "../errors.js";
 import { defaultSafetyConfig } from "../safety/gate.js";
 import type { DocumentKind } from "./document.js";
@@ -13,6 +14,19 @@ import type { HomePaths } from "./paths.js";
 
 /** A root directory: its absolute path and whether executors may change what is in it. */
 export type Root = { readonly path: string; readonly access: "read" | "write" };
+
+/** A signer program: its path is absolute, or a bare name that is looked for on PATH. */
+export type ResolvedSigner = {
+  readonly command: readonly string[];
+  /** Raw 32 bytes. */
+  readonly publicKey?: Uint8Array;
+  /** Names of variables it gets beside the usual ones. */
+  readonly env: readonly string[];
+  readonly timeoutMs: number;
+};
+
+/** Signer programs by role. */
+export type ResolvedSigners = { readonly runtime?: ResolvedSigner; readonly log?: ResolvedSigner };
 
 /** config.json with its defaults filled in (spec/home.md). */
 export type ResolvedConfig = {
@@ -32,6 +46,7 @@ export type ResolvedConfig = {
   readonly http: HttpConfig;
   readonly secrets: Readonly<Record<string, ConfiguredSecret>>;
   readonly counterparties: readonly Counterparty[];
+  readonly signers: ResolvedSigners;
   readonly features: Features;
 };
 
@@ -75,6 +90,7 @@ export function resolveConfig(config: Config, paths: HomePaths): ResolvedConfig 
     http: resolveHttp(config, paths),
     secrets: config.secrets ?? {},
     counterparties: config.counterparties ?? [],
+    signers: resolveSigners(config, paths),
     features: config.features,
   };
 }
@@ -83,6 +99,23 @@ function resolveHttp({ http = {} }: Config, paths: HomePaths): HttpConfig {
   if (http.caFile === undefined) return http;
   if (http.caFile.includes("\0")) throw wrong(paths, "/http/caFile", "expected a path without a NUL character");
   return { ...http, caFile: resolve(paths.base, http.caFile) };
+}
+
+function resolveSigners({ signers = {} }: Config, paths: HomePaths): ResolvedSigners {
+  const resolved: { runtime?: ResolvedSigner; log?: ResolvedSigner } = {};
+  for (const role of ["runtime", "log"] as const) {
+    const signer = signers[role];
+    if (signer === undefined) continue;
+    const [program = "", ...args] = signer.command;
+    const publicKey = decodeBase64(signer.publicKey ?? "");
+    resolved[role] = {
+      command: [/[/\\]/.test(program) ? resolve(paths.base, program) : program, ...args],
+      env: signer.env ?? [],
+      timeoutMs: signer.timeoutMs ?? 10_000,
+      ...(signer.publicKey === undefined || publicKey === undefined ? {} : { publicKey }),
+    };
+  }
+  return resolved;
 }
 
 function resolveGrants(config: Config, paths: HomePaths): Record<string, Record<string, Constraints>> {

@@ -1,20 +1,18 @@
-import { existsSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Config } from "../contracts/config.js";
-import { type Role, type Trust, trustSchema } from "../contracts/trust.js";
+import { type Trust, trustSchema } from "../contracts/trust.js";
 import { admitPublicKey } from "../crypto/ed25519.js";
-import { decodeBase64, equalBytes } from "../crypto/encoding.js";
+import { decodeBase64 } from "../crypto/encoding.js";
 import { parseVkey } from "../crypto/note-key.js";
 import { ExoArmurError, isExoArmurError } from "../errors.js";
-import type { Signer } from "../ports.js";
 import { readBounded } from "./atomic.js";
 import { checkRoots } from "./check-roots.js";
 import { configKind, type ResolvedConfig, resolveConfig } from "./config-resolve.js";
 import { holdsOnlyDemo } from "./demo-folder.js";
 import { maxDocumentBytes, readDocument } from "./document.js";
 import { checkLocal, checkWritable, type FileSystemPorts } from "./file-system.js";
-import { keyFileOf, readKeyFile, readSaltKey } from "./keys.js";
+import { type Keyring, openKeyring } from "./keyring.js";
 import { errnoOf, type HomePaths, homePaths } from "./paths.js";
 
 /** How to open a home. */
@@ -22,6 +20,8 @@ export type OpenHomeOptions = {
   /** The opener will write: refuses a read-only home. Default false. */
   readonly write?: boolean;
   readonly fileSystem?: FileSystemPorts;
+  /** Where signer programs get the variables from that config.json hands to them. Default the process's own. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
 };
 
 /** A home that was read and found in order. */
@@ -34,21 +34,13 @@ export type Home = {
   readonly trust: Trust;
   /** Origin and verifier key of this home's own log: the first of the trust file's logs. */
   readonly log: { readonly origin: string; readonly vkey: string };
-  /** True when the private key of a role is in the home. Does not open it. */
-  hasKey(role: Role): boolean;
-  /**
-   * The signer of a role, read at the first call. EXO_HOME_DAMAGED when its file is missing, EXO_KEY, EXO_KEY_MODE,
-   * EXO_TRUST when the trust file does not name the key for the role.
-   */
-  signer(role: Role): Promise<Signer>;
-  /** The 32 bytes that salts are derived from. EXO_HOME_DAMAGED when missing, EXO_KEY, EXO_KEY_MODE. */
-  saltKey(): Promise<Uint8Array>;
-};
+} & Keyring;
 
 /**
  * Opens the home in `dir` (spec/home.md): reads configuration and trust, keys later. EXO_HOME_MISSING, EXO_HOME_DAMAGED,
  * EXO_HOME_NETWORK, with `write` EXO_HOME_READ_ONLY; EXO_JSON_*, EXO_SCHEMA, EXO_SCHEMA_VERSION, EXO_KEY and
- * EXO_KEY_REFUSED with file, line and pointer for what a person wrote. Takes no lock.
+ * EXO_KEY_REFUSED with file, line and pointer for what a person wrote. Takes no lock. Whoever asks for a signer closes the
+ * home's keys afterwards.
  */
 export async function openHome(dir: string, options: OpenHomeOptions = {}): Promise<Home> {
   const paths = homePaths(dir);
@@ -66,7 +58,14 @@ export async function openHome(dir: string, options: OpenHomeOptions = {}): Prom
     });
   }
   if (options.write === true) await checkWritable(paths, options.fileSystem);
-  return { paths, config, resolved, trust, log, ...keyring(paths, trust, log.vkey) };
+  return {
+    paths,
+    config,
+    resolved,
+    trust,
+    log,
+    ...openKeyring({ paths, trust, vkey: log.vkey, signers: resolved.signers, env: options.env ?? process.env }),
+  };
 }
 
 /** Reads a trust file and admits every key in it. Errors as parseDocument, and EXO_KEY, EXO_KEY_REFUSED with the pointer. */
@@ -124,48 +123,6 @@ async function checkThere({ home }: HomePaths): Promise<void> {
     });
   }
   throw new ExoArmurError("EXO_HOME_DAMAGED", `${home} is no folder`, { file: home });
-}
-
-function keyring(paths: HomePaths, trust: Trust, vkey: string): Pick<Home, "hasKey" | "signer" | "saltKey"> {
-  const signers = new Map<Role, Promise<Signer>>();
-  const open = async (role: Role): Promise<Signer> => {
-    const { signer } = await orDamaged(readKeyFile(keyFileOf(paths.keys, role), role));
-    const isTrusted =
-      role === "log"
-        ? equalBytes(parseVkey(vkey).publicKey, signer.publicKey)
-        : trust.keys.some((key) => key.role === role && isKey(key.publicKey, signer));
-    if (isTrusted) return signer;
-    const file = keyFileOf(paths.keys, role);
-    throw new ExoArmurError("EXO_TRUST", `${file}: ${paths.trust} does not name this key for the role ${role}`, {
-      file,
-    });
-  };
-  return {
-    hasKey: (role) => existsSync(keyFileOf(paths.keys, role)),
-    signer(role) {
-      const known = signers.get(role) ?? open(role);
-      signers.set(role, known);
-      // A failure is not kept: the file may be put right.
-      known.catch(() => signers.delete(role));
-      return known;
-    },
-    saltKey: () => orDamaged(readSaltKey(join(paths.keys, "salt.key"))),
-  };
-}
-
-function isKey(publicKey: string, signer: Signer): boolean {
-  const bytes = decodeBase64(publicKey);
-  return bytes !== undefined && equalBytes(bytes, signer.publicKey);
-}
-
-/** A key the home itself needs: where it is missing the home is damaged. */
-async function orDamaged<T>(reading: Promise<T>): Promise<T> {
-  try {
-    return await reading;
-  } catch (error) {
-    if (!isExoArmurError(error, "EXO_FILE")) throw error;
-    throw new ExoArmurError("EXO_HOME_DAMAGED", error.message, error.place);
-  }
 }
 
 function readVkey(vkey: string, file: string, pointer: string): ReturnType<typeof parseVkey> {

@@ -58,13 +58,21 @@ async function runGuest(started: Start): Promise<Ran> {
     performers: { ...ports.performers, ...createKvPerformers(keys) },
     executor: executor.manifest.name,
     effectBase: record.effectKey ?? work.intentDigest,
-    journal: (effect) =>
-      ports.ledger.transact((tx) => {
-        const now = chainTime(tx, record, ports.clock.now());
-        work.append(tx, "effect_started", effect, now);
-        record.effects.push(effect);
-        work.save(tx);
-      }),
+    journal: async (effect) => {
+      const undo = work.mark();
+      try {
+        await ports.ledger.transact((tx) => {
+          const now = chainTime(tx, record, ports.clock.now());
+          work.append(tx, "effect_started", effect, now);
+          record.effects.push(effect);
+          work.save(tx);
+        });
+      } catch (error) {
+        // The run goes on to its end, whose record must name what is in the log and nothing else.
+        undo();
+        throw error;
+      }
+    },
   });
   const { memoryPages: _pages, tableElements: _elements, ...limits } = judgement.grants.limits;
   let outcome: SandboxOutcome;

@@ -182,6 +182,20 @@ export class IntentWork {
     return recorded;
   }
 
+  /**
+   * Remembers how far recording has come; the returned function goes back there. For a transaction whose failure the work
+   * outlives: what it appended is not in the log, and must not be named in the bundle.
+   */
+  mark(): () => void {
+    const { record, trace } = this;
+    const { state } = record;
+    const lengths = [record.events.length, record.effects.length, trace.length] as const;
+    return () => {
+      record.state = state;
+      [record.events.length, record.effects.length, trace.length] = lengths;
+    };
+  }
+
   /** Writes the state document, and whether a crash now would leave the intent open. */
   save(tx: LedgerTx): void {
     const { intentId, state } = this.record;

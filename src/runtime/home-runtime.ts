@@ -39,7 +39,7 @@ const expirySweepMs = 1000;
  * back what was taken. EXO_FLAG, EXO_HOME_*, EXO_STORE*, EXO_POLICY_*, and the errors of the files people write.
  */
 export async function openHomeCore(dir: string, world: World): Promise<HomeCore> {
-  const home = await openHome(dir, { write: true });
+  const home = await openHome(dir, { write: true, env: world.env });
   const safety = safetyUnder(home.resolved.safety, world.env, home.resolved.features);
   const closers: (() => Promise<void> | void)[] = [];
   const unwind = async (): Promise<void> => {
@@ -48,6 +48,7 @@ export async function openHomeCore(dir: string, world: World): Promise<HomeCore>
   try {
     const lock = await acquireOwner(home.paths, { pid: process.pid, clock: world.clock, entropy: world.entropy });
     closers.push(() => lock.release());
+    closers.push(() => home.closeKeys());
     const store = await openLmdbStore(home.paths.data);
     closers.push(() => store.close());
     const anchor = createAnchorWriter(home.paths);

@@ -5,8 +5,12 @@ import { describe, expect, it } from "vitest";
 import { ending, ROOT } from "./cli.js";
 
 describe("the examples", () => {
-  it("are the ones that a test runs: quickstart.mjs with README.md, the rest here", () => {
-    expect(readdirSync(join(ROOT, "examples")).sort()).toEqual(["quickstart-replay.mjs", "quickstart.mjs"]);
+  it("are the ones that a test runs: quickstart.mjs with README.md, signer.mjs in cli-signers.test.ts, the rest here", () => {
+    expect(readdirSync(join(ROOT, "examples")).sort()).toEqual([
+      "quickstart-replay.mjs",
+      "quickstart.mjs",
+      "signer.mjs",
+    ]);
     const readme = readFileSync(join(ROOT, "scripts", "readme.mjs"), "utf8");
     expect(readme).toContain('join(root, "examples", "quickstart.mjs")');
     expect(readFileSync(join(ROOT, "scripts", "test.mjs"), "utf8")).toContain('"scripts/readme.mjs"');

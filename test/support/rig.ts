@@ -122,6 +122,8 @@ export type RigOptions = {
   readonly requireSignatures?: boolean;
   readonly performers?: PipelinePorts["performers"];
   readonly logger?: Logger;
+  /** Default: the keys of the test world, in this process. */
+  readonly signers?: { readonly runtime?: Signer; readonly log?: Signer };
 };
 
 /** A pipeline over test ports, and what the tests look at. */
@@ -149,7 +151,7 @@ export async function openRig(options: RigOptions = {}): Promise<Rig> {
   const sandbox = options.sandbox ?? new FakeSandbox();
   const trust = trustOf(options.trustKeys ?? usualKeys);
   const epoch = await store.acquire();
-  const ledger = await openLedger({ store, epoch, origin, signer: keys.log });
+  const ledger = await openLedger({ store, epoch, origin, signer: options.signers?.log ?? keys.log });
   const governor = { killFile: false, takeOrders: () => Promise.resolve() };
   const pipeline = new ProxyPipeline({
     clock,
@@ -160,7 +162,7 @@ export async function openRig(options: RigOptions = {}): Promise<Rig> {
     ledger,
     sandbox,
     performers: options.performers ?? disk.performers,
-    signer: keys.runtime,
+    signer: options.signers?.runtime ?? keys.runtime,
     logPublicKey: keys.log.publicKey,
     saltKey: sha256(encodeUtf8("salt key")),
     deployment: {
