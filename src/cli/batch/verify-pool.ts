@@ -32,6 +32,8 @@ export async function verifyFiles(files: readonly string[], options: PoolOptions
     const thread = new Worker(program, { env: {}, execArgv: [], stdin: true, workerData: start });
     threads.add(thread);
     thread.once("exit", () => threads.delete(thread));
+    // What it throws between two files would end the process; that it is gone shows at the next.
+    thread.on("error", () => undefined);
     return thread;
   };
   const serve = async (): Promise<void> => {

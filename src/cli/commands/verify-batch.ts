@@ -99,8 +99,12 @@ function formatBatch(context: CliContext, batch: Batch): string {
   return `${table}${links.slice(0, shownFiles).join("")}${line}\n${said.join("")}`;
 }
 
-/** The first check that failed, or that could not be made, and how many more there are. */
-function reasonOf({ wrong }: BatchRow): string {
+/** What is hidden; else the first check that failed, or that could not be made, and how many more there are. */
+function reasonOf({ result, hidden, wrong }: BatchRow): string {
+  if (result === "unable" && hidden.length > 0) {
+    const what = hidden.map(({ role, count }) => `${role} ${count}`).join(", ");
+    return `hidden: ${what}; ${countOf(wrong.length, "check")} could not be made`;
+  }
   const first = wrong.find(({ state }) => state === "fail") ?? wrong[0];
   if (first === undefined) return "";
   const others = wrong.length === 1 ? "" : `; ${wrong.length - 1} more`;
