@@ -147,6 +147,24 @@ describe("verify over a folder", () => {
     }
   });
 
+  it("thousands of files fit in a small heap, one at a time in each thread", async () => {
+    mkdirSync(shell.path("crowd"));
+    writeFileSync(shell.path("crowd/0000.proof.json"), "{}");
+    writeFileSync(shell.path("crowd/big.proof.json"), Buffer.alloc(200_000, "x"));
+    // Names of two files: 3,000 small ones, and 300 that are 60 MB together.
+    for (let at = 1; at < 3000; at += 1)
+      linkSync(shell.path("crowd/0000.proof.json"), shell.path(`crowd/${at}.proof.json`));
+    for (let at = 1; at < 300; at += 1)
+      linkSync(shell.path("crowd/big.proof.json"), shell.path(`crowd/b${at}.proof.json`));
+    const env = { NODE_OPTIONS: "--max-old-space-size=40" };
+    const ended = await shell.exo(["verify", "crowd", ...trust, "--json", "--jobs", "2"], { env });
+    expect([ended.code, ended.stderr]).toEqual([1, ""]);
+    expect(jsonOf(ended)["counts"]).toEqual({ fail: 3300, unable: 0, unsupported_revision: 0, pass: 0 });
+    const text = await shell.exo(["verify", "crowd", ...trust], { env });
+    expect(text.stdout).toContain("... and 3,280 more; --json has all\n");
+    expect(text.stdout.split("\n").length).toBeLessThan(30);
+  });
+
   it.each<[string, string[], number, string]>([
     ["an empty folder", ["verify", "data"], 1, "EXO_FILE"],
     ["standard input among files", ["verify", "-", "good"], 2, "EXO_USAGE"],
