@@ -45,11 +45,15 @@ export async function findBundles(context: CliContext, paths: readonly string[])
       unread.set(folder, errnoOf(error) ?? "an unknown error");
     }
   }
-  const byName = (a: string, b: string): number => compare(shownPath(context, a), shownPath(context, b));
+  const sorted = (some: Iterable<string>): string[] =>
+    [...some]
+      .map((path) => ({ path, shown: shownPath(context, path) }))
+      .sort((a, b) => compare(a.shown, b.shown))
+      .map(({ path }) => path);
   return {
-    files: [...files].sort(byName),
-    unread: [...unread].map(([path, errno]) => ({ path, errno })).sort((a, b) => byName(a.path, b.path)),
-    notFollowed: [...notFollowed].sort(byName),
+    files: sorted(files),
+    unread: sorted(unread.keys()).map((path) => ({ path, errno: unread.get(path) ?? "" })),
+    notFollowed: sorted(notFollowed),
   };
 }
 
