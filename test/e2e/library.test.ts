@@ -41,6 +41,7 @@ describe("the package", () => {
       "isCallDisclosure",
       "parseCanonical",
       "readJson",
+      "redactBundle",
       "verifyBundle",
       "verifyCall",
       "verifyConsistency",

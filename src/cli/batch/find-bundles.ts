@@ -27,7 +27,8 @@ export async function findBundles(context: CliContext, paths: readonly string[])
   const unread = new Map<string, string>();
   const folders: string[] = [];
   for (const path of paths.map((one) => resolve(context.cwd, one))) {
-    (await isFolder(path)) ? folders.push(path) : files.add(path);
+    if (await isFolder(path)) folders.push(path);
+    else files.add(path);
   }
   const seen = new Set(folders);
   for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
