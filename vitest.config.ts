@@ -4,8 +4,12 @@ import { defineConfig } from "vitest/config";
 /** `BACKEND=noble npx vitest run` runs the whole suite on the browser's crypto backend. */
 const backend = process.env["BACKEND"] === "noble" ? "noble" : "node";
 
-/** `vitest run --mode slow` and `--mode soak` run the long suites instead; both can take minutes to hours. */
-const include: Record<string, string> = { slow: "test/slow/**/*.slow.ts", soak: "test/slow/**/*.soak.ts" };
+/** `vitest run --mode slow` and `--mode soak` run the long suites instead; both can take minutes to hours. `--mode vectors` writes vectors. */
+const include: Record<string, string> = {
+  slow: "test/slow/**/*.slow.ts",
+  soak: "test/slow/**/*.soak.ts",
+  vectors: "test/**/*.generate.ts",
+};
 
 export default defineConfig(({ mode }) => ({
   resolve: {

@@ -65,12 +65,20 @@ function bytesOf(rig: Rig, intentId: string): Uint8Array {
 /** A rig and an intent whose process died after the start; resolved by an operator. */
 async function crash(): Promise<{ rig: Rig; intentId: string }> {
   const clock = testClock();
-  const hanging: SandboxHost = Object.assign(new FakeSandbox(), { run: () => new Promise<never>(() => undefined) });
+  let started = (): void => undefined;
+  const running = new Promise<void>((resolve) => {
+    started = resolve;
+  });
+  const run = async (): Promise<never> => {
+    started();
+    return await new Promise<never>(() => undefined);
+  };
+  const hanging: SandboxHost = Object.assign(new FakeSandbox(), { run });
   const first = await endingRig({ clock, sandbox: hanging, seed: "crash/1" });
   void first.pipeline
     .execute(draft("fs.write", "data/crash.txt", { parameters: { text: "x" } }))
     .catch(() => undefined);
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  await running;
   const rig = await endingRig({ clock, store: first.store, seed: "crash/2" });
   const [intentId] = rig.inDoubt;
   if (intentId === undefined) throw new Error("nothing was found in doubt");

@@ -6,22 +6,9 @@ import { keySource } from "../../src/verify/keys.js";
 import { type CheckResult, makeReport } from "../../src/verify/report.js";
 import { checks, runCheck, verifyBundle } from "../../src/verify/verify-bundle.js";
 import { type Bundles, type Ending, makeBundles } from "../support/bundles.js";
-import { executionForgeries } from "./forgeries-execution.js";
-import { approvalForgeries, governanceForgeries } from "./forgeries-governance.js";
-import { shapeForgeries, signatureForgeries } from "./forgeries-integrity.js";
-import { cosignedBundle, logForgeries, witnessKey } from "./forgeries-log.js";
-import { publisherForgeries } from "./forgeries-publisher.js";
+import { allForgeries as forgeries } from "./forgeries.js";
+import { cosignedBundle, witnessKey } from "./forgeries-log.js";
 import { type Forgery, makeForgery } from "./forgery.js";
-
-const forgeries: readonly Forgery[] = [
-  ...signatureForgeries,
-  ...shapeForgeries,
-  ...governanceForgeries,
-  ...approvalForgeries,
-  ...executionForgeries,
-  ...logForgeries,
-  ...publisherForgeries,
-];
 
 const wrongOf = (results: readonly CheckResult[]): CheckResult[] =>
   results.filter(({ state }) => state === "fail" || state === "unable");
