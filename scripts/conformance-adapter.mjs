@@ -13,7 +13,8 @@ process.exitCode = status ?? 70;
 try {
   const { result, checks } = JSON.parse(stdout);
   const wrong = checks.filter(({ state }) => state === "fail" || state === "unable");
-  const verdict = { pass: "accept", fail: "reject", unable: "indeterminate" }[result];
+  const undecided = { unable: "indeterminate", unsupported_revision: "indeterminate" };
+  const verdict = { pass: "accept", fail: "reject", ...undecided }[result];
   console.log(JSON.stringify({ verdict, codes: [...new Set(wrong.map(({ code }) => code))] }));
 } catch {
   // No report: the runner sees that there is no answer.

@@ -154,6 +154,7 @@ export const errorTable = {
   EXO_ANSWER_SIGNATURE: ["verification", "An answer is not signed as its counterparty signs, or for another request."],
   EXO_ANSWER_KEY: ["unable", "No key is pinned for the counterparty that signed an answer."],
   EXO_MATERIAL_SET: ["verification", "The bundle's materials are not exactly those its statement names."],
+  EXO_REDACT: ["input", "A material is not one that may be left out of this bundle."],
   EXO_TRUST: ["verification", "A key is not trusted for the role it was used in."],
   EXO_REVISION: ["unable", "The bundle was made under a revision this build does not know."],
   EXO_CHECK_FAILED: ["verification", "A verification check failed."],

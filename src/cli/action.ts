@@ -12,7 +12,7 @@ export type Work = (context: CliContext, args: readonly string[], options: Optio
 export function setAction(command: Command, context: CliContext, work: Work): void {
   command.action(async () => {
     const options: Options = command.opts();
-    context.exit.code = await work(context, command.processedArgs.filter(isText), options);
+    context.exit.code = await work(context, command.processedArgs.flat().filter(isText), options);
   });
 }
 

@@ -112,11 +112,30 @@ export const commandRows: readonly CommandRow[] = [
   },
   {
     path: ["verify"],
-    about: "verify a bundle or a disclosed call, offline: every check, one line each",
-    args: [argument("<bundle>", "a *.proof.json file or what log prove --call wrote, or - for standard input")],
-    options: [trust, json],
+    about: "verify a bundle or a disclosed call, offline: every check, one line each; or many: one line for each",
+    args: [
+      argument("<bundle...>", "*.proof.json files, what log prove --call wrote, folders, or - for standard input"),
+    ],
+    options: [trust, option("--jobs <n>", "threads for many bundles; default one for each processor"), json],
     example: "exoarmur verify 01KA4X6F7J2Z8Q0V5N3T9RBCDE.proof.json --trust trust.json",
     load: async () => (await import("./commands/verify.js")).verify,
+  },
+  {
+    path: ["redact"],
+    about: "leave materials out of a bundle; what remains still verifies, and the report says what is hidden",
+    args: [argument("<bundle>", "a *.proof.json file, or - for standard input")],
+    options: [
+      () => option("-o, --out <file>", "write it here, or to standard output for -")().makeOptionMandatory(),
+      () =>
+        option("--hide <role>", "role or sha256: digest of what to leave out; can be given again")().argParser(collect),
+      () =>
+        option("--keep <role>", "leave out every salted material but this role or digest; can be given again")()
+          .argParser(collect)
+          .conflicts("hide"),
+      json,
+    ],
+    example: "exoarmur redact 01KA4X6F7J2Z8Q0V5N3T9RBCDE.proof.json -o redacted.proof.json --hide intent --hide input",
+    load: async () => (await import("./commands/redact.js")).redact,
   },
   {
     path: ["replay"],

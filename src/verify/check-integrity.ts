@@ -1,20 +1,16 @@
 import { digestOf } from "../canonical/digest.js";
-import { canonicalRevision } from "../canonical/jcs.js";
 import { parseTime } from "../canonical/time.js";
 import { materialRoles } from "../contracts/bundle.js";
 import { openEnvelope, payloadTypes } from "../contracts/dsse.js";
 import { eventPayloads, terminalEventTypes } from "../contracts/event.js";
 import { targetOf } from "../contracts/invocation.js";
 import { advance, endStates, type IntentState } from "../contracts/lifecycle.js";
-import { abiRevision } from "../contracts/revisions.js";
 import { decodeBase64 } from "../crypto/encoding.js";
 import { keyIdOf } from "../crypto/key-id.js";
-import { policyRevision } from "../policy/evaluate.js";
-import { safetyRevision } from "../safety/gate.js";
-import { meterRevision } from "../wasm/fuel.js";
 import type { Evidence } from "./evidence.js";
 import type { KeySource } from "./keys.js";
 import { expect, fail, notApplicable, unable } from "./report.js";
+import { unknownRevision } from "./revisions.js";
 
 /** One signature over the statement, by a key of the runtime role; the keys it lists have the ids it gives them. */
 export function checkSignature(evidence: Evidence, keys: KeySource): string {
@@ -32,17 +28,8 @@ export function checkSignature(evidence: Evidence, keys: KeySource): string {
 
 /** Every revision the bundle depends on is one this build can re-run. */
 export function checkRevisions(evidence: Evidence): string {
-  const known = {
-    canonical: canonicalRevision,
-    meter: meterRevision,
-    abi: abiRevision,
-    policy: policyRevision,
-    safety: safetyRevision,
-  };
-  for (const [name, revision] of Object.entries(known)) {
-    const found = evidence.predicate.revisions[name as keyof typeof known];
-    if (found !== revision) unable("EXO_REVISION", `${name} revision ${found}; this build knows ${revision}`);
-  }
+  const unknown = unknownRevision(evidence.predicate.revisions);
+  if (unknown !== undefined) unable("EXO_REVISION", unknown);
   return "all known";
 }
 

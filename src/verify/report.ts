@@ -1,4 +1,5 @@
 import type { Digest } from "../canonical/digest.js";
+import type { HiddenRole } from "../contracts/redaction.js";
 import type { ErrorCode } from "../errors.js";
 
 /**
@@ -17,6 +18,12 @@ export type CheckResult = {
   readonly message: string;
 };
 
+/**
+ * fail if any check failed. Else `unsupported_revision` if one could not be made because this build does not know a
+ * revision: another build may. Else unable if any check could not be made, else pass.
+ */
+export type VerificationResult = "pass" | "fail" | "unable" | "unsupported_revision";
+
 /** Outcome of a whole verification. */
 export type VerificationReport = {
   readonly schema: "exoarmur.verification/v1";
@@ -26,8 +33,9 @@ export type VerificationReport = {
   readonly bundleDigest: Digest | null;
   readonly intentId: string | null;
   readonly correlationId: string | null;
-  /** fail if any check failed, else unable if any check could not be made, else pass. */
-  readonly result: "pass" | "fail" | "unable";
+  readonly result: VerificationResult;
+  /** What the statement names and the file does not hold; empty for a whole bundle and for a disclosed call. */
+  readonly hidden: readonly HiddenRole[];
   readonly checks: readonly CheckResult[];
   readonly counts: Readonly<Record<CheckState, number>>;
   /** Fixed sentences: what a pass does not prove. */
@@ -78,10 +86,19 @@ const selfCheck =
 export function makeReport(
   facts: Pick<VerificationReport, "trustMode" | "bundleDigest" | "intentId" | "correlationId">,
   checks: readonly CheckResult[],
-  limits: readonly string[] = facts.trustMode === "pinned" ? ofBundle : [selfCheck, ...ofBundle],
+  {
+    hidden = [],
+    limits = facts.trustMode === "pinned" ? ofBundle : [selfCheck, ...ofBundle],
+  }: Partial<Pick<VerificationReport, "hidden" | "limits">> = {},
 ): VerificationReport {
   const counts: Record<CheckState, number> = { pass: 0, fail: 0, unable: 0, not_applicable: 0 };
   for (const check of checks) counts[check.state] += 1;
-  const result = counts.fail > 0 ? "fail" : counts.unable > 0 ? "unable" : "pass";
-  return { schema: "exoarmur.verification/v1", ...facts, result, checks, counts, limits };
+  return { schema: "exoarmur.verification/v1", ...facts, result: resultOf(checks), hidden, checks, counts, limits };
+}
+
+function resultOf(checks: readonly CheckResult[]): VerificationResult {
+  if (checks.some(({ state }) => state === "fail")) return "fail";
+  const unmade = checks.filter(({ state }) => state === "unable");
+  if (unmade.length === 0) return "pass";
+  return unmade.some(({ code }) => code === "EXO_REVISION") ? "unsupported_revision" : "unable";
 }

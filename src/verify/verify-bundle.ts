@@ -1,3 +1,4 @@
+import { hiddenRoles } from "../contracts/redaction.js";
 import type { Trust } from "../contracts/trust.js";
 import { isExoArmurError } from "../errors.js";
 import { checkAnswers } from "./check-answers.js";
@@ -19,6 +20,7 @@ import { checkResolution } from "./check-resolution.js";
 import { Evidence } from "./evidence.js";
 import { type KeySource, keySource } from "./keys.js";
 import { CheckEnd, type CheckResult, makeReport, type VerificationReport } from "./report.js";
+import { underRevisions } from "./revisions.js";
 
 type Check = readonly [id: string, title: string, run: (evidence: Evidence, keys: KeySource) => string];
 
@@ -89,7 +91,14 @@ export function verifyBundle(bytes: Uint8Array, options: VerifyOptions = {}): Ve
     return makeReport({ trustMode, bundleDigest: null, intentId: null, correlationId: null }, [format]);
   }
   const keys = keySource(evidence, trust);
-  const results = checks.map(([id, title, run]) => runCheck(id, title, () => run(evidence, keys)));
-  const { intentId, correlationId } = evidence.predicate;
-  return makeReport({ trustMode, bundleDigest: evidence.digest, intentId, correlationId }, [format, ...results]);
+  const { intentId, correlationId, revisions } = evidence.predicate;
+  const results = checks.map(([id, title, run]) =>
+    underRevisions(
+      runCheck(id, title, () => run(evidence, keys)),
+      revisions,
+    ),
+  );
+  const facts = { trustMode, bundleDigest: evidence.digest, intentId, correlationId } as const;
+  const hidden = hiddenRoles(evidence.predicate, (digest) => evidence.materials.has(digest));
+  return makeReport(facts, [format, ...results], { hidden });
 }

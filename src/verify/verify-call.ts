@@ -73,7 +73,7 @@ export function verifyCall(bytes: Uint8Array, options: VerifyOptions = {}): Call
   const { disclosed } = opened;
   if (disclosed === undefined) {
     const none = { trustMode, bundleDigest: null, intentId: null, correlationId: null } as const;
-    return { ...makeReport(none, [format], limits), call: null };
+    return { ...makeReport(none, [format], { limits }), call: null };
   }
   const { call, header, proof } = disclosed;
   const checks = [
@@ -91,7 +91,7 @@ export function verifyCall(bytes: Uint8Array, options: VerifyOptions = {}): Call
     runCheck("witnesses", "witness quorum", () => countWitnesses(trust, () => proof.checkpoint)),
   ];
   const { intentId, correlationId } = header;
-  return { ...makeReport({ trustMode, bundleDigest: null, intentId, correlationId }, checks, limits), call };
+  return { ...makeReport({ trustMode, bundleDigest: null, intentId, correlationId }, checks, { limits }), call };
 }
 
 function open(document: CallDisclosure): Disclosed {

@@ -10,6 +10,7 @@ const commands = [
   "approvals approve",
   "approvals deny",
   "verify",
+  "redact",
   "replay",
   "inspect",
   "meter",

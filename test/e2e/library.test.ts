@@ -42,6 +42,7 @@ describe("the package", () => {
       "isCallDisclosure",
       "parseCanonical",
       "readJson",
+      "redactBundle",
       "verifyBundle",
       "verifyCall",
       "verifyConsistency",

@@ -82,9 +82,24 @@ export const signatureForgeries: readonly Forgery[] = [
 ];
 
 export const shapeForgeries: readonly Forgery[] = [
-  ...(["canonical", "meter", "abi", "policy", "safety"] as const).map((name) =>
+  ...(
+    [
+      ["canonical", "intent events payloads policy-author policy safety verdict plugin inclusion"],
+      ["meter", "plugin"],
+      ["abi", ""],
+      ["policy", "policy"],
+      ["safety", "safety verdict"],
+    ] as const
+  ).map(([name, others]) =>
     forged(
-      { check: "revisions", name: `unknown ${name} revision`, of: "denied", code: "EXO_REVISION", state: "unable" },
+      {
+        check: "revisions",
+        name: `unknown ${name} revision`,
+        of: "denied",
+        code: "EXO_REVISION",
+        state: "unable",
+        caught: ["revisions", ...others.split(" ").filter((id) => id !== "")],
+      },
       (f) => {
         f.predicate.revisions[name] = 99;
       },

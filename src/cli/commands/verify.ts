@@ -1,26 +1,41 @@
+import { stat } from "node:fs/promises";
+import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
+import type { Cover, HiddenRole } from "../../contracts/redaction.js";
 import type { Trust } from "../../contracts/trust.js";
 import { ExoArmurError, isExoArmurError } from "../../errors.js";
 import { readTrust } from "../../home/open.js";
-import type { VerificationReport } from "../../verify/report.js";
+import { readDecimal } from "../../log/checkpoint.js";
+import type { VerificationReport, VerificationResult } from "../../verify/report.js";
 import { verifyBundle } from "../../verify/verify-bundle.js";
 import { isCallDisclosure, verifyCall } from "../../verify/verify-call.js";
 import { hasFlag, type Options, textOption } from "../action.js";
 import type { CliContext } from "../context.js";
 import { type ExitCode, exitCodes } from "../exit-codes.js";
 import { inputs, readInput } from "../files.js";
-import { countOf, formatTable, printJson } from "../output.js";
+import { countOf, formatRows, formatTable, printJson } from "../output.js";
 import { stateWords } from "../states.js";
 
-const resultCodes = { pass: exitCodes.done, fail: exitCodes.refused, unable: exitCodes.unable } as const;
+/** Exit codes by result (spec/cli.md). */
+export const resultCodes: Readonly<Record<VerificationResult, ExitCode>> = {
+  pass: exitCodes.done,
+  fail: exitCodes.refused,
+  unable: exitCodes.unable,
+  unsupported_revision: exitCodes.unable,
+};
 
-/** `verify BUNDLE`, a proof bundle or a disclosed call: every check, one line each. EXO_FILE, EXO_BUNDLE for a file over the bound, trust file errors. */
-export async function verify(
-  context: CliContext,
-  [path = "-"]: readonly string[],
-  options: Options,
-): Promise<ExitCode> {
+/**
+ * `verify BUNDLE`, a proof bundle or a disclosed call: every check, one line each. A folder or several files: one line
+ * each (verify-batch). EXO_FILE, EXO_BUNDLE for a file over the bound, EXO_USAGE, trust file errors.
+ */
+export async function verify(context: CliContext, paths: readonly string[], options: Options): Promise<ExitCode> {
   const trust = await readTrustOption(context, options);
+  const jobs = jobsOption(options);
+  const [path = "-", ...more] = paths;
+  if (more.length > 0 || (path !== "-" && (await isFolder(context, path)))) {
+    const { verifyBatch } = await import("./verify-batch.js");
+    return await verifyBatch(context, paths, { trust, jobs, json: hasFlag(options, "json") });
+  }
   const bytes = await readInput(context, path, inputs.bundle);
   const verifyFile = isCallDisclosure(bytes) ? verifyCall : verifyBundle;
   const report = verifyFile(bytes, trust === undefined ? {} : { trust });
@@ -28,6 +43,21 @@ export async function verify(
   else context.stdout(formatReport(report));
   return resultCodes[report.result];
 }
+
+async function isFolder(context: CliContext, path: string): Promise<boolean> {
+  return (await stat(resolve(context.cwd, path)).catch(() => undefined))?.isDirectory() ?? false;
+}
+
+/** Threads that many bundles are verified on: `--jobs`, else one for each processor. */
+function jobsOption(options: Options): number {
+  const text = textOption(options, "jobs");
+  if (text === undefined) return Math.min(availableParallelism(), maxJobs);
+  const jobs = readDecimal(text) ?? 0;
+  if (jobs >= 1 && jobs <= maxJobs) return jobs;
+  throw new ExoArmurError("EXO_USAGE", `--jobs expects a number from 1 to ${maxJobs}, got ${JSON.stringify(text)}`);
+}
+
+const maxJobs = 64;
 
 /** The trust file of `--trust`, or undefined without the option. EXO_FILE when it is missing, and as readTrust. */
 export async function readTrustOption(context: CliContext, options: Options): Promise<Trust | undefined> {
@@ -41,7 +71,7 @@ export async function readTrustOption(context: CliContext, options: Options): Pr
   }
 }
 
-function formatReport({ checks, counts, result, trustMode, limits }: VerificationReport): string {
+function formatReport({ checks, counts, result, trustMode, hidden, limits }: VerificationReport): string {
   const rows = checks.map(({ state, title, code, message }) => [
     stateWords[state],
     title,
@@ -55,5 +85,20 @@ function formatReport({ checks, counts, result, trustMode, limits }: Verificatio
   ].filter((part) => part !== "");
   const sum = [`${countOf(made, "check")}`, `${counts.pass} passed`, ...wrong].join(", ");
   const mode = trustMode === "pinned" ? "pinned" : "self-check only";
-  return `${formatTable(rows)}\n${result}   ${mode}   ${sum}\n${limits.map((limit) => `${limit}\n`).join("")}`;
+  return `${formatTable(rows)}${formatHidden(hidden)}\n${result}   ${mode}   ${sum}\n${limits.map((limit) => `${limit}\n`).join("")}`;
 }
+
+/** What a file hides, and what keeps it from being guessed; nothing for a whole bundle. */
+export function formatHidden(hidden: readonly HiddenRole[]): string {
+  const rows = Object.entries(coverWords).flatMap(([cover, words]) => {
+    const roles = hidden.filter((one) => one.cover === cover).map(({ role, count }) => `${role} ${count}`);
+    return roles.length === 0 ? [] : [["hidden", roles.join(", "), words]];
+  });
+  return formatRows(rows);
+}
+
+const coverWords: Readonly<Record<Cover, string>> = {
+  salt: "salted, so not to be guessed",
+  inside: "salted inside, so not to be guessed",
+  none: "by digest alone; whoever has the bytes can tell",
+};
