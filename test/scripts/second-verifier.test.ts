@@ -23,7 +23,9 @@ function pythonVersion(): string | undefined {
 
 const [major = 0, minor = 0] = (pythonVersion() ?? "").split(".").map(Number);
 const lacksPython = major !== 3 || minor < 11;
-if (lacksPython && process.env.EXOARMUR_NO_SKIP !== "1") {
+const { EXOARMUR_NO_SKIP: noSkip } = process.env;
+const skips = lacksPython && noSkip !== "1";
+if (skips) {
   process.stderr.write("second verifier: skipped, install Python 3.11 or newer (Debian: python3)\n");
 }
 
@@ -63,7 +65,7 @@ const verdictOf = ({ state }: Forgery): string => (state === "unable" ? "indeter
 
 type Answer = { verdict: string; codes: string[]; checks?: { id: string; state: string; message?: string }[] };
 
-describe.skipIf(lacksPython && process.env.EXOARMUR_NO_SKIP !== "1")("the second verifier", () => {
+describe.skipIf(skips)("the second verifier", () => {
   let all: Bundles;
   let home: string;
   const answers = new Map<string, Answer>();

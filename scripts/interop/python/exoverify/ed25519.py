@@ -23,13 +23,20 @@ def _add(p: Point, q: Point) -> Point:
     return (e * f % P, g * h % P, f * g % P, e * h % P)
 
 
+@functools.lru_cache(256)
+def _doublings(point: Point) -> list[Point]:
+    """The point times every power of two below 2^256: few keys make many signatures."""
+    found = [point]
+    while len(found) < 256:
+        found.append(_add(found[-1], found[-1]))
+    return found
+
+
 def _times(scalar: int, point: Point) -> Point:
     result = IDENTITY
-    while scalar > 0:
-        if scalar & 1:
-            result = _add(result, point)
-        point = _add(point, point)
-        scalar >>= 1
+    for bit, part in enumerate(_doublings(point)):
+        if scalar >> bit & 1:
+            result = _add(result, part)
     return result
 
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from . import merkle, payloads
 from .canonical import digest, digest_of, read
 from .outcome import Fail, Unable, need
-from .schema import conform
+from .schema import check, conform, load
 from .signed import Envelope, open_envelope, unbase64
 
 STATEMENT = "application/vnd.in-toto+json"
@@ -22,6 +22,26 @@ class Event(NamedTuple):
     digest: str
     kind: str
     header: dict[str, Any]
+
+
+# Many bundles of one run of this program hold the same documents; nobody changes what is read.
+@functools.lru_cache(4096)
+def _document(data: bytes, schema: str) -> Any:
+    return conform(read(data), schema)
+
+
+@functools.lru_cache(4096)
+def _payload(data: bytes, kind: str) -> Any:
+    value = read(data)
+    payloads.conform(kind, value)
+    return value
+
+
+@functools.lru_cache(4096)
+def _header(data: bytes) -> Any:
+    value = read(data)
+    payloads.header(value)
+    return value
 
 
 class Evidence:
@@ -93,7 +113,7 @@ class Evidence:
 
     def document(self, role: str, key: str, schema: str) -> Any:
         """A material that is a document of a schema."""
-        return conform(read(self.content(role, key)), schema)
+        return _document(self.content(role, key), schema)
 
     def single(self, role: str) -> str:
         """The digest of the one material of a role."""
@@ -106,8 +126,6 @@ class Evidence:
     def envelope(self, role: str, key: str, kind: str) -> Envelope:
         """A material that is a DSSE envelope."""
         value = read(self.content(role, key))
-        from .schema import check, load
-
         shape = load("proof")["properties"]["envelope"]
         try:
             check(value, shape, shape)
@@ -144,8 +162,7 @@ class Evidence:
         """The events in the statement's order."""
         found: list[Event] = []
         for one in self.predicate["events"]:
-            header = read(self.content("event", one["digest"]))
-            payloads.header(header)
+            header = _header(self.content("event", one["digest"]))
             found.append(Event(one["digest"], one["eventType"], header))
         return found
 
@@ -154,8 +171,7 @@ class Evidence:
         known = self._payloads.get(event.digest)
         if known is not None and known[0] == event.kind:
             return known[1]
-        value = read(self.content("event_payload", event.header["payloadDigest"]))
-        payloads.conform(event.kind, value)
+        value = _payload(self.content("event_payload", event.header["payloadDigest"]), event.kind)
         self._payloads[event.digest] = (event.kind, value)
         return value
 

@@ -4,10 +4,10 @@ from typing import Any, Callable, NamedTuple
 
 from . import ed25519
 from .canonical import read_lenient
-from .evidence import Evidence
-from .outcome import Fail
+from .evidence import STATEMENT, Evidence
+from .outcome import Fail, NotApplicable, Unable
 from .schema import conform
-from .signed import Envelope, note_key, unbase64
+from .signed import Envelope, note_key, open_envelope, unbase64
 
 
 class Key(NamedTuple):
@@ -100,9 +100,6 @@ def all_signed(envelope: Envelope, keys: list[Key]) -> None:
 
 def check_signature(evidence: Evidence, trust: Trust) -> None:
     """Check `signature` of spec/verification.md."""
-    from .signed import open_envelope
-    from .evidence import STATEMENT
-
     envelope = open_envelope(evidence.envelope_value, STATEMENT)
     for listed in evidence.predicate["keys"]:
         public = unbase64(listed["publicKey"], "EXO_KEY")
@@ -138,8 +135,6 @@ def check_checkpoint(evidence: Evidence, trust: Trust) -> None:
 
 def check_witnesses(evidence: Evidence, trust: Trust) -> None:
     """Check `witnesses` (spec/keys.md, What is signed; spec/verification.md)."""
-    from .outcome import NotApplicable
-
     threshold = trust.file["witnesses"]["threshold"]
     if "witnessed" in trust.file.get("require", []):
         threshold = max(1, threshold)
@@ -160,8 +155,6 @@ def check_witnesses(evidence: Evidence, trust: Trust) -> None:
 
 def check_log(_: Evidence, trust: Trust) -> None:
     """Check `log`: only the whole log can show it."""
-    from .outcome import NotApplicable, Unable
-
     if "log" in trust.file.get("require", []):
         raise Unable("the trust file asks for the whole log", "EXO_MATERIAL_MISSING")
     raise NotApplicable
