@@ -84,7 +84,9 @@ async function main() {
     const reached = await Promise.all(worlds.map(flagsReachWorkers));
     if (!reached.every(Boolean))
       throw new Error("V8 flags do not reach the workers: the comparison would show nothing");
-    await Promise.all(worlds.map((world, index) => runWorld(world, folder, places[index])));
+    // All of them end before the folder goes, also when one fails.
+    const ended = await Promise.allSettled(worlds.map((world, index) => runWorld(world, folder, places[index])));
+    for (const end of ended) if (end.status === "rejected") throw end.reason;
     const trees = worlds.map(({ name }) => readTree(join(folder, "out", name)));
     const scenarios = [...new Set(trees.flatMap((tree) => [...tree.keys()].map((path) => path.split("/")[0])))].sort();
     let stable = true;

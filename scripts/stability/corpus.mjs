@@ -23,7 +23,22 @@ const answers = {
       ],
     },
   }),
+  fs_stat: () => ({ ok: { type: "file", size: table.length } }),
   fs_remove: () => ({ ok: {} }),
+  fs_append: () => ({ ok: { size: 7 } }),
+  fs_mkdir: () => ({ error: { code: "EXO_FS_EXISTS", message: "The name is taken." } }),
+  fs_rename: () => ({ ok: {} }),
+  http_request: () => ({
+    ok: {
+      status: 200,
+      headers: { "content-type": "application/json" },
+      body: json({ list: [0.1, 1e21, -5e-324, "é"] }),
+    },
+  }),
+  kv_get: () => ({ ok: { found: true, value: json({ n: 0.30000000000000004 }), version: 3 } }),
+  kv_put: ({ seq }) => ({ ok: { done: true, version: 4 + seq } }),
+  kv_delete: () => ({ ok: { done: false, version: 4 } }),
+  kv_list: () => ({ ok: { entries: [{ key: "a/é", version: 3, size: 9 }], more: true } }),
 };
 
 /** Numbers whose sum depends on the order of addition, and cells that are none. */
@@ -34,6 +49,8 @@ const table = [
     (_, row) => `${row},${row % 13 === 0 ? "" : `${(row * 7919) % 1000}.${row % 100}e${(row % 7) - 3}`}`,
   ),
 ].join("\n");
+
+const rows = Array.from({ length: 60 }, (_, row) => ({ n: ((row * 7919) % 101) / 7 }));
 
 /** Answers one call with a document of the msgpack profile. */
 export function answerOf(call) {
@@ -57,28 +74,43 @@ function casesOf(name, wasm, rows, capabilities = []) {
 }
 
 function shipped() {
-  const files = ["fs_read", "fs_write", "fs_list", "fs_remove"];
   const at = (parameters, more = completed) => ({ input: json(parameters), ...more });
+  const of = (name, rows) => {
+    const { capabilities = [] } = JSON.parse(new TextDecoder().decode(repositoryFile(`plugins/${name}.json`)));
+    const module = repositoryFile(`plugins/${name}.wasm`);
+    return casesOf(
+      name,
+      module,
+      rows,
+      capabilities.map((capability) => capability.name),
+    );
+  };
   return [
-    ...casesOf(
-      "table-stats",
-      repositoryFile("plugins/table-stats.wasm"),
-      [["stats", at({ path: "data/t.csv" }, { ...completed, repeat: 6, needed: true })]],
-      ["fs_read"],
-    ),
-    ...casesOf(
-      "fs",
-      repositoryFile("plugins/fs.wasm"),
-      [
-        ["read", at({ path: "data/t.csv" })],
-        ["write", at({ path: "data/n", text: "é" }, ends("guest_error"))],
-        ["list", at({ path: "data" })],
-        ["remove", at({ path: "data/n" })],
-        ["read", at({ path: 7 }, ends("guest_error", { name: "fs with a bad path" }))],
-      ],
-      files,
-    ),
-    ...casesOf("spin", repositoryFile("plugins/spin.wasm"), [["spin", ends("out_of_fuel")]]),
+    ...of("table-stats", [["stats", at({ path: "data/t.csv" }, { ...completed, repeat: 6, needed: true })]]),
+    ...of("fs", [
+      ["read", at({ path: "data/t.csv" })],
+      ["write", at({ path: "data/n", text: "é" }, ends("guest_error"))],
+      ["append", at({ path: "data/n", text: "é" })],
+      ["list", at({ path: "data" })],
+      ["stat", at({ path: "data/n" })],
+      ["mkdir", at({ path: "data/m" }, ends("guest_error"))],
+      ["rename", at({ path: "data/n", to: "data/m" })],
+      ["remove", at({ path: "data/n" })],
+      ["read", at({ path: 7 }, ends("guest_error", { name: "fs with a bad path" }))],
+    ]),
+    ...of("http", [["get", at({ url: "https://a.example/v1" })]]),
+    ...of("kv", [
+      ["get", at({ key: "a" })],
+      ["put", at({ key: "a", json: { n: 0.1 }, expect: 3 })],
+      ["delete", at({ key: "a", expect: 3 })],
+      ["list", at({ prefix: "a/" })],
+    ]),
+    ...of("json-transform", [
+      ["transform", at({ expression: "sort_by(rows[?n > `1`], &n)[].{n: n, s: to_string(n)}", input: { rows } })],
+    ]),
+    ...of("text-diff", [["diff", at({ before: table, after: table.replaceAll("3", "three") })]]),
+    ...of("checksum", [["checksum", at({ path: "data/t.csv" })]]),
+    ...of("spin", [["spin", ends("out_of_fuel")]]),
   ];
 }
 
