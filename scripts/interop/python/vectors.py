@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Reads the published vectors and compares. The last line is `N vectors hold`; the exit code is 1 where one does not."""
+"""Compares with the published vectors. The last line is `N vectors hold`; the exit code is 1 where one does not."""
 
 import json
 import pathlib

@@ -116,7 +116,12 @@ def _preview(evidence: Evidence, request: dict[str, Any], grants: dict[str, Any]
 
 
 def _spent(
-    evidence: Evidence, trust: Trust, event: Event, started: dict[str, Any], judged: dict[str, Any], state: dict[str, Any]
+    evidence: Evidence,
+    trust: Trust,
+    event: Event,
+    started: dict[str, Any],
+    judged: dict[str, Any],
+    state: dict[str, Any],
 ) -> None:
     """The request that the start spends (spec/approval.md, Check)."""
     request = state["requests"].get(started["spent"])

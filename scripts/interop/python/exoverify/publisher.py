@@ -24,7 +24,7 @@ def check_plugin(evidence: Evidence, _: Trust) -> None:
     if record is not None:
         need(record["plugin"]["digest"] == plugin, "the record names another plugin", "EXO_PLUGIN_DIGEST")
         for name in ("meter", "abi"):
-            need(record["plugin"][f"{name}Revision"] == revisions[name], f"another {name} revision than the statement's")
+            need(record["plugin"][f"{name}Revision"] == revisions[name], f"another {name} revision")
 
 
 def _admission(evidence: Evidence, trust: Trust, key: str) -> tuple[str | None, int]:
