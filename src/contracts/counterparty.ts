@@ -11,7 +11,7 @@ const members = {
 };
 
 /** Who signs the answers of an origin, and how (spec/capabilities.md, Assurance). */
-export const counterpartySchema = z.discriminatedUnion("scheme", [
+const counterpartySchema = z.discriminatedUnion("scheme", [
   z.strictObject({ scheme: z.literal("http-message-signature"), ...members }),
   /** The body is a DSSE envelope of this payload type. */
   z.strictObject({ scheme: z.literal("dsse"), ...members, payloadType: nameSchema }),

@@ -60,7 +60,7 @@ export const capabilityEffects: Readonly<Record<CapabilityName, CapabilityEffect
 const transactionalCapabilities: ReadonlySet<CapabilityName> = new Set(["kv_put", "kv_delete"]);
 
 /** Effect of one call. `method` is the request's member of that name, which only http_request has. */
-export function effectOf(capability: CapabilityName, method: unknown): CapabilityEffect {
+function effectOf(capability: CapabilityName, method: unknown): CapabilityEffect {
   return capability === "http_request" && isSafeMethod(method) ? "read" : capabilityEffects[capability];
 }
 

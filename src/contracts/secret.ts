@@ -37,7 +37,7 @@ export const secretVariable = "EXOARMUR_SECRET_";
 export const secretBindingsSchema = z.record(secretNameSchema, secretBindingSchema);
 
 /** A secret of config.json: where its value is kept, and where it may go. */
-export const configuredSecretSchema = z
+const configuredSecretSchema = z
   .strictObject({ from: z.enum(["vault", "env"]), ...bindingMembers })
   .refine(hasOnePlace, onePlace);
 

@@ -32,7 +32,7 @@ export type ListedKey = {
 };
 
 /** Where a trust file names a public key (raw, 32 bytes) for a role. */
-export function placesOf(trust: Trust, role: Role, publicKey: Uint8Array): KeyPlace[] {
+function placesOf(trust: Trust, role: Role, publicKey: Uint8Array): KeyPlace[] {
   const open = { from: null, until: null };
   const named = (vkey: string): boolean => equalBytes(parseVkey(vkey).publicKey, publicKey);
   const places: KeyPlace[] = trust.keys

@@ -3,7 +3,7 @@ import { readJson } from "../canonical/read.js";
 import { base64Schema } from "../contracts/common.js";
 
 /** Longest line a signer program may send, in bytes without its newline. */
-export const maxLineBytes = 4096;
+const maxLineBytes = 4096;
 
 const hello = z.strictObject({ publicKey: base64Schema.length(44) });
 const answer = z.union([

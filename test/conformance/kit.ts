@@ -43,7 +43,12 @@ const maxVectorBytes = 131_072;
 /** Of forgeries that one check refuses with one code, so many are in the kit; test/verify has the others. */
 const maxAlike = 6;
 
-const verdicts = { pass: "accept", fail: "reject", unable: "indeterminate" } as const;
+const verdicts = {
+  pass: "accept",
+  fail: "reject",
+  unable: "indeterminate",
+  unsupported_revision: "indeterminate",
+} as const;
 const order: readonly Verdict[] = ["accept", "reject", "indeterminate"];
 
 /** What our verifier says of a file, in the kit's words. */

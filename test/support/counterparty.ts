@@ -11,7 +11,7 @@ export const bank = keyOf("bank-2026", 7);
 export const mallory = keyOf("bank-2026", 8);
 
 /** A key made of one byte. */
-export function keyOf(
+function keyOf(
   id: string,
   byte: number,
 ): { readonly id: string; readonly seed: Uint8Array; readonly publicKey: Uint8Array } {
