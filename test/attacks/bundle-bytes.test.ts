@@ -121,11 +121,11 @@ describe("a bundle in other bytes", () => {
     );
   });
 
-  it("a layout of a later build is unable, not failed", async () => {
+  it("a layout of a later build is an end of its own, not failed", async () => {
     const forge = new Forge(denied);
     forge.predicate.revisions.bundle = 2;
     const report = verify(await forge.pack());
-    expect(report.result).toBe("unable");
+    expect(report.result).toBe("unsupported_revision");
     expect(report.checks).toHaveLength(1);
     expect(report.checks[0]).toMatchObject({ id: "format", state: "unable", code: "EXO_REVISION" });
   });
