@@ -38,6 +38,11 @@ export function decodeAbi(
   return decodeDocument(bytes, maxDepth, maxItems);
 }
 
+/** True for a map of the profile. */
+export function isAbiMap(value: unknown): value is Readonly<Record<string, AbiValue>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Uint8Array);
+}
+
 /** A copy msgpackr encodes inside the profile: objects become Maps in the order of their keys. */
 function prepare(value: unknown, depth: number): unknown {
   switch (typeof value) {

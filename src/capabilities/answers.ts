@@ -1,8 +1,8 @@
 import { digestOf } from "../canonical/digest.js";
-import { decodeAbi, encodeAbi } from "../canonical/msgpack.js";
+import { encodeAbi, isAbiMap } from "../canonical/msgpack.js";
 import type { HostCall } from "../contracts/execution.js";
-import { isRecordedWrite } from "../contracts/recorded-call.js";
-import { decodeBase64Url, encodeBase64Url } from "../crypto/encoding.js";
+import { isRecordedWrite, readRecorded } from "../contracts/recorded-call.js";
+import { encodeBase64Url } from "../crypto/encoding.js";
 import type { AbiValue, Assurance, GuestCall } from "../ports.js";
 import { clipText, greatestMaxBytes } from "./bounds.js";
 
@@ -79,23 +79,10 @@ export function writeStateOf(entries: readonly HostCall[]): WriteState {
 
 /** Code and message of a recorded denial. A bundle may come from anybody, so nothing is taken for granted. */
 function errorOf(entry: HostCall): { readonly code: string; readonly message: string } {
-  const value = decodeResponse(entry.response);
-  const error = isMap(value) && isMap(value["error"]) ? value["error"] : {};
-  const { code, message } = error;
+  const error = readRecorded(entry.response)?.["error"];
+  const { code, message } = isAbiMap(error) ? error : {};
   return {
     code: typeof code === "string" ? code : "EXO_CAPABILITY_DENIED",
     message: typeof message === "string" ? message : "",
   };
-}
-
-function decodeResponse(response: string): AbiValue {
-  try {
-    return decodeAbi(decodeBase64Url(response) ?? new Uint8Array());
-  } catch {
-    return null;
-  }
-}
-
-function isMap(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Uint8Array);
 }

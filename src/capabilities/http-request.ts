@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { HttpAllow } from "../contracts/http.js";
+import { type HttpAllow, headerNameSchema } from "../contracts/http.js";
 import { httpMethods } from "../contracts/http-methods.js";
 import type { Constraints } from "../contracts/manifest.js";
 import { isPathPrefix, matchesHost, splitUrl } from "../contracts/url.js";
@@ -8,9 +8,6 @@ import type { AbiValue } from "../ports.js";
 
 /** Most header fields of a request. */
 export const httpHeaderCount = 64;
-
-/** A header's name in lower case: a token of HTTP. */
-const headerName = /^[a-z0-9!#$%&'*+.^_`|~-]{1,100}$/;
 
 /** Printable ASCII and inner blanks: nothing that ends a line or a field. */
 const headerValue = /^(?:[!-~](?:[ -~\t]{0,8190}[!-~])?)?$/;
@@ -39,7 +36,7 @@ export function isHeaderValue(text: string): boolean {
 }
 
 const headers = z
-  .record(z.string().regex(headerName), z.string().max(8192).regex(headerValue))
+  .record(headerNameSchema, z.string().max(8192).regex(headerValue))
   .refine((fields) => Object.keys(fields).length <= httpHeaderCount)
   .refine((fields) => !Object.keys(fields).some((name) => hostFields.has(name) || name.startsWith("proxy-")));
 

@@ -23,6 +23,11 @@ export function inputName(path: string): string {
   return path === "-" ? "standard input" : path;
 }
 
+/** True for the path of a folder, or of a link to one. */
+export async function isFolder(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => undefined))?.isDirectory() ?? false;
+}
+
 /**
  * Reads a file, or standard input for `-`. A file that is too large is refused by its size, before it is read. EXO_FILE
  * for one that is missing, unreadable or no plain file.

@@ -1,4 +1,5 @@
 import { type Digest, digestOf } from "../canonical/digest.js";
+import { isAbiMap } from "../canonical/msgpack.js";
 import { clipText } from "../capabilities/bounds.js";
 import { kvFamilies, placeOf, spaceOf } from "../capabilities/kv/places.js";
 import { packEntry, type SpaceHead } from "../capabilities/kv/view.js";
@@ -9,7 +10,7 @@ import { type IntentRecord, readState } from "../pipeline/documents.js";
 import { type SpaceOwner, type SpaceRecord, writesKeys } from "../pipeline/key-values.js";
 import { readIntent } from "../pipeline/present.js";
 import type { StoreReader } from "../ports.js";
-import { isMap, mapOf, storedCalls, storedGrants } from "./stored-runs.js";
+import { mapOf, storedCalls, storedGrants } from "./stored-runs.js";
 
 /** What an audit of keys and values found. */
 export type KeysAudit = { readonly problems: readonly string[]; readonly keys: number; readonly spaces: number };
@@ -119,7 +120,7 @@ type Write = { readonly key: string; readonly entry: Entry | null | undefined; r
 function writeOf(call: HostCall, presentOf: (key: string) => Entry | undefined, last: number): Write {
   const { key, value, expect } = mapOf(call.request) ?? {};
   const answer = mapOf(call.response)?.["ok"];
-  const { done, version } = isMap(answer) ? answer : {};
+  const { done, version } = isAbiMap(answer) ? answer : {};
   if (typeof key !== "string" || typeof version !== "number" || typeof done !== "boolean") {
     return { key: "", entry: undefined, problem: `is no ${call.capability} with its answer` };
   }

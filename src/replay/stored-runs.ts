@@ -1,6 +1,6 @@
 import type { z } from "zod";
 import { type Digest, digestOf } from "../canonical/digest.js";
-import { decodeAbi } from "../canonical/msgpack.js";
+import { decodeAbi, isAbiMap } from "../canonical/msgpack.js";
 import { parseCanonical } from "../canonical/read.js";
 import { transcriptBytes } from "../capabilities/bounds.js";
 import { parseContract } from "../contracts/common.js";
@@ -30,12 +30,7 @@ export function mapOf(text: string): Readonly<Record<string, AbiValue>> | null {
   const bytes = decodeBase64Url(text);
   if (bytes === undefined) return null;
   const value = decodeAbi(bytes, { maxBytes: transcriptBytes });
-  return isMap(value) ? value : null;
-}
-
-/** True for a map of the msgpack profile. */
-export function isMap(value: AbiValue | undefined): value is Readonly<Record<string, AbiValue>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Uint8Array);
+  return isAbiMap(value) ? value : null;
 }
 
 function storedDocument<T>(store: StoreReader, digest: Digest, schema: z.ZodType<T>, what: string): T {

@@ -1,13 +1,13 @@
-import { decodeAbi } from "../canonical/msgpack.js";
+import { isAbiMap } from "../canonical/msgpack.js";
 import { parseTime } from "../canonical/time.js";
 import { counterpartyKeys, validCounterpartyKeys } from "../contracts/counterparty.js";
 import { type HostCall, hostCallSchema } from "../contracts/execution.js";
 import type { Exchange } from "../contracts/http-signature.js";
 import { originOf } from "../contracts/origin.js";
+import { readRecorded } from "../contracts/recorded-call.js";
 import { checkSignedAnswer, timeFault } from "../contracts/signed-answer.js";
 import { isOurs, type Trust } from "../contracts/trust.js";
-import { decodeBase64, decodeBase64Url } from "../crypto/encoding.js";
-import { isExoArmurError } from "../errors.js";
+import { decodeBase64 } from "../crypto/encoding.js";
 import type { AbiValue, SignedAnswer } from "../ports.js";
 import type { Evidence } from "./evidence.js";
 import { type KeySource, statedIndex } from "./keys.js";
@@ -112,11 +112,14 @@ function timesOf(evidence: Evidence, seq: number): { readonly from: number; read
   return { from: parseTime(first.recordedAt), until: parseTime(last.recordedAt) };
 }
 
+/** Largest request or answer that is read again: no transcript holds more in all. */
+const recorded = { maxBytes: 67_108_864 };
+
 /** A recorded call of http_request and its answer; undefined when they do not have the shape of one. */
 function exchangeOf(call: HostCall): Exchange | undefined {
-  const request = decode(call.request);
-  const answer = decode(call.response)?.["ok"];
-  if (request === undefined || !isMap(answer)) return undefined;
+  const request = readRecorded(call.request, recorded);
+  const answer = readRecorded(call.response, recorded)?.["ok"];
+  if (request === undefined || !isAbiMap(answer)) return undefined;
   const { method, url, headers, body } = request;
   const { status, headers: answered, body: content } = answer;
   const isExchange =
@@ -130,20 +133,6 @@ function exchangeOf(call: HostCall): Exchange | undefined {
   return isExchange ? { request: { method, url, headers, body }, status, headers: answered, body: content } : undefined;
 }
 
-function decode(text: string): Readonly<Record<string, AbiValue>> | undefined {
-  try {
-    const value = decodeAbi(decodeBase64Url(text) ?? new Uint8Array(), { maxBytes: 67_108_864 });
-    return isMap(value) ? value : undefined;
-  } catch (error) {
-    if (isExoArmurError(error)) return undefined;
-    throw error;
-  }
-}
-
-function isMap(value: AbiValue | undefined): value is Readonly<Record<string, AbiValue>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Uint8Array);
-}
-
 function isTextMap(value: AbiValue | undefined): value is Readonly<Record<string, string>> {
-  return isMap(value) && Object.values(value).every((member) => typeof member === "string");
+  return isAbiMap(value) && Object.values(value).every((member) => typeof member === "string");
 }

@@ -1,15 +1,13 @@
-import { digestOf } from "../../src/canonical/digest.js";
-import { decodeAbi, encodeAbi } from "../../src/canonical/msgpack.js";
 import { createVoucher } from "../../src/capabilities/performers/counterparties/voucher.js";
 import { contentDigest } from "../../src/contracts/content-digest.js";
 import type { Trust, TrustedKey } from "../../src/contracts/trust.js";
 import { signEd25519 } from "../../src/crypto/ed25519.js";
-import { decodeBase64Url, encodeBase64, encodeBase64Url, encodeUtf8 } from "../../src/crypto/encoding.js";
-import type { AbiValue, Clock, Performer } from "../../src/ports.js";
+import { encodeBase64, encodeUtf8 } from "../../src/crypto/encoding.js";
+import type { Clock, Performer } from "../../src/ports.js";
 import { hostilePlugin } from "../attacks/support.js";
 import { bank, envelopeOf, mallory, signedHeaders } from "../support/counterparty.js";
 import { FakeSandbox } from "../support/fake-sandbox.js";
-import { Forge, type Loose } from "../support/forge.js";
+import { Forge, type Loose, rewriteCall } from "../support/forge.js";
 import { place } from "../support/http.js";
 import { openRig } from "../support/rig.js";
 import { startMs, testClock, trustOf, usualKeys } from "../support/world.js";
@@ -97,14 +95,6 @@ async function honestCase(): Promise<Case> {
   return { about: "answers: three that their counterparty signed, and a clock", bytes, trust };
 }
 
-function rewrite(call: Loose, part: "request" | "response", change: (value: Loose) => void): void {
-  const value = structuredClone(decodeAbi(decodeBase64Url(call[part]) as Uint8Array)) as Loose;
-  change(value);
-  const written = encodeAbi(value as AbiValue);
-  call[part] = encodeBase64Url(written);
-  call[`${part}Digest`] = digestOf(written);
-}
-
 /** Signs the first signed answer's base again, changed, by the bank's own key. */
 const resigned =
   (from: string | RegExp, to: string) =>
@@ -122,24 +112,29 @@ const forgeries: readonly (readonly [
   code: typeof signature | typeof broken,
   change: (call: Loose) => unknown,
 ])[] = [
-  ["another body", 1, signature, (call) => rewrite(call, "response", ({ ok }) => (ok.body = encodeUtf8("{}")))],
-  ["another status", 1, signature, (call) => rewrite(call, "response", ({ ok }) => (ok.status = 404))],
-  ["another URL", 1, signature, (call) => rewrite(call, "request", (request) => (request.url += "2"))],
-  ["another method", 1, signature, (call) => rewrite(call, "request", (request) => (request.method = "HEAD"))],
-  ["another body asked", 2, signature, (call) => rewrite(call, "request", (r) => (r.body = encodeUtf8("amount=8")))],
+  ["another body", 1, signature, (call) => rewriteCall(call, "response", ({ ok }) => (ok.body = encodeUtf8("{}")))],
+  ["another status", 1, signature, (call) => rewriteCall(call, "response", ({ ok }) => (ok.status = 404))],
+  ["another URL", 1, signature, (call) => rewriteCall(call, "request", (request) => (request.url += "2"))],
+  ["another method", 1, signature, (call) => rewriteCall(call, "request", (request) => (request.method = "HEAD"))],
+  [
+    "another body asked",
+    2,
+    signature,
+    (call) => rewriteCall(call, "request", (r) => (r.body = encodeUtf8("amount=8"))),
+  ],
   [
     "an envelope by another key",
     3,
     signature,
     (call) =>
-      rewrite(call, "response", ({ ok }) => {
+      rewriteCall(call, "response", ({ ok }) => {
         ok.body = encodeUtf8(envelopeOf(payloadType, '{"receipt":1}', mallory));
       }),
   ],
   ["an envelope of another type", 3, signature, ({ assurance }) => (assurance.signed.payloadType = "text/plain")],
-  ["no envelope", 3, signature, (call) => rewrite(call, "response", ({ ok }) => (ok.body = encodeUtf8("{}")))],
-  ["no answer", 1, broken, (call) => rewrite(call, "response", (response) => (response.ok = {}))],
-  ["no URL", 1, broken, (call) => rewrite(call, "request", (request) => (request.url = "no URL"))],
+  ["no envelope", 3, signature, (call) => rewriteCall(call, "response", ({ ok }) => (ok.body = encodeUtf8("{}")))],
+  ["no answer", 1, broken, (call) => rewriteCall(call, "response", (response) => (response.ok = {}))],
+  ["no URL", 1, broken, (call) => rewriteCall(call, "request", (request) => (request.url = "no URL"))],
   ["an HMAC", 1, signature, resigned('alg="ed25519"', 'alg="hmac-sha256"')],
   ["signed without its time", 1, signature, resigned(`;created=${created}`, "")],
   ["signed before the call", 1, signature, resigned(`created=${created}`, `created=${created - 301}`)],

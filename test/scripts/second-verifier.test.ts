@@ -5,11 +5,8 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Trust } from "../../src/contracts/trust.js";
 import { type Bundles, type Ending, makeBundles } from "../support/bundles.js";
-import { executionForgeries } from "../verify/forgeries-execution.js";
-import { approvalForgeries, governanceForgeries } from "../verify/forgeries-governance.js";
-import { shapeForgeries, signatureForgeries } from "../verify/forgeries-integrity.js";
-import { cosignedBundle, logForgeries, witnessKey } from "../verify/forgeries-log.js";
-import { publisherForgeries } from "../verify/forgeries-publisher.js";
+import { allForgeries as forgeries } from "../verify/forgeries.js";
+import { cosignedBundle, witnessKey } from "../verify/forgeries-log.js";
 import { type Forgery, makeForgery } from "../verify/forgery.js";
 
 const folder = "scripts/interop/python";
@@ -51,15 +48,6 @@ const malformed = [
   ["another shape", "{}", "EXO_SCHEMA"],
 ] as const;
 
-const forgeries: readonly Forgery[] = [
-  ...signatureForgeries,
-  ...shapeForgeries,
-  ...governanceForgeries,
-  ...approvalForgeries,
-  ...executionForgeries,
-  ...logForgeries,
-  ...publisherForgeries,
-];
 const titleOf = ({ check, name }: Forgery): string => `${check}: ${name}`;
 const verdictOf = ({ state }: Forgery): string => (state === "unable" ? "indeterminate" : "reject");
 

@@ -1,5 +1,6 @@
 import { type Digest, digestOf } from "../../src/canonical/digest.js";
 import { canonicalize, type JsonValue } from "../../src/canonical/jcs.js";
+import { decodeAbi, encodeAbi } from "../../src/canonical/msgpack.js";
 import { parseCanonical } from "../../src/canonical/read.js";
 import {
   type ExecutionProofBundle,
@@ -10,19 +11,36 @@ import {
 } from "../../src/contracts/bundle.js";
 import { type Envelope, payloadTypes, signEnvelope } from "../../src/contracts/dsse.js";
 import type { EventHeader, EventType } from "../../src/contracts/event.js";
-import { concatBytes, decodeBase64, decodeUtf8, encodeBase64, encodeUtf8 } from "../../src/crypto/encoding.js";
+import {
+  concatBytes,
+  decodeBase64,
+  decodeBase64Url,
+  decodeUtf8,
+  encodeBase64,
+  encodeBase64Url,
+  encodeUtf8,
+} from "../../src/crypto/encoding.js";
 import { keyIdOf } from "../../src/crypto/key-id.js";
 import { signCheckpoint } from "../../src/log/checkpoint.js";
 import { type LeafKind, leafBytes } from "../../src/log/leaf.js";
 import { formatProofFile } from "../../src/log/proof-file.js";
 import { transcriptRoot } from "../../src/log/transcript.js";
 import { leafHash, nodeHash } from "../../src/log/tree.js";
-import type { Signer } from "../../src/ports.js";
+import type { AbiValue, Signer } from "../../src/ports.js";
 import { encodeBundle } from "../../src/proof/bundle.js";
 import { keys, origin } from "./world.js";
 
 /** Any JSON document a forger edits in place: not held to contracts. */
 export type Loose = ReturnType<typeof JSON.parse>;
+
+/** Changes what a recorded call asked for or what came of it, digests included. */
+export function rewriteCall(call: Loose, part: "request" | "response", change: (value: Loose) => void): void {
+  const value = structuredClone(decodeAbi(decodeBase64Url(call[part]) as Uint8Array)) as Loose;
+  change(value);
+  const written = encodeAbi(value as AbiValue);
+  call[part] = encodeBase64Url(written);
+  call[`${part}Digest`] = digestOf(written);
+}
 
 /** Who signs what of a forged bundle; whatever is left out is signed by the honest key. */
 export type ForgeSigners = { readonly runtime?: Signer; readonly log?: Signer; readonly origin?: string };

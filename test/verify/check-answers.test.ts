@@ -1,20 +1,18 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { digestOf } from "../../src/canonical/digest.js";
-import { decodeAbi, encodeAbi } from "../../src/canonical/msgpack.js";
 import { createVoucher } from "../../src/capabilities/performers/counterparties/voucher.js";
 import { createHttpPerformer } from "../../src/capabilities/performers/http/performer.js";
 import type { Counterparty } from "../../src/contracts/counterparty.js";
 import { type Trust, type TrustedKey, trustSchema } from "../../src/contracts/trust.js";
 import { signEd25519 } from "../../src/crypto/ed25519.js";
-import { decodeBase64Url, encodeBase64, encodeBase64Url, encodeUtf8 } from "../../src/crypto/encoding.js";
+import { encodeBase64, encodeUtf8 } from "../../src/crypto/encoding.js";
 import { discloseCall } from "../../src/pipeline/disclose.js";
-import type { AbiValue } from "../../src/ports.js";
 import { verifyBundle } from "../../src/verify/verify-bundle.js";
 import { verifyCall } from "../../src/verify/verify-call.js";
 import { hostilePlugin } from "../attacks/support.js";
 import { bank, envelopeOf, mallory, signedHeaders } from "../support/counterparty.js";
 import { FakeSandbox } from "../support/fake-sandbox.js";
-import { Forge, type Loose } from "../support/forge.js";
+import { Forge, type Loose, rewriteCall } from "../support/forge.js";
 import { place, serve } from "../support/http.js";
 import { draft, openRig, type Rig } from "../support/rig.js";
 import { keys, startMs, testClock, trustOf, usualKeys } from "../support/world.js";
@@ -108,15 +106,6 @@ async function forged(index: number, change: (call: Loose) => void): Promise<Uin
   return await (await new Forge(bytes).hostCall(change, index)).pack();
 }
 
-/** Changes what a call asked for or what came of it, digests included. */
-function rewrite(call: Loose, part: "request" | "response", change: (value: Loose) => void): void {
-  const value = structuredClone(decodeAbi(decodeBase64Url(call[part]) as Uint8Array)) as Loose;
-  change(value);
-  const written = encodeAbi(value as AbiValue);
-  call[part] = encodeBase64Url(written);
-  call[`${part}Digest`] = digestOf(written);
-}
-
 const withKeys = (list: readonly TrustedKey[]): Trust => ({ ...trust, keys: [...usualKeys, ...list] });
 
 test("who vouches for what is told, and signatures verify offline under the pinned key", () => {
@@ -191,33 +180,39 @@ describe("a forged answer fails", () => {
   const another = (name: string, call = 1): string =>
     `fail EXO_ANSWER_SIGNATURE call ${call}: the answer is signed for another ${name}`;
   type Change = (call: Loose) => void;
-  const body: Change = (call) => rewrite(call, "response", (value) => (value.ok.body = encodeUtf8('{"seen":"much"}')));
+  const body: Change = (call) =>
+    rewriteCall(call, "response", (value) => (value.ok.body = encodeUtf8('{"seen":"much"}')));
   test.each<[string, number, Change, string]>([
     ["its body", 1, body, another('"content-digest"')],
-    ["its status", 1, (call) => rewrite(call, "response", (value) => (value.ok.status = 404)), another('"@status"')],
+    [
+      "its status",
+      1,
+      (call) => rewriteCall(call, "response", (value) => (value.ok.status = 404)),
+      another('"@status"'),
+    ],
     [
       "the URL it is for",
       1,
-      (call) => rewrite(call, "request", (value) => (value.url += "2")),
+      (call) => rewriteCall(call, "request", (value) => (value.url += "2")),
       another('"@target-uri";req'),
     ],
     [
       "the method it is for",
       1,
-      (call) => rewrite(call, "request", (value) => (value.method = "POST")),
+      (call) => rewriteCall(call, "request", (value) => (value.method = "POST")),
       another('"@method";req'),
     ],
     [
       "the body it is for",
       2,
-      (call) => rewrite(call, "request", (value) => (value.body = encodeUtf8("amount=8"))),
+      (call) => rewriteCall(call, "request", (value) => (value.body = encodeUtf8("amount=8"))),
       another('"content-digest";req', 2),
     ],
     [
       "the envelope",
       3,
       (call) =>
-        rewrite(
+        rewriteCall(
           call,
           "response",
           (value) => (value.ok.body = encodeUtf8(envelopeOf(payloadType, '{"receipt":2}', mallory))),
@@ -234,13 +229,13 @@ describe("a forged answer fails", () => {
     [
       "its answer that is none",
       1,
-      (call) => rewrite(call, "response", (value) => (value.ok = {})),
+      (call) => rewriteCall(call, "response", (value) => (value.ok = {})),
       "fail EXO_CHECK_FAILED call 1 is no exchange",
     ],
     [
       "its URL that is none",
       1,
-      (call) => rewrite(call, "request", (value) => (value.url = "no URL")),
+      (call) => rewriteCall(call, "request", (value) => (value.url = "no URL")),
       "fail EXO_CHECK_FAILED call 1 is no exchange",
     ],
   ])("%s", async (_, index, change, message) => {

@@ -1,7 +1,8 @@
-import { opendir, stat } from "node:fs/promises";
+import { opendir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { errnoOf } from "../../home/paths.js";
 import type { CliContext } from "../context.js";
+import { isFolder } from "../files.js";
 import { shownPath } from "../output.js";
 
 /** What a batch is made of. Every list is sorted by path, code unit by code unit, and names nothing twice. */
@@ -56,10 +57,6 @@ export async function findBundles(context: CliContext, paths: readonly string[])
     unread: sorted(unread.keys()).map((path) => ({ path, errno: unread.get(path) ?? "" })),
     notFollowed: sorted(notFollowed),
   };
-}
-
-async function isFolder(path: string): Promise<boolean> {
-  return (await stat(path).catch(() => undefined))?.isDirectory() ?? false;
 }
 
 /** Orders by code unit, whatever the locale. */

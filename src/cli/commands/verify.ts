@@ -1,4 +1,3 @@
-import { stat } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
 import type { Cover, HiddenRole } from "../../contracts/redaction.js";
@@ -12,7 +11,7 @@ import { isCallDisclosure, verifyCall } from "../../verify/verify-call.js";
 import { hasFlag, type Options, textOption } from "../action.js";
 import type { CliContext } from "../context.js";
 import { type ExitCode, exitCodes } from "../exit-codes.js";
-import { inputs, readInput } from "../files.js";
+import { inputs, isFolder, readInput } from "../files.js";
 import { countOf, formatRows, formatTable, printJson } from "../output.js";
 import { stateWords } from "../states.js";
 
@@ -32,7 +31,7 @@ export async function verify(context: CliContext, paths: readonly string[], opti
   const trust = await readTrustOption(context, options);
   const jobs = jobsOption(options);
   const [path = "-", ...more] = paths;
-  if (more.length > 0 || (path !== "-" && (await isFolder(context, path)))) {
+  if (more.length > 0 || (path !== "-" && (await isFolder(resolve(context.cwd, path))))) {
     const { verifyBatch } = await import("./verify-batch.js");
     return await verifyBatch(context, paths, { trust, jobs, json: hasFlag(options, "json") });
   }
@@ -42,10 +41,6 @@ export async function verify(context: CliContext, paths: readonly string[], opti
   if (hasFlag(options, "json")) printJson(context, report);
   else context.stdout(formatReport(report));
   return resultCodes[report.result];
-}
-
-async function isFolder(context: CliContext, path: string): Promise<boolean> {
-  return (await stat(resolve(context.cwd, path)).catch(() => undefined))?.isDirectory() ?? false;
 }
 
 /** Threads that many bundles are verified on: `--jobs`, else one for each processor. */

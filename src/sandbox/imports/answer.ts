@@ -1,4 +1,4 @@
-import { decodeAbi } from "../../canonical/msgpack.js";
+import { decodeAbi, isAbiMap } from "../../canonical/msgpack.js";
 import { type ErrorCode, isExoArmurError } from "../../errors.js";
 import type { AbiValue } from "../../ports.js";
 
@@ -27,15 +27,10 @@ export function readAnswer(response: Uint8Array): Answer {
     }
     throw error;
   }
-  const { ok, error } = isMap(value) ? value : {};
-  if (isMap(ok)) {
+  const { ok, error } = isAbiMap(value) ? value : {};
+  if (isAbiMap(ok)) {
     return { ok: true, value: ok };
   }
-  const { code, message } = isMap(error) ? error : {};
+  const { code, message } = isAbiMap(error) ? error : {};
   return typeof code === "string" && typeof message === "string" ? { ok: false, code, message } : malformed;
-}
-
-/** True for a map of the msgpack profile. */
-export function isMap(value: AbiValue | undefined): value is Readonly<Record<string, AbiValue>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Uint8Array);
 }

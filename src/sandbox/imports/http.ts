@@ -1,11 +1,11 @@
 import { canonicalize } from "../../canonical/jcs.js";
-import { encodeAbi } from "../../canonical/msgpack.js";
+import { encodeAbi, isAbiMap } from "../../canonical/msgpack.js";
 import { readJson } from "../../canonical/read.js";
 import { type ErrorCode, isExoArmurError } from "../../errors.js";
 import type { AbiValue } from "../../ports.js";
 import type { HostFunction } from "../engine.js";
 import { Stop } from "../stop.js";
-import { isMap, readAnswer } from "./answer.js";
+import { readAnswer } from "./answer.js";
 import { guestState } from "./guest-state.js";
 
 /** Largest request document of a guest; the body is apart. */
@@ -31,7 +31,7 @@ function readDocument(document: Uint8Array, body: Uint8Array): AbiValue {
   if (
     typeof url !== "string" ||
     (method !== undefined && method !== null && typeof method !== "string") ||
-    !isMap(fields) ||
+    !isAbiMap(fields) ||
     (headers !== undefined && header !== undefined) ||
     Object.keys(others).length > 0
   ) {
@@ -59,7 +59,7 @@ function readMembers(document: Uint8Array): Readonly<Record<string, AbiValue>> {
     }
     throw error;
   }
-  return isMap(value) ? value : {};
+  return isAbiMap(value) ? value : {};
 }
 
 /** Case of ASCII letters alone, so that no other letter becomes one of them. */
@@ -99,7 +99,7 @@ function isStatus(status: AbiValue | undefined): status is number {
 }
 
 function isTexts(fields: AbiValue | undefined): fields is Readonly<Record<string, string>> {
-  return isMap(fields) && Object.values(fields).every((value) => typeof value === "string");
+  return isAbiMap(fields) && Object.values(fields).every((value) => typeof value === "string");
 }
 
 /**
