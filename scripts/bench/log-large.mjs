@@ -3,6 +3,8 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { digestOf } from "../../dist/canonical/digest.js";
 import { encodeUtf8 } from "../../dist/crypto/encoding.js";
 import { signerFromSeed } from "../../dist/crypto/signer.js";
@@ -17,6 +19,8 @@ import { row } from "./table.mjs";
 const main = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
 /** Entries of one commit while a log is filled. */
 const filling = 10_000;
+setFlagsFromString("--expose-gc");
+const collect = runInNewContext("gc");
 const words = (number) => number.toLocaleString("en-US");
 
 /** `raw.each` are the milliseconds of a raw flushed write, by how many go at a time. Leaves its homes in `folder`. */
@@ -97,7 +101,7 @@ async function fillTo(ledger, size) {
 
 /** Bytes this process has for itself. What it maps of LMDB's file is the system's cache and left out where that is told (Linux). */
 function ownMemory() {
-  globalThis.gc?.();
+  for (let turn = 0; turn < 2; turn++) collect();
   try {
     return Number(/^RssAnon:\s+(\d+) kB$/m.exec(readFileSync("/proc/self/status", "latin1"))[1]) * 1024;
   } catch {
