@@ -15,11 +15,11 @@ describe("single-bit flips", () => {
     expect(failed + unsupported).toBe(every.length);
   });
 
-  it("of a bit of every byte of an executed and an approved bundle are found as well", async () => {
+  it("of a bit of every third byte of an executed and an approved bundle are found as well", async () => {
     const { bytes, trust } = await makeBundles();
     for (const bundle of [bytes.executed, bytes.approved]) {
-      const oneOfEach = Array.from({ length: bundle.length }, (_, at): Bit => [at, (at * 5 + 3) % 8]);
-      const { unsupported, undetected } = flipBits(bundle, oneOfEach, { trust });
+      const thirds = Array.from({ length: Math.floor(bundle.length / 3) }, (_, n): Bit => [n * 3, n % 8]);
+      const { unsupported, undetected } = flipBits(bundle, thirds, { trust });
       expect(undetected).toEqual([]);
       expect(unsupported).toBeLessThanOrEqual(1);
     }
