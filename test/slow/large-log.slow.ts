@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { PolicyDocument } from "../../src/contracts/policy.js";
 import { createRuntime } from "../../src/index.js";
 import { auditTree } from "../../src/log/audit.js";
 import { readCheckpoint } from "../../src/log/checkpoint.js";
@@ -54,7 +55,7 @@ async function fillTo(ledger: Ledger, size: number): Promise<void> {
 /** A runtime starts on the store of a log and ends; closes the store. */
 async function startOn({ path }: Log): Promise<Awaited<ReturnType<CountingStore["during"]>>> {
   const store = new CountingStore(await openLmdbStore(path));
-  const policy = { schema: "exoarmur.policy/v1", policyId: "none", version: 1, rules: [] } as const;
+  const policy: PolicyDocument = { schema: "exoarmur.policy/v1", policyId: "none", version: 1, rules: [] };
   const own = { runtime: keys.runtime, log: keys.log, policyAuthor: keys.author };
   let runtime: Awaited<ReturnType<typeof createRuntime>> | undefined;
   const counts = await store.during(async () => {
