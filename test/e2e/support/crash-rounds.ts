@@ -79,6 +79,10 @@ export class Crasher {
     }
   }
 
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
   /** Sends the signal; `kill` collects what it told. */
   die(): void {
     this.#child.kill("SIGKILL");
