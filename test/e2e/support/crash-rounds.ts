@@ -21,7 +21,7 @@ const roundsPerHome = 5;
 type Ask = {
   readonly key: string;
   readonly action: string;
-  readonly parameters: { readonly [name: string]: string | number | object };
+  readonly parameters: { readonly [name: string]: string | number | { readonly order: string } };
 };
 type Told = {
   readonly key: string;
