@@ -24,12 +24,12 @@ const emptyStore: StoreReader = { get: () => undefined, range: () => [] };
 
 /**
  * Opens a home for reading. A home whose store does not exist yet is an empty view. EXO_HOME_*, EXO_STORE,
- * EXO_STORE_DAMAGED, and the errors of the files people write.
+ * EXO_STORE_DAMAGED, and the errors of the files people write. `whole` reads the store's whole file before anything else.
  */
-export async function openHomeView(dir: string): Promise<HomeView> {
+export async function openHomeView(dir: string, whole = false): Promise<HomeView> {
   const home = await openHome(dir);
   const hasStore = existsSync(join(home.paths.data, "data.mdb"));
-  const opened = hasStore ? await openLmdbStore(home.paths.data, { readOnly: true }) : undefined;
+  const opened = hasStore ? await openLmdbStore(home.paths.data, { readOnly: true, whole }) : undefined;
   const store = opened ?? emptyStore;
   const log = (): LogView | undefined =>
     store.get(CHECKPOINT_KEY) === undefined ? undefined : readLedger(store, home.log.origin);
@@ -51,8 +51,12 @@ export async function openHomeView(dir: string): Promise<HomeView> {
 }
 
 /** Opens a home for reading, does `work` and closes it again. Errors as openHomeView. */
-export async function withHomeView<T>(dir: string, work: (view: HomeView) => T | Promise<T>): Promise<T> {
-  const view = await openHomeView(dir);
+export async function withHomeView<T>(
+  dir: string,
+  work: (view: HomeView) => T | Promise<T>,
+  whole = false,
+): Promise<T> {
+  const view = await openHomeView(dir, whole);
   try {
     return await work(view);
   } finally {
