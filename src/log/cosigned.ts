@@ -20,7 +20,10 @@ export function keepCosigned(tx: LedgerTx, note: string): void {
   const { size, note: given } = readCheckpoint(note);
   const present = cosignedOf(tx, size);
   const kept = present === undefined ? undefined : parseNote(present);
-  if (kept?.text !== given.text) return tx.put(cosignedKey(size), encodeUtf8(note));
+  if (kept?.text !== given.text) {
+    tx.put(cosignedKey(size), encodeUtf8(note));
+    return;
+  }
   const isKept = (line: NoteSignature): boolean =>
     kept.signatures.some(({ name, keyHash }) => name === line.name && keyHash === line.keyHash);
   const merged = [...kept.signatures, ...given.signatures.filter((line) => !isKept(line))];
