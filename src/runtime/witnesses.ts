@@ -64,7 +64,7 @@ export function createWitnesses(options: WitnessesOptions): Witnesses {
     if (closed || halted !== undefined || members.length === 0) return;
     timer ??= setTimeout(() => {
       timer = undefined;
-      run();
+      void run();
     }, ms).unref();
   };
   const rest = (member: Member, why: string): void => {
