@@ -1,4 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { cosignature, formatNote } from "../../src/crypto/note.js";
+import { signerFromSeed } from "../../src/crypto/signer.js";
 import { openCheckpoint, readCheckpoint } from "../../src/log/checkpoint.js";
 import { cosignedOf, proveLeaf } from "../../src/log/cosigned.js";
 import type { Ledger } from "../../src/log/ledger-types.js";
@@ -218,6 +220,11 @@ describe("a witness that lies", () => {
     "a broken line": async (honest) => honest.replace(/.{8}(?=\n$)/, "AAAAAAA="),
     "its line and prose": async (honest) => `${honest}good day\n`,
     "a further checkpoint with its line": async (honest) => `\n${honest}`,
+    "a line over the checkpoint's text and signatures together": async () => {
+      const text = ledger.checkpoint();
+      const line = await cosignature(text, "w.example", signerFromSeed(new Uint8Array(32).fill(77)), 1_770_000_000);
+      return formatNote(text, [line]).slice(text.length);
+    },
     "a time of zero": async () => {
       const zero = new WitnessServer("w.example", VKEY);
       zero.seconds = 0;
