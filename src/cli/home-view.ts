@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { ExoArmurError } from "../errors.js";
 import { type Home, openHome } from "../home/open.js";
 import { type LogView, readLedger } from "../log/audit.js";
+import type { LogProver } from "../log/cosigned.js";
 import { CHECKPOINT_KEY } from "../log/store-layout.js";
-import type { LogProver } from "../pipeline/finish.js";
 import type { StoreReader } from "../ports.js";
 import { openLmdbStore } from "../stores/lmdb.js";
 
@@ -15,7 +15,7 @@ export type HomeView = {
   readonly store: StoreReader;
   /** The log as it is now, or undefined while it has no checkpoint. */
   log(): LogView | undefined;
-  /** Proves entries under the newest checkpoint; take both parts in one turn. */
+  /** Proves entries under the newest checkpoint or an earlier size; take both parts in one turn. */
   readonly prover: LogProver;
   close(): Promise<void>;
 };
@@ -42,7 +42,7 @@ export async function openHomeView(dir: string, whole = false): Promise<HomeView
     home,
     store,
     log,
-    prover: { checkpoint: () => view().checkpoint, prove: (index) => view().prove(index) },
+    prover: { checkpoint: () => view().checkpoint, prove: (index, size) => view().prove(index, size) },
     close: async () => {
       await home.closeKeys();
       await opened?.close();

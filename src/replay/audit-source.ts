@@ -1,5 +1,5 @@
 import type { CanonicalEvent } from "../contracts/event.js";
-import type { LogProver } from "../pipeline/finish.js";
+import type { LogProver } from "../log/cosigned.js";
 import { presentBundle } from "../pipeline/present.js";
 import { chainHeads, chainLength, readEvent, storedEvents } from "../pipeline/recorder.js";
 import type { StoreReader } from "../ports.js";

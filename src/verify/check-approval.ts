@@ -13,9 +13,10 @@ import { grantsSchema } from "../contracts/manifest.js";
 import type { Trust } from "../contracts/trust.js";
 import { decodeBase64, equalBytes } from "../crypto/encoding.js";
 import { keyIdOf } from "../crypto/key-id.js";
+import { isWitnessedBy } from "./check-log.js";
 import type { Evidence } from "./evidence.js";
 import type { KeySource } from "./keys.js";
-import { expect, fail, notApplicable } from "./report.js";
+import { expect, fail, notApplicable, unable } from "./report.js";
 
 /**
  * Every request asks for what the decision obliges, every decision on it is signed by the approver it names, and the
@@ -144,7 +145,15 @@ function checkSpent(evidence: Evidence, keys: KeySource): string {
     `the verdict at the start was ${final ?? "none"}, approved was ${request.verdict}`,
   );
   const approvers = countApprovers(evidence, keys, request, index, parseTime(event.header.recordedAt));
-  return `${approvers.length} of ${request.threshold} approvals: ${approvers.join(", ")}; requester excluded; spent by this start`;
+  const expiry = checkExpiry(evidence, keys, request);
+  return `${approvers.length} of ${request.threshold} approvals: ${approvers.join(", ")}; requester excluded; spent by this start; expiry ${expiry}`;
+}
+
+/** Whose clock says that the approval had not expired: unable where the trust file wants witnesses to, and none did. */
+function checkExpiry(evidence: Evidence, keys: KeySource, { expiresAt }: ApprovalRequest): string {
+  if (isWitnessedBy(evidence, keys, parseTime(expiresAt))) return "witnessed";
+  if (!keys.trust?.require?.includes("witnessed")) return "asserted by the runtime's clock";
+  return unable("EXO_MATERIAL_MISSING", `no cosignature shows that the start was before the expiry at ${expiresAt}`);
 }
 
 function countApprovers(

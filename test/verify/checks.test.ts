@@ -7,7 +7,7 @@ import { type CheckResult, makeReport } from "../../src/verify/report.js";
 import { checks, runCheck, verifyBundle } from "../../src/verify/verify-bundle.js";
 import { type Bundles, type Ending, makeBundles } from "../support/bundles.js";
 import { allForgeries as forgeries } from "./forgeries.js";
-import { cosignedBundle, witnessKey } from "./forgeries-log.js";
+import { cosignedBundle, witnessedApproval, witnessKey } from "./forgeries-log.js";
 import { type Forgery, makeForgery } from "./forgery.js";
 
 const wrongOf = (results: readonly CheckResult[]): CheckResult[] =>
@@ -87,6 +87,18 @@ describe("honest bundles", () => {
       message: "1 of 1 witnesses",
     });
     expect(report.result).toBe("pass");
+  });
+
+  it("says whose clock the expiry of an approval rests on", async () => {
+    const words = (bytes: Uint8Array, trust?: Trust): string =>
+      verifyBundle(bytes, trust === undefined ? {} : { trust }).checks.find(({ id }) => id === "approvals")?.message ??
+      "";
+    const { bytes, trust } = await witnessedApproval(all.bytes.approved, all.trust);
+    expect(verifyBundle(bytes, { trust }).result).toBe("pass");
+    expect(words(bytes, trust)).toMatch(/; expiry witnessed$/);
+    for (const asserted of [words(bytes), words(bytes, all.trust), words(all.bytes.approved, all.trust)]) {
+      expect(asserted).toMatch(/; expiry asserted by the runtime's clock$/);
+    }
   });
 
   it("takes a pinned policy for a signed one", async () => {

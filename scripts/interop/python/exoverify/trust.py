@@ -133,14 +133,9 @@ def check_checkpoint(evidence: Evidence, trust: Trust) -> None:
     log_signed(evidence.proof, trust)
 
 
-def check_witnesses(evidence: Evidence, trust: Trust) -> None:
-    """Check `witnesses` (spec/keys.md, What is signed; spec/verification.md)."""
-    threshold = trust.file["witnesses"]["threshold"]
-    if "witnessed" in trust.file.get("require", []):
-        threshold = max(1, threshold)
-    if threshold == 0:
-        raise NotApplicable
-    note, keys = evidence.proof.note, set()
+def cosigned(evidence: Evidence, trust: Trust) -> dict[bytes, int]:
+    """The trusted witnesses' keys that cosigned the checkpoint, each with the first time it gave, in seconds."""
+    note, times = evidence.proof.note, {}
     for text in trust.file["witnesses"]["vkeys"]:
         key = note_key(text)
         for made in note.by(key):
@@ -148,7 +143,18 @@ def check_witnesses(evidence: Evidence, trust: Trust) -> None:
             message = f"cosignature/v1\ntime {time}\n{note.text}".encode()
             if not ed25519.verify(key.key, message, made[8:]):
                 raise Fail("a witness's line does not verify", "EXO_SIGNATURE")
-            keys.add(key.key)
+            times.setdefault(key.key, time)
+    return times
+
+
+def check_witnesses(evidence: Evidence, trust: Trust) -> None:
+    """Check `witnesses` (spec/keys.md, What is signed; spec/verification.md)."""
+    threshold = trust.file["witnesses"]["threshold"]
+    if "witnessed" in trust.file.get("require", []):
+        threshold = max(1, threshold)
+    if threshold == 0:
+        raise NotApplicable
+    keys = set(cosigned(evidence, trust))
     if len(keys) < threshold:
         raise Fail(f"{len(keys)} of {threshold} witnesses", "EXO_TRUST" if keys else "EXO_SIGNATURE")
 
