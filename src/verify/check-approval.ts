@@ -10,6 +10,7 @@ import { envelopeSchema } from "../contracts/dsse.js";
 import type { Requester } from "../contracts/intent.js";
 import { previewOf } from "../contracts/invocation.js";
 import { grantsSchema } from "../contracts/manifest.js";
+import { policyInputSchema } from "../contracts/policy.js";
 import type { Trust } from "../contracts/trust.js";
 import { decodeBase64, equalBytes } from "../crypto/encoding.js";
 import { keyIdOf } from "../crypto/key-id.js";
@@ -126,9 +127,12 @@ function checkSpent(evidence: Evidence, keys: KeySource): string {
     );
   }
   const grants = evidence.document(payload.grantsDigest, "grants", grantsSchema);
+  const decision = evidence.eventsOf("policy_evaluated").findLast((entry) => entry.index < index)?.payload.decision;
+  if (decision === undefined) return fail("EXO_CHECK_FAILED", "a start without a decision");
+  const { attestations = [] } = evidence.document(decision.inputDigest, "policy_input", policyInputSchema);
   const shown = evidence.content(request.previewDigest, "preview");
   expect(
-    equalBytes(shown, canonicalize(previewOf(intent, manifest, fn, grants))),
+    equalBytes(shown, canonicalize(previewOf(intent, manifest, fn, grants, attestations))),
     "EXO_CHECK_FAILED",
     "the approvers were shown something else than what ran",
   );
