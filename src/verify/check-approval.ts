@@ -6,6 +6,7 @@ import { digestOf } from "../canonical/digest.js";
 import { canonicalize, canonicalText } from "../canonical/jcs.js";
 import { formatTime, parseTime } from "../canonical/time.js";
 import { type ApprovalRequest, approvalRequestSchema } from "../contracts/approval.js";
+import type { AttestationFacts } from "../contracts/attestation.js";
 import { envelopeSchema } from "../contracts/dsse.js";
 import type { Requester } from "../contracts/intent.js";
 import { previewOf } from "../contracts/invocation.js";
@@ -127,9 +128,7 @@ function checkSpent(evidence: Evidence, keys: KeySource): string {
     );
   }
   const grants = evidence.document(payload.grantsDigest, "grants", grantsSchema);
-  const decision = evidence.eventsOf("policy_evaluated").findLast((entry) => entry.index < index)?.payload.decision;
-  if (decision === undefined) return fail("EXO_CHECK_FAILED", "a start without a decision");
-  const { attestations = [] } = evidence.document(decision.inputDigest, "policy_input", policyInputSchema);
+  const attestations = attestationsSeen(evidence, index);
   const shown = evidence.content(request.previewDigest, "preview");
   expect(
     equalBytes(shown, canonicalize(previewOf(intent, manifest, fn, grants, attestations))),
@@ -149,6 +148,14 @@ function checkSpent(evidence: Evidence, keys: KeySource): string {
   );
   const approvers = countApprovers(evidence, keys, request, index, parseTime(event.header.recordedAt));
   return `${approvers.length} of ${request.threshold} approvals: ${approvers.join(", ")}; requester excluded; spent by this start`;
+}
+
+/** Attestations that the last decision before an event was told of. Where none came there is nothing to look up. */
+function attestationsSeen(evidence: Evidence, before: number): readonly AttestationFacts[] {
+  if (evidence.eventsOf("intent_received")[0]?.payload.attestations === undefined) return [];
+  const decision = evidence.eventsOf("policy_evaluated").findLast(({ index }) => index < before)?.payload.decision;
+  if (decision === undefined) return fail("EXO_CHECK_FAILED", "a start without a decision");
+  return evidence.document(decision.inputDigest, "policy_input", policyInputSchema).attestations ?? [];
 }
 
 function countApprovers(
