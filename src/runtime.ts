@@ -1,6 +1,7 @@
 import type { JsonValue } from "./canonical/jcs.js";
 import type { Envelope } from "./contracts/dsse.js";
 import type { IntentDraft } from "./contracts/intent.js";
+import type { ReplayReport } from "./contracts/replay-report.js";
 import type { Trust } from "./contracts/trust.js";
 import { ExoArmurError } from "./errors.js";
 import type { ApprovalView } from "./pipeline/present.js";
@@ -8,7 +9,7 @@ import type { ProxyPipeline } from "./pipeline/proxy-pipeline.js";
 import type { ExecutionResult } from "./pipeline/types.js";
 import type { BundleHandle } from "./proof/bundle.js";
 import { storeAuditSource } from "./replay/audit-source.js";
-import { ReplayEngine, type ReplayReport } from "./replay/replay-engine.js";
+import { ReplayEngine } from "./replay/replay-engine.js";
 import type { HomeCore } from "./runtime/home-runtime.js";
 import type { MemoryCore, RuntimeParts } from "./runtime/memory-runtime.js";
 import { type World, type WorldPorts, worldOf } from "./runtime/system.js";

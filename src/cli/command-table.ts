@@ -148,9 +148,15 @@ export const commandRows: readonly CommandRow[] = [
   },
   {
     path: ["replay"],
-    about: "verify and re-execute a bundle, or everything under a correlation id",
-    args: [argument("<bundle>", "a *.proof.json file, or a correlation id")],
-    options: [home, trust, json],
+    about: "verify and re-execute a bundle, everything under a correlation id, or everything there is",
+    args: [argument("[bundle]", "a *.proof.json file, or a correlation id")],
+    options: [
+      home,
+      trust,
+      option("--all", "every correlation of the home"),
+      option("--jobs <n>", "executions at a time with --all; default one for each processor"),
+      json,
+    ],
     example: "exoarmur replay 01KA4X6F7J2Z8Q0V5N3T9RBCDE.proof.json --trust trust.json",
     load: async () => (await import("./commands/replay.js")).replay,
   },

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { levels } from "../../src/contracts/replay-report.js";
 import { errorTable } from "../../src/errors.js";
-import { levels } from "../../src/replay/report.js";
 import { checks } from "../../src/verify/verify-bundle.js";
 import { repositoryFile } from "../support/rig.js";
 
