@@ -50,7 +50,7 @@ describe("verify over a folder", () => {
       schema: "exoarmur.verification-batch/v1",
       trustMode: "pinned",
       result: "pass",
-      counts: { pass: 11, fail: 0, unable: 0, unsupported_revision: 0 },
+      counts: { pass: 12, fail: 0, unable: 0, unsupported_revision: 0 },
       notFollowed: [],
     });
     const paths = rowsOf(document).map(({ path }) => path);
@@ -64,7 +64,7 @@ describe("verify over a folder", () => {
     const document = jsonOf(ended);
     expect(document).toMatchObject({
       result: "fail",
-      counts: { pass: 11, fail: 2, unable: 1, unsupported_revision: 1 },
+      counts: { pass: 12, fail: 2, unable: 1, unsupported_revision: 1 },
     });
     expect(results(document)).toMatchObject({
       "mixed/cut.proof.json": "fail",
@@ -106,7 +106,7 @@ describe("verify over a folder", () => {
   it("several files, a disclosed call's error among them, count once each however often they are named", async () => {
     const file = "good/executed.proof.json";
     const name = rowsOf(jsonOf(await shell.exo(["verify", "good", "good", "./good/deep", "--json"]))).length;
-    expect(name).toBe(11);
+    expect(name).toBe(12);
     const { code, stdout } = await shell.exo(["verify", "nowhere.proof.json", "trust.json", `good/../${file}`]);
     expect(stdout).toMatch(/^fail {3}self-check only {3}3 files {3}/m);
     expect(stdout).toContain("No trust file was given");
