@@ -34,7 +34,10 @@ export type BoundActor = {
 /** A governed executor runtime (spec/library.md). */
 export interface Runtime extends AsyncDisposable {
   /** Takes an intent through policy, safety, approval and sandbox. See ProxyPipeline.execute for what it throws. */
-  execute(draft: IntentDraft | Uint8Array, options?: { readonly signal?: AbortSignal }): Promise<ExecutionResult>;
+  execute(
+    draft: IntentDraft | Uint8Array,
+    options?: { readonly signal?: AbortSignal; readonly attestations?: readonly Uint8Array[] },
+  ): Promise<ExecutionResult>;
   /** The same with the actor bound: one actor, many calls. A bare string is an agent. */
   as(actor: string | { id: string; type: string }): BoundActor;
   /** Waits until an intent is neither pending nor running. EXO_CLOSED when the runtime is closed before that. */

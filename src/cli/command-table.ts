@@ -74,7 +74,16 @@ export const commandRows: readonly CommandRow[] = [
     path: ["run"],
     about: "take one intent through policy, safety, approval and sandbox",
     args: [argument("<intent>", "intent file, or - for standard input")],
-    options: [home, option("--out <file>", "write the bundle here as well"), json],
+    options: [
+      home,
+      () =>
+        option(
+          "--attestation <file>",
+          "DSSE envelope of an in-toto statement that came with the intent; can be given again",
+        )().argParser(collect),
+      option("--out <file>", "write the bundle here as well"),
+      json,
+    ],
     example: `echo '{"actor":"me","action":"table.stats","parameters":{"path":"data/orders.csv"}}' | exoarmur run -`,
     load: async () => (await import("./commands/run.js")).run,
   },

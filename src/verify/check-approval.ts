@@ -6,10 +6,12 @@ import { digestOf } from "../canonical/digest.js";
 import { canonicalize, canonicalText } from "../canonical/jcs.js";
 import { formatTime, parseTime } from "../canonical/time.js";
 import { type ApprovalRequest, approvalRequestSchema } from "../contracts/approval.js";
+import type { AttestationFacts } from "../contracts/attestation.js";
 import { envelopeSchema } from "../contracts/dsse.js";
 import type { Requester } from "../contracts/intent.js";
 import { previewOf } from "../contracts/invocation.js";
 import { grantsSchema } from "../contracts/manifest.js";
+import { policyInputSchema } from "../contracts/policy.js";
 import type { Trust } from "../contracts/trust.js";
 import { decodeBase64, equalBytes } from "../crypto/encoding.js";
 import { keyIdOf } from "../crypto/key-id.js";
@@ -127,9 +129,10 @@ function checkSpent(evidence: Evidence, keys: KeySource): string {
     );
   }
   const grants = evidence.document(payload.grantsDigest, "grants", grantsSchema);
+  const attestations = attestationsSeen(evidence, index);
   const shown = evidence.content(request.previewDigest, "preview");
   expect(
-    equalBytes(shown, canonicalize(previewOf(intent, manifest, fn, grants))),
+    equalBytes(shown, canonicalize(previewOf(intent, manifest, fn, grants, attestations))),
     "EXO_CHECK_FAILED",
     "the approvers were shown something else than what ran",
   );
@@ -154,6 +157,14 @@ function checkExpiry(evidence: Evidence, keys: KeySource, { expiresAt }: Approva
   if (isWitnessedBy(evidence, keys, parseTime(expiresAt))) return "witnessed";
   if (!keys.trust?.require?.includes("witnessed")) return "asserted by the runtime's clock";
   return unable("EXO_MATERIAL_MISSING", `no cosignature shows that the start was before the expiry at ${expiresAt}`);
+}
+
+/** Attestations that the last decision before an event was told of. Where none came there is nothing to look up. */
+function attestationsSeen(evidence: Evidence, before: number): readonly AttestationFacts[] {
+  if (evidence.eventsOf("intent_received")[0]?.payload.attestations === undefined) return [];
+  const decision = evidence.eventsOf("policy_evaluated").findLast(({ index }) => index < before)?.payload.decision;
+  if (decision === undefined) return fail("EXO_CHECK_FAILED", "a start without a decision");
+  return evidence.document(decision.inputDigest, "policy_input", policyInputSchema).attestations ?? [];
 }
 
 function countApprovers(

@@ -32,6 +32,7 @@ const threats = [
   "SSRF",
   "Secret exfiltration",
   "Forged and swapped plugins",
+  "Forged attestations",
   "Oversized and deep documents",
   "Non-UTF-8 output",
   "Tail truncation",

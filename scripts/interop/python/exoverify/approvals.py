@@ -113,6 +113,10 @@ def _preview(evidence: Evidence, request: dict[str, Any], grants: dict[str, Any]
         "parameters": intent["parameters"],
         "grants": grants,
     }
+    received = evidence.one("intent_received")
+    if received is not None and "attestations" in received[1]:
+        judged = evidence.all("policy_evaluated")[-1][1]["decision"]["inputDigest"]
+        expected["attestations"] = evidence.document("policy_input", judged, "policy-input")["attestations"]
     need(same(preview, expected), "shown was something else")
 
 

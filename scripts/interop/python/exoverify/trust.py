@@ -49,15 +49,16 @@ class Trust:
         self.logs = [(one["origin"], note_key(one["vkey"])) for one in self.file["logs"]]
         for _, log in self.logs:
             ed25519.admit(log.key)
-        self._counterparties()
+        for role in ("counterparty", "attester"):
+            self._foreign(role)
 
-    def _counterparties(self) -> None:
-        foreign = {key.public for key in self.keys if key.role == "counterparty"}
-        others = {key.public for key in self.keys if key.role != "counterparty"}
+    def _foreign(self, role: str) -> None:
+        foreign = {key.public for key in self.keys if key.role == role}
+        others = {key.public for key in self.keys if key.role != role}
         others |= {log.key for _, log in self.logs}
         others |= {note_key(one).key for one in self.file["witnesses"]["vkeys"]}
         if foreign & others:
-            raise Fail("a counterparty's key in another role", "EXO_SCHEMA")
+            raise Fail(f"a key of the role {role} in another role", "EXO_SCHEMA")
         for key in self.keys:
             if ("origins" in key.entry) != (key.role == "counterparty"):
                 raise Fail("origins belong to a counterparty's key", "EXO_SCHEMA")
