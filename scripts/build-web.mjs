@@ -39,7 +39,8 @@ function oneLanguage({ onResolve }) {
 
 /** Text that ends no script element and begins none. esbuild has escaped what it found in strings. */
 function inert(text, what) {
-  if (/<\/script|<script|<!--/i.test(text)) throw new Error(`${what} holds text that would end or nest a script element`);
+  if (/<\/script|<script|<!--/i.test(text))
+    throw new Error(`${what} holds text that would end or nest a script element`);
   return text;
 }
 
@@ -57,7 +58,11 @@ const policy = [
   "form-action 'none'",
 ].join("; ");
 const parts = { policy, style, worker, script };
-const page = read("page.html").replace(/\{\{(\w+)\}\}/g, (_, name) => parts[name]);
+const page = Object.entries(parts).reduce((text, [name, part]) => {
+  const [before, after, more] = text.split(`/* ${name} */`);
+  if (after === undefined || more !== undefined) throw new Error(`page.html must name its ${name} once`);
+  return `${before}${part}${after}`;
+}, read("page.html"));
 const bytes = Buffer.byteLength(page);
 if (bytes > maxBytes) throw new Error(`the page has ${bytes} bytes, at most ${maxBytes} are allowed`);
 mkdirSync(path("dist/web"), { recursive: true });

@@ -1,6 +1,6 @@
 import type { GuestAnswer, GuestCall, SandboxHost, SandboxJob, SandboxOutcome } from "../ports.js";
 import { compileGuest } from "./extism.js";
-import { memoryOf, guestState } from "./imports/guest-state.js";
+import { guestState, memoryOf } from "./imports/guest-state.js";
 import { describeGuest, runGuest } from "./run.js";
 import { extismVersion } from "./settings.js";
 

@@ -1,5 +1,5 @@
 import { decodeAbi } from "../canonical/msgpack.js";
-import { encodeHex, decodeUtf8 } from "../crypto/encoding.js";
+import { decodeUtf8, encodeHex } from "../crypto/encoding.js";
 import type { AbiValue } from "../ports.js";
 
 /** Bytes as the page shows them: the first of them, and what they can be read as. */

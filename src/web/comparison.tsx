@@ -1,5 +1,5 @@
 import type { Divergence, ExecutionFigures } from "../replay/report.js";
-import { formatCount } from "./format.js";
+import { formatCount, formatPages } from "./format.js";
 import type { Findings } from "./outcome.js";
 
 type Figure = readonly [label: string, read: (figures: ExecutionFigures) => string];
@@ -8,7 +8,7 @@ const figures: readonly Figure[] = [
   ["status", ({ status }) => status.replaceAll("_", " ")],
   ["output", ({ output }) => output ?? "none"],
   ["fuel", ({ fuel }) => formatCount(fuel)],
-  ["peak of memory", ({ memoryPeakPages }) => `${formatCount(memoryPeakPages)} pages`],
+  ["peak of memory", ({ memoryPeakPages }) => formatPages(memoryPeakPages)],
   ["host calls", ({ hostCalls }) => formatCount(hostCalls)],
   ["error", ({ errorCode, errorMessage }) => `${errorCode ?? "none"} ${errorMessage ?? ""}`.trim()],
 ];
@@ -21,7 +21,9 @@ export function Comparison({ findings }: { readonly findings: Findings }) {
     <section aria-labelledby="again">
       <h2 id="again">Run again</h2>
       {replayed === null ? (
-        <p class="quiet">{broken === null ? "The plugin is running in this browser." : `It was not run again: ${broken}.`}</p>
+        <p class="quiet">
+          {broken === null ? "The plugin is running in this browser." : `It was not run again: ${broken}.`}
+        </p>
       ) : (
         <>
           <Table findings={findings} />
@@ -90,7 +92,11 @@ export function FirstDifference({ divergence }: { readonly divergence: Divergenc
       {fuelDelta !== undefined && fuelDelta !== 0 && (
         <>
           <dt>fuel</dt>
-          <dd>{fuelDelta > 0 ? `${formatCount(fuelDelta)} more than recorded` : `${formatCount(-fuelDelta)} less than recorded`}</dd>
+          <dd>
+            {fuelDelta > 0
+              ? `${formatCount(fuelDelta)} more than recorded`
+              : `${formatCount(-fuelDelta)} less than recorded`}
+          </dd>
         </>
       )}
     </dl>

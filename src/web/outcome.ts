@@ -32,7 +32,15 @@ export function outcomeOf({ verified, replayed, call, broken }: Findings): Outco
 }
 
 /** Figures of an execution whose divergence belongs to its end. */
-const endFigures = new Set(["status", "errorCode", "errorMessage", "output", "fuel", "memoryPeakPages", "re-execution"]);
+const endFigures = new Set([
+  "status",
+  "errorCode",
+  "errorMessage",
+  "output",
+  "fuel",
+  "memoryPeakPages",
+  "re-execution",
+]);
 
 /** Index of the step of a story that a divergence is about, -1 when it is about none of them. */
 export function divergingStep(steps: readonly Step[], divergence: Divergence | null): number {

@@ -29,7 +29,8 @@ function withMessage(findings: Findings, message: WorkerMessage): Findings {
 
 /** Reads one chosen file; says why when it is too large or cannot be read. */
 async function readFile(file: File): Promise<Named | string> {
-  if (file.size > maxBytes) return `${file.name} has ${formatCount(file.size)} bytes, at most ${formatCount(maxBytes)} are read`;
+  if (file.size > maxBytes)
+    return `${file.name} has ${formatCount(file.size)} bytes, at most ${formatCount(maxBytes)} are read`;
   try {
     return { name: file.name, bytes: new Uint8Array(await file.arrayBuffer()) };
   } catch (error) {
@@ -116,13 +117,19 @@ function Page() {
         <p class="quiet">Checks and re-runs a recorded action in this browser. Nothing leaves this page.</p>
       </header>
       <Files bundle={bundle} trust={trust} onTake={(files, asTrust) => void take(files, asTrust)} />
-      {problem !== null && <p class="problem" role="alert">{problem}</p>}
+      {problem !== null && (
+        <p class="problem" role="alert">
+          {problem}
+        </p>
+      )}
       {findings !== null && (
         <>
           <Verdict findings={findings} onStop={() => check.current?.stop("it was stopped")} />
           <Checks findings={findings} />
           <Comparison findings={findings} />
-          {findings.story !== null && <Timeline key={findings.story.intentId} findings={findings} story={findings.story} />}
+          {findings.story !== null && (
+            <Timeline key={findings.story.intentId} findings={findings} story={findings.story} />
+          )}
         </>
       )}
     </main>

@@ -8,7 +8,7 @@ import { safetySnapshotSchema } from "../contracts/safety.js";
 import { decodeBase64 } from "../crypto/encoding.js";
 import { type Evidence, parseDocument } from "../verify/evidence.js";
 import { type Blob, documentBlob } from "./blob.js";
-import { formatCount, shortDigest } from "./format.js";
+import { formatCount, formatPages, shortDigest } from "./format.js";
 import { materialBlob, part, type Row, type StepKind, type StepPart } from "./step.js";
 
 /** How one type of event is told. `tell` reads the `at`-th event of its type. */
@@ -197,7 +197,7 @@ function ended(evidence: Evidence, execution: ExecutionRecord): StepPart {
       ["status", execution.status],
       ...(error === undefined ? [] : [["error", `${error.code} ${error.message ?? ""}`.trim()] as const]),
       ["fuel", `${formatCount(fuel.used)} of ${formatCount(fuel.limit)}`],
-      ["peak of memory", `${formatCount(memoryPeakPages)} pages of 64 KiB`],
+      ["peak of memory", `${formatPages(memoryPeakPages)} of 64 KiB`],
       ["host calls", formatCount(transcript.size)],
     ],
     blobs: outputDigest === undefined ? [] : materialBlob(evidence, "output", outputDigest, "output"),

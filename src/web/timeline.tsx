@@ -1,7 +1,8 @@
+import { Fragment } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { Bytes } from "./bytes.js";
 import { FirstDifference } from "./comparison.js";
-import { formatCount, formatMoment } from "./format.js";
+import { formatCount, formatMoment, formatPages } from "./format.js";
 import { divergingStep, type Findings } from "./outcome.js";
 import type { Step, Story } from "./step.js";
 
@@ -50,11 +51,14 @@ export function Timeline({ findings, story }: { readonly findings: Findings; rea
   return (
     <section aria-labelledby="story">
       <h2 id="story">
-        Story <span class="quiet">{story.action}{story.target === null ? "" : ` on ${story.target}`} by {story.actor}</span>
+        Story{" "}
+        <span class="quiet">
+          {story.action}
+          {story.target === null ? "" : ` on ${story.target}`} by {story.actor}
+        </span>
       </h2>
       <div class="story">
         <div class="list">
-          {/* biome-ignore lint/a11y/noNoninteractiveElementInteractions: arrow keys move between the buttons inside */}
           <ol ref={list} class="steps" start={from + 1} onKeyDown={onKeyDown}>
             {from > 0 && <li class="quiet more">{formatCount(from)} earlier</li>}
             {steps.slice(from, to).map((one, index) => (
@@ -113,7 +117,9 @@ type DetailProps = { readonly step: Step; readonly findings: Findings; readonly 
 function Detail({ step, findings, differs }: DetailProps) {
   const divergence = findings.replayed?.divergence ?? null;
   const seen = step.seq === null ? undefined : findings.seen[step.seq];
-  const checks = findings.verified?.checks.filter(({ id, state }) => step.checks.includes(id) && state !== "not_applicable");
+  const checks = findings.verified?.checks.filter(
+    ({ id, state }) => step.checks.includes(id) && state !== "not_applicable",
+  );
   return (
     <>
       <h3 id="step">{step.title}</h3>
@@ -121,16 +127,16 @@ function Detail({ step, findings, differs }: DetailProps) {
       {differs && divergence !== null && <FirstDifference divergence={divergence} />}
       <dl class="rows">
         {step.rows.map(([label, text]) => (
-          <>
+          <Fragment key={label}>
             <dt>{label}</dt>
             <dd>{text}</dd>
-          </>
+          </Fragment>
         ))}
         {seen !== undefined && (
           <>
             <dt>run again</dt>
             <dd>
-              {formatCount(seen.fuel)} fuel and {formatCount(seen.memoryPages)} pages of memory so far
+              {formatCount(seen.fuel)} fuel and {formatPages(seen.memoryPages)} of memory so far
             </dd>
           </>
         )}

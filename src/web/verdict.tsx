@@ -32,9 +32,11 @@ export function Verdict({ findings, onStop }: { readonly findings: Findings; rea
       </p>
       {verified !== null && (
         <ul class="limits">
-          {verified.limits.filter((limit) => !limit.startsWith("No trust file")).map((limit) => (
-            <li key={limit}>{limit}</li>
-          ))}
+          {verified.limits
+            .filter((limit) => !limit.startsWith("No trust file"))
+            .map((limit) => (
+              <li key={limit}>{limit}</li>
+            ))}
         </ul>
       )}
       <dl class="facts">
@@ -69,14 +71,20 @@ function sentence(outcome: Outcome, { verified, replayed, broken, call }: Findin
   const wrong = verified?.checks.find(({ state }) => state === "fail");
   if (outcome === "fail") {
     const found = wrong?.message ?? replayed?.divergence?.actual ?? "";
-    return wrong === undefined ? `The re-execution differs: ${replayed?.divergence?.step ?? ""}.` : `${wrong.title}: ${found}`;
+    return wrong === undefined
+      ? `The re-execution differs: ${replayed?.divergence?.step ?? ""}.`
+      : `${wrong.title}: ${found}`;
   }
   if (broken !== null) return `It could not be checked to the end: ${broken}.`;
   if (outcome === "checking") {
-    return verified === null ? "Reading and verifying the file." : "Verified. The plugin runs again, on its recorded answers.";
+    return verified === null
+      ? "Reading and verifying the file."
+      : "Verified. The plugin runs again, on its recorded answers.";
   }
   if (outcome === "unable") {
-    const open = verified?.checks.find(({ state }) => state === "unable") ?? replayed?.checks.find(({ state }) => state === "unable");
+    const open =
+      verified?.checks.find(({ state }) => state === "unable") ??
+      replayed?.checks.find(({ state }) => state === "unable");
     return `Nothing contradicts the record, but not everything could be checked. ${open === undefined ? "" : `${open.title}: ${open.message}`}`;
   }
   if (call) return "The disclosed call is what the runtime recorded.";
@@ -99,27 +107,35 @@ export function Checks({ findings }: { readonly findings: Findings }) {
       <h2 id="checks">
         Checks <span class="quiet">{counts(open, rest)}</span>
       </h2>
-      <ul class="checks">
-        {[...open.toSorted((a, b) => rank(a) - rank(b)), ...rest].map((check) => (
-          <Check key={check.id} check={check} />
-        ))}
-      </ul>
-      {others.length > 0 && (
-        <details>
-          <summary>{others.length} not applicable</summary>
-          <ul class="checks">
-            {others.map((check) => (
-              <Check key={check.id} check={check} />
-            ))}
-          </ul>
-        </details>
-      )}
+      <List checks={open.toSorted((a, b) => rank(a) - rank(b))} />
+      {open.length === 0 ? <List checks={rest} /> : <Folded words={`${rest.length} hold`} checks={rest} />}
+      <Folded words={`${others.length} not applicable`} checks={others} />
       {verified.hidden.length > 0 && (
         <p class="quiet">
           Withheld from this file: {verified.hidden.map(({ role, count }) => `${role} ${count}`).join(", ")}.
         </p>
       )}
     </section>
+  );
+}
+
+function List({ checks }: { readonly checks: readonly CheckResult[] }) {
+  return (
+    <ul class="checks">
+      {checks.map((check) => (
+        <Check key={check.id} check={check} />
+      ))}
+    </ul>
+  );
+}
+
+function Folded({ words, checks }: { readonly words: string; readonly checks: readonly CheckResult[] }) {
+  if (checks.length === 0) return null;
+  return (
+    <details>
+      <summary>{words}</summary>
+      <List checks={checks} />
+    </details>
   );
 }
 
