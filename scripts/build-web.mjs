@@ -24,6 +24,9 @@ async function bundle(entry) {
     target: "es2022",
     charset: "ascii",
     legalComments: "none",
+    // The schema validator makes a base address of the worker's own, which is no address in a worker made from a Blob
+    // and would differ from host to host. Without it, it takes the one it has in Node.
+    define: { "self.location": "undefined" },
     tsconfig: path("src/web/tsconfig.json"),
     logLevel: "error",
     plugins: [{ name: "one-language", setup: oneLanguage }],

@@ -88,7 +88,7 @@ function sentence(outcome: Outcome, { verified, replayed, broken, call }: Findin
     return `Nothing contradicts the record, but not everything could be checked. ${open === undefined ? "" : `${open.title}: ${open.message}`}`;
   }
   if (call) return "The disclosed call is what the runtime recorded.";
-  return replayed?.levels.execution === "not_applicable"
+  return replayed?.executions.length === 0
     ? "Every check that applies holds. Nothing was executed, so there was nothing to run again."
     : "Every check that applies holds, and the plugin, run again here, ended the same to the last unit of fuel.";
 }

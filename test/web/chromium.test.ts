@@ -245,6 +245,7 @@ describe.skipIf(!present)("the page in Chromium", () => {
       const { page } = await open();
       await give(page, "approved.proof.json", bundle("approved"));
       const title = async (): Promise<string> => (await page.textContent("#step")) ?? "";
+      await page.screenshot({ path: join(artifacts, "verifier.png") });
       await page.focus(".steps button[aria-current]");
       expect(await title()).toBe("Intent");
       await page.keyboard.press("ArrowDown");

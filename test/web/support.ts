@@ -60,7 +60,7 @@ export function chromiumBrowser(): () => Browser {
 }
 
 /** What a page did that it must never do: dialogs, messages of the console, errors, requests. */
-export function watch(one: Page): string[] {
+export function watch(one: Page, url = pageUrl): string[] {
   const seen: string[] = [];
   one.on("dialog", (dialog) => {
     seen.push(`dialog: ${dialog.message()}`);
@@ -70,7 +70,7 @@ export function watch(one: Page): string[] {
   one.on("pageerror", (error) => seen.push(`error: ${error.message}`));
   one.on("popup", () => seen.push("popup"));
   one.on("request", (request) => {
-    if (request.url() !== pageUrl && !request.url().startsWith("blob:")) seen.push(`request: ${request.url()}`);
+    if (request.url() !== url && !request.url().startsWith("blob:")) seen.push(`request: ${request.url()}`);
   });
   return seen;
 }
