@@ -1,6 +1,7 @@
 import type { JsonValue } from "./canonical/jcs.js";
 import type { Envelope } from "./contracts/dsse.js";
 import type { IntentDraft } from "./contracts/intent.js";
+import type { ReplayReport } from "./contracts/replay-report.js";
 import type { Trust } from "./contracts/trust.js";
 import { ExoArmurError } from "./errors.js";
 import type { ApprovalView } from "./pipeline/present.js";
@@ -8,7 +9,7 @@ import type { ProxyPipeline } from "./pipeline/proxy-pipeline.js";
 import type { ExecutionResult } from "./pipeline/types.js";
 import type { BundleHandle } from "./proof/bundle.js";
 import { storeAuditSource } from "./replay/audit-source.js";
-import { ReplayEngine, type ReplayReport } from "./replay/replay-engine.js";
+import { ReplayEngine } from "./replay/replay-engine.js";
 import type { HomeCore } from "./runtime/home-runtime.js";
 import type { MemoryCore, RuntimeParts } from "./runtime/memory-runtime.js";
 import { type World, type WorldPorts, worldOf } from "./runtime/system.js";
@@ -33,7 +34,10 @@ export type BoundActor = {
 /** A governed executor runtime (spec/library.md). */
 export interface Runtime extends AsyncDisposable {
   /** Takes an intent through policy, safety, approval and sandbox. See ProxyPipeline.execute for what it throws. */
-  execute(draft: IntentDraft | Uint8Array, options?: { readonly signal?: AbortSignal }): Promise<ExecutionResult>;
+  execute(
+    draft: IntentDraft | Uint8Array,
+    options?: { readonly signal?: AbortSignal; readonly attestations?: readonly Uint8Array[] },
+  ): Promise<ExecutionResult>;
   /** The same with the actor bound: one actor, many calls. A bare string is an agent. */
   as(actor: string | { id: string; type: string }): BoundActor;
   /** Waits until an intent is neither pending nor running. EXO_CLOSED when the runtime is closed before that. */

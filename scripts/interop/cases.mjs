@@ -10,8 +10,8 @@ const witness = signerFromSeed(Buffer.alloc(32, 7));
 const stranger = signerFromSeed(Buffer.alloc(32, 9));
 const seconds = 1_800_000_000;
 
-/** Cases of every check, for `judge` of table.mjs. `evidence` is that of evidence.mjs. */
-export async function casesOf(evidence) {
+/** Cases of every check, for `judge` of table.mjs. `evidence` is that of evidence.mjs, `tiles` the cases of tiles.mjs. */
+export async function casesOf(evidence, tiles) {
   const all = {
     checkpoint: checkpointCases(evidence),
     cosignature: await cosignatureCases(evidence),
@@ -19,6 +19,7 @@ export async function casesOf(evidence) {
     consistency: await consistencyCases(evidence),
     dsse: dsseCases(evidence),
     page: pageCases(evidence),
+    tiles,
   };
   const named = (check, list) => list.map(([what, input]) => ({ what, input: { check, ...input } }));
   return Object.fromEntries(

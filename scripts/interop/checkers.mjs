@@ -13,12 +13,12 @@ export function checkersIn(scratch) {
     {
       name: "golang.org/x/mod/sumdb",
       needs: "Go, note and tlog",
-      checks: ["checkpoint", "cosignature", "inclusion", "consistency"],
+      checks: ["checkpoint", "cosignature", "inclusion", "consistency", "tiles"],
       lacking: () => lackingOf(["go", "x/mod"]),
       start: () => {
         const program = join(scratch, "judge");
         const env = { ...process.env, ...goEnv(scratch) };
-        call("go", ["build", "-o", program, here("go/main.go")], { env });
+        call("go", ["build", "-o", program, here("go/main.go"), here("go/tiles.go")], { env });
         return (inputs) => judgeByLines(program, [], inputs);
       },
     },

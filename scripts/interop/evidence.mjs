@@ -23,7 +23,7 @@ const envelopeRoles = { policy_envelope: "policy-author", approval_grant: "appro
 export async function makeEvidence(folder) {
   mkdirSync(join(folder, "data"), { recursive: true });
   writeFileSync(join(folder, "data/orders.csv"), "id,amount\n1,5\n2,7\n");
-  const cli = (args, input = "", expected = 0) => run(folder, args, input, expected);
+  const cli = (args, input, expected) => run(folder, args, input, expected);
   const act = (action, expected) => {
     const draft = { actor: "me", action, parameters: { path: "data/orders.csv" } };
     return cli(["run", "-", "--json"], JSON.stringify(draft), expected);
@@ -109,7 +109,8 @@ function envelopesOf({ envelope, materials }, trust) {
   });
 }
 
-function run(cwd, args, input, expected) {
+/** Runs the built command in a folder; its standard output. Throws when it ends with another code than expected. */
+export function run(cwd, args, input = "", expected = 0) {
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("EXOARMUR_")));
   const { status, stdout, stderr } = spawnSync(process.execPath, [main, ...args], {
     cwd,

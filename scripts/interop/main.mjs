@@ -18,10 +18,11 @@ if (!existsSync(fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url)
 // Only now: they read the build.
 const { makeEvidence } = await import("./evidence.mjs");
 const { casesOf } = await import("./cases.mjs");
+const { tileCases } = await import("./tiles.mjs");
 
 const scratch = mkdtempSync(join(tmpdir(), "exoarmur-interop-"));
 try {
-  const cases = await casesOf(await makeEvidence(join(scratch, "work")));
+  const cases = await casesOf(await makeEvidence(join(scratch, "work")), await tileCases(scratch));
   const rows = await judge([...checkersIn(scratch), ...pageCheckers(scratch)], cases);
   const { exitCode, lines } = summary(rows, process.env.EXOARMUR_NO_SKIP === "1");
   for (const line of [...format(rows), ...lines]) console.log(line);

@@ -4,18 +4,18 @@ import { decodeBase64Url } from "../crypto/encoding.js";
 import { ExoArmurError } from "../errors.js";
 import type { GuestAnswer, GuestCall } from "../ports.js";
 import { transcriptBytes } from "./bounds.js";
+import { type ByteDifference, firstDifference } from "./byte-difference.js";
 
 /**
  * The first call of a replay that is not the recorded one. `seq` is the entry's; `expected` and `actual` are capability
- * names, request digests or fuel in decimal; `offset` is the first request byte that differs. `extra`: the guest called
+ * names, request digests or fuel in decimal; `offset` and `bytes` tell where two requests part. `extra`: the guest called
  * on after the last entry.
  */
-export type Divergence = {
+export type Divergence = Partial<ByteDifference> & {
   readonly seq: number;
   readonly kind: "capability" | "request" | "fuel" | "extra";
   readonly expected: string;
   readonly actual: string;
-  readonly offset?: number;
 };
 
 /** Answers a replay's calls from a transcript. */
@@ -88,19 +88,12 @@ function compare(step: Step | undefined, actual: GuestCall, seq: number): Diverg
   if (entry.capability !== actual.capability) {
     return { seq, kind: "capability", expected: entry.capability, actual: actual.capability };
   }
-  const offset = firstDifference(request, actual.request);
-  if (offset >= 0) {
-    return { seq, kind: "request", expected: entry.requestDigest, actual: digestOf(actual.request), offset };
+  const parted = firstDifference(request, actual.request);
+  if (parted !== null) {
+    return { seq, kind: "request", expected: entry.requestDigest, actual: digestOf(actual.request), ...parted };
   }
   if (entry.fuel !== actual.fuel) {
     return { seq, kind: "fuel", expected: String(entry.fuel), actual: String(actual.fuel) };
   }
   return null;
-}
-
-/** Index of the first byte that differs, the shorter length when one begins the other, -1 when they are equal. */
-function firstDifference(a: Uint8Array, b: Uint8Array): number {
-  const shared = Math.min(a.length, b.length);
-  for (let i = 0; i < shared; i++) if (a[i] !== b[i]) return i;
-  return a.length === b.length ? -1 : shared;
 }

@@ -1,5 +1,6 @@
 import { parseTime } from "../canonical/time.js";
 import type { Preview } from "../contracts/approval.js";
+import type { AttestationFacts } from "../contracts/attestation.js";
 import { ExoArmurError } from "../errors.js";
 import { type ApprovalView, approvalViews } from "../pipeline/present.js";
 import type { StoreReader } from "../ports.js";
@@ -17,9 +18,22 @@ export function findApproval(reader: StoreReader, id: string): ApprovalView {
 }
 
 /** What would run, in cells: executor and function, target, who asked. */
-export function previewCells({ executor, target, actor }: Preview): string[] {
+export function previewCells({ executor, target, actor, attestations = [] }: Preview): string[] {
   const { name, version, function: fn } = executor;
-  return [`${name}@${version} ${fn}`, target === null ? "" : `target ${target}`, `by ${actor.id}`];
+  return [
+    `${name}@${version} ${fn}`,
+    target === null ? "" : `target ${target}`,
+    `by ${actor.id}`,
+    ...attestations.map(attested),
+  ];
+}
+
+/** What somebody else attested: of which kind, by whom, about what first. */
+function attested({ predicateType, signers, subjects }: AttestationFacts): string {
+  const by = [...new Set(signers.map(({ attester }) => attester))].join(", ");
+  const [first] = subjects;
+  const more = subjects.length > 1 ? ` and ${subjects.length - 1} more` : "";
+  return `attested ${predicateType} by ${by}${first === undefined ? "" : ` of ${first.digest}${more}`}`;
 }
 
 /** Where a request stands, in words; a pending one whose time has passed is called expired. */

@@ -46,8 +46,8 @@ export const logRows: readonly CommandRow[] = [
   },
   {
     path: ["log", "prove"],
-    about: "prove one entry of the log, or disclose one host call of a run without the others",
-    args: [argument("<entry>", "number of a log entry, or an intent's id with --call")],
+    about: "prove one entry of the log or a bundle anew, or disclose one host call of a run without the others",
+    args: [argument("<entry>", "number of a log entry, or an intent's id")],
     options: [
       home,
       option("--call <seq>", "disclose this host call of the intent, numbered from 0"),

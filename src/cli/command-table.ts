@@ -74,7 +74,16 @@ export const commandRows: readonly CommandRow[] = [
     path: ["run"],
     about: "take one intent through policy, safety, approval and sandbox",
     args: [argument("<intent>", "intent file, or - for standard input")],
-    options: [home, option("--out <file>", "write the bundle here as well"), json],
+    options: [
+      home,
+      () =>
+        option(
+          "--attestation <file>",
+          "DSSE envelope of an in-toto statement that came with the intent; can be given again",
+        )().argParser(collect),
+      option("--out <file>", "write the bundle here as well"),
+      json,
+    ],
     example: `echo '{"actor":"me","action":"table.stats","parameters":{"path":"data/orders.csv"}}' | exoarmur run -`,
     load: async () => (await import("./commands/run.js")).run,
   },
@@ -145,9 +154,15 @@ export const commandRows: readonly CommandRow[] = [
   },
   {
     path: ["replay"],
-    about: "verify and re-execute a bundle, or everything under a correlation id",
-    args: [argument("<bundle>", "a *.proof.json file, or a correlation id")],
-    options: [home, trust, json],
+    about: "verify and re-execute a bundle, everything under a correlation id, or everything there is",
+    args: [argument("[bundle]", "a *.proof.json file, or a correlation id")],
+    options: [
+      home,
+      trust,
+      option("--all", "every correlation of the home"),
+      option("--jobs <n>", "executions at a time with --all; default one for each processor"),
+      json,
+    ],
     example: "exoarmur replay 01KA4X6F7J2Z8Q0V5N3T9RBCDE.proof.json --trust trust.json",
     load: async () => (await import("./commands/replay.js")).replay,
   },

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { attestationFactsSchema } from "./attestation.js";
 import {
   actionSchema,
   actorSchema,
@@ -33,6 +34,8 @@ export const previewSchema = z.strictObject({
   effects: z.enum(["none", "read", "write"]),
   parameters: jsonObjectSchema,
   grants: grantsSchema,
+  /** What others attested, as the policy saw it; absent when nothing was attached. */
+  attestations: z.array(attestationFactsSchema).min(1).optional(),
 });
 
 /** The preview document. */

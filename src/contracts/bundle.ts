@@ -30,6 +30,7 @@ export const materialRoles = {
   approval_grant: { salted: false },
   preview: { salted: true },
   grants: { salted: true },
+  attestation: { salted: true },
   manifest: { salted: false },
   manifest_envelope: { salted: false },
   plugin: { salted: false },

@@ -1,4 +1,6 @@
 import { z } from "zod";
+import { parseVkey } from "../crypto/note-key.js";
+import { isExoArmurError } from "../errors.js";
 import { nameSchema } from "./common.js";
 import { counterpartiesSchema } from "./counterparty.js";
 import { featuresSchema } from "./features.js";
@@ -66,6 +68,46 @@ export const httpConfigSchema = z.strictObject({
 /** How `http_request` reaches the world. */
 export type HttpConfig = z.infer<typeof httpConfigSchema>;
 
+/** True for https, and for http on this machine: what is not encrypted can be answered by anybody on the way. */
+function isWitnessUrl(text: string): boolean {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  const local = url?.protocol === "http:" && ["127.0.0.1", "[::1]", "localhost"].includes(url.hostname);
+  if (url === undefined || !(url.protocol === "https:" || local)) return false;
+  return url.username === "" && url.password === "" && url.search === "" && url.hash === "";
+}
+
+/** A witness that is asked to cosign every checkpoint (spec/log.md, Asking witnesses). */
+const witnessSchema = z.strictObject({
+  /** For people; default the verifier key's name. */
+  name: nameSchema.optional(),
+  /** Verifier key of type 4. */
+  vkey: z.string().min(1).max(400).refine(isWitnessVkey, "expected a witness's verifier key, name+hash+key of type 4"),
+  /** Submission prefix: `/add-checkpoint` is added. */
+  url: z
+    .string()
+    .max(2000)
+    .refine(isWitnessUrl, "expected an https URL (http on this machine) without user, query and fragment"),
+  /** Longest wait for one answer. */
+  timeoutMs: z.number().int().min(100).max(60_000).optional(),
+});
+
+/** A witness that is asked to cosign every checkpoint. */
+export type WitnessConfig = z.infer<typeof witnessSchema>;
+
+function isDistinct(witnesses: readonly { readonly vkey: string }[]): boolean {
+  const keys = witnesses.filter(({ vkey }) => isWitnessVkey(vkey)).map(({ vkey }) => parseVkey(vkey).publicKey.join());
+  return new Set(keys).size === keys.length;
+}
+
+function isWitnessVkey(text: string): boolean {
+  try {
+    return parseVkey(text).algorithm === 4;
+  } catch (error) {
+    if (isExoArmurError(error)) return false;
+    throw error;
+  }
+}
+
 /** config.json of a home (spec/home.md). A root's path is relative to the folder that holds the home. */
 export const configSchema = z.strictObject({
   $schema: z.string().optional(),
@@ -88,6 +130,7 @@ export const configSchema = z.strictObject({
   secrets: configuredSecretsSchema.optional(),
   counterparties: counterpartiesSchema.optional(),
   signers: signersSchema.optional(),
+  witnesses: z.array(witnessSchema).max(16).refine(isDistinct, "expected every witness once, by key").optional(),
   features: featuresSchema,
 });
 

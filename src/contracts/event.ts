@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { approvalRequestSchema } from "./approval.js";
+import { maxAttestations } from "./attestation.js";
 import {
   actorSchema,
   countSchema,
@@ -46,7 +47,12 @@ export const resolutionOutcomeSchema = z.enum(["committed", "not_executed", "unk
  * replay `partial`.
  */
 export const eventPayloads = {
-  intent_received: z.strictObject({ intentDigest: digestSchema, requester: requesterSchema }),
+  intent_received: z.strictObject({
+    intentDigest: digestSchema,
+    requester: requesterSchema,
+    /** Materials of the attestations that came with it, verified or not; absent when none did. */
+    attestations: z.array(digestSchema).min(1).max(maxAttestations).optional(),
+  }),
   policy_evaluated: z.strictObject({ decision: decisionSchema }),
   safety_evaluated: z.strictObject({ verdict: safetyVerdictSchema }),
   verdict_resolved: z.strictObject({ final: finalVerdictSchema }),

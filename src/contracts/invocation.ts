@@ -4,6 +4,7 @@ import { readJson } from "../canonical/read.js";
 import { decodeBase64, decodeUtf8, encodeUtf8 } from "../crypto/encoding.js";
 import { isExoArmurError, ok, type Result, refuse } from "../errors.js";
 import type { Preview } from "./approval.js";
+import type { AttestationFacts } from "./attestation.js";
 import { type ActionIntent, maxTargetLength } from "./intent.js";
 import type { ExecutorManifest, Grants, ManifestFunction } from "./manifest.js";
 import { readPointer } from "./pointer.js";
@@ -47,11 +48,11 @@ export function guestInput(fn: ManifestFunction, intent: ActionIntent): Result<U
 
 /**
  * Digest of what is asked for, whoever retries it: the intent without intentId, correlationId, requestedAt, expiresAt,
- * context and salt. Compared under an idempotency key; never signed or logged.
+ * context and salt, and the attestations it came with in any order. Compared under an idempotency key; never signed or logged.
  */
-export function requestDigestOf(intent: ActionIntent): Digest {
+export function requestDigestOf(intent: ActionIntent, attested: readonly Uint8Array[] = []): Digest {
   const { intentId, correlationId, requestedAt, expiresAt, context, salt, ...request } = intent;
-  return digestOfJson(request);
+  return digestOfJson(attested.length === 0 ? request : { ...request, attestations: attested.map(digestOf).sort() });
 }
 
 /**
@@ -76,6 +77,7 @@ export function previewOf(
   manifest: ExecutorManifest,
   fn: ManifestFunction,
   grants: Grants,
+  attestations: readonly AttestationFacts[],
 ): Preview {
   return {
     schema: "exoarmur.preview/v1",
@@ -87,6 +89,7 @@ export function previewOf(
     effects: fn.effects,
     parameters: intent.parameters,
     grants,
+    ...(attestations.length === 0 ? {} : { attestations: [...attestations] }),
   };
 }
 

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { attestationFactsSchema, maxAttestations } from "./attestation.js";
 import { countSchema, digestSchema, nameSchema, pointerSchema, timeSchema, ulidSchema } from "./common.js";
 import { httpObligationSchema } from "./http.js";
 import { requesterSchema } from "./intent.js";
@@ -33,6 +34,19 @@ const parameterMatchSchema = z.union([
   z.strictObject({ matches: z.string().min(1).max(1000) }),
 ]);
 
+/** SHA-256 that an attestation must be about: given, or found in the parameters as `sha256:<hex>`. */
+const subjectMatchSchema = z.union([
+  z.strictObject({ digest: digestSchema }),
+  z.strictObject({ parameter: pointerSchema }),
+]);
+
+/** Predicate on one verified attestation: every member given must hold of the same one. */
+const attestationMatchSchema = z.strictObject({
+  predicateType: oneOrMany(nameSchema),
+  attester: oneOrMany(nameSchema).optional(),
+  subject: oneOrMany(subjectMatchSchema).optional(),
+});
+
 /** Members of a rule's match: all that are present must hold; a list means any of. */
 const ruleMatchSchema = z.strictObject({
   tenant: oneOrMany(nameSchema).optional(),
@@ -46,6 +60,7 @@ const ruleMatchSchema = z.strictObject({
   executor: oneOrMany(nameSchema).optional(),
   target: oneOrMany(targetMatchSchema).optional(),
   parameters: z.record(pointerSchema, parameterMatchSchema).optional(),
+  attestation: oneOrMany(attestationMatchSchema).optional(),
 });
 
 /** Verdicts a policy can give. */
@@ -114,6 +129,8 @@ export const policyInputSchema = z.strictObject({
   manifestDigest: digestSchema.nullable(),
   effects: z.enum(["none", "read", "write"]).nullable(),
   evaluatedAt: timeSchema,
+  /** Attestations that came with the intent, all verified; absent when there are none. */
+  attestations: z.array(attestationFactsSchema).min(1).max(maxAttestations).optional(),
 });
 
 /** The facts beside the intent that a policy decision is bound to. */

@@ -11,6 +11,7 @@ import { killSwitchOrderSchema, resolutionOrderSchema, trustScoreOrderSchema } f
 import { pluginCaseSchema, pluginProjectSchema } from "./plugin-project.js";
 import { decisionSchema, policyInputSchema, policySchema } from "./policy.js";
 import { pluginAdmissionSchema } from "./publisher.js";
+import { replayReportSchema } from "./replay-report.js";
 import { finalVerdictSchema, safetyConfigSchema, safetySnapshotSchema, safetyVerdictSchema } from "./safety.js";
 import { trustSchema } from "./trust.js";
 
@@ -45,4 +46,5 @@ export const publishedSchemas: Readonly<Record<string, z.ZodType>> = {
   "exoarmur.config.v1": configSchema,
   "exoarmur.statement.v1": statementSchema,
   "exoarmur.proof.v1": bundleSchema,
+  "exoarmur.replay.v1": replayReportSchema,
 };

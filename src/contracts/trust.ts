@@ -15,6 +15,7 @@ export const roleSchema = z.enum([
   "publisher",
   "witness",
   "counterparty",
+  "attester",
   "root",
 ]);
 
@@ -64,6 +65,10 @@ export const trustSchema = z
     error:
       "expected keys of the role counterparty that nothing here has another role for, nor a log or witness signs with",
     path: ["keys"],
+  })
+  .refine((trust) => trust.keys.every((key) => key.role !== "attester" || !isOurs(trust, key.publicKey, "attester")), {
+    error: "expected keys of the role attester that nothing here has another role for, nor a log or witness signs with",
+    path: ["keys"],
   });
 
 /** Whom a verifier trusts, and for what. */
@@ -76,11 +81,15 @@ type TrustedKeys = {
 };
 
 /**
- * True when a key, base64, is one of a trust file in another role than counterparty, or that of a log or witness: what
- * it signs is not a counterparty's word.
+ * True when a key, base64, is one of a trust file in another role than that of somebody else (counterparty or attester),
+ * or that of a log or witness: what it signs is not somebody else's word.
  */
-export function isOurs(trust: TrustedKeys, publicKey: string): boolean {
-  if (trust.keys.some((key) => key.role !== "counterparty" && key.publicKey === publicKey)) return true;
+export function isOurs(
+  trust: TrustedKeys,
+  publicKey: string,
+  foreign: "counterparty" | "attester" = "counterparty",
+): boolean {
+  if (trust.keys.some((key) => key.role !== foreign && key.publicKey === publicKey)) return true;
   const raw = decodeBase64(publicKey) ?? new Uint8Array();
   const vkeys = [...trust.logs.map(({ vkey }) => vkey), ...trust.witnesses.vkeys];
   return vkeys.some((vkey) => equalBytes(keyOfVkey(vkey), raw));

@@ -1,6 +1,12 @@
 import { resolve } from "node:path";
 import { pointerOf } from "../contracts/common.js";
-import { type Config, configSchema, type HttpConfig, type SandboxConfig } from "../contracts/config.js";
+import {
+  type Config,
+  configSchema,
+  type HttpConfig,
+  type SandboxConfig,
+  type WitnessConfig,
+} from "../contracts/config.js";
 import type { Counterparty } from "../contracts/counterparty.js";
 import type { Features } from "../contracts/features.js";
 import type { Constraints } from "../contracts/manifest.js";
@@ -47,6 +53,7 @@ export type ResolvedConfig = {
   readonly secrets: Readonly<Record<string, ConfiguredSecret>>;
   readonly counterparties: readonly Counterparty[];
   readonly signers: ResolvedSigners;
+  readonly witnesses: readonly WitnessConfig[];
   readonly features: Features;
 };
 
@@ -91,6 +98,7 @@ export function resolveConfig(config: Config, paths: HomePaths): ResolvedConfig 
     secrets: config.secrets ?? {},
     counterparties: config.counterparties ?? [],
     signers: resolveSigners(config, paths),
+    witnesses: config.witnesses ?? [],
     features: config.features,
   };
 }

@@ -14,6 +14,7 @@ import { decodeBase64 } from "../crypto/encoding.js";
 import { keyIdOf } from "../crypto/key-id.js";
 import { ExoArmurError, type Refusal } from "../errors.js";
 import type { LedgerTx } from "../log/ledger-types.js";
+import { verifyStoredAttestations } from "./attestations.js";
 import { type ApprovalRecord, readState, writeState } from "./documents.js";
 import { reasonOf } from "./finish.js";
 import { IntentWork } from "./intent-work.js";
@@ -201,7 +202,12 @@ async function resume(
   if (manifestMaterial.digest !== request.manifestDigest) {
     return await refuseStale("the manifest changed since the approval was asked for", null);
   }
-  const judgement = judge(tx, work, resolved.value, policy, now);
+  const attested = verifyStoredAttestations(tx, work);
+  if (!attested.ok) {
+    closeApproval(tx, record);
+    return await deny(tx, work, null, reasonOf(attested.error), now);
+  }
+  const judgement = judge(tx, work, resolved.value, policy, attested.value, now);
   const { verdict } = judgement.final;
   if (verdict === "deny") {
     closeApproval(tx, record);

@@ -4,13 +4,13 @@ import type { CallDisclosure } from "../contracts/call-disclosure.js";
 import type { EventType } from "../contracts/event.js";
 import { encodeBase64, equalBytes } from "../crypto/encoding.js";
 import { ExoArmurError } from "../errors.js";
+import { type LogProver, proveLeaf } from "../log/cosigned.js";
 import { leafBytes } from "../log/leaf.js";
 import { formatProofFile } from "../log/proof-file.js";
 import { LEAVES } from "../log/store-layout.js";
 import { transcriptPath } from "../log/transcript.js";
 import type { StoreReader } from "../ports.js";
 import { type EventRef, type IntentRecord, readState } from "./documents.js";
-import type { LogProver } from "./finish.js";
 import { unpackEvent } from "./recorder.js";
 import { blobKey, eventKeys, intentKeys } from "./store-keys.js";
 
@@ -23,7 +23,7 @@ const executionEvents: ReadonlySet<EventType> = new Set([
 
 /**
  * One host call of a recorded run, alone (spec/bundle.md, Disclosing one call): canonical bytes of an
- * `exoarmur.call-disclosure/v1` document under the newest checkpoint. Nothing of the other calls, the input or the
+ * `exoarmur.call-disclosure/v1` document, proven as proveLeaf does. Nothing of the other calls, the input or the
  * output is in it.
  *
  * @throws ExoArmurError EXO_INTENT_UNKNOWN; EXO_LOG_RANGE when no execution is recorded or it made no such call;
@@ -52,7 +52,7 @@ export function discloseCall(reader: StoreReader, log: LogProver, intentId: stri
     path: transcriptPath(calls, seq).map(encodeBase64),
     event: encodeBase64(header),
     payload: encodeBase64(payload),
-    logProof: formatProofFile({ index, proof: log.prove(index), checkpoint: log.checkpoint() }),
+    logProof: formatProofFile(proveLeaf(reader, log, index)),
   };
   return canonicalize(disclosure, { maxBytes: 268_435_456 });
 }

@@ -3,6 +3,7 @@ import { clipText } from "../capabilities/bounds.js";
 import type { EventPayload, Reason } from "../contracts/event.js";
 import type { ErrorCode, Refusal } from "../errors.js";
 import { ExoArmurError } from "../errors.js";
+import { type LogProver, proveLeaf } from "../log/cosigned.js";
 import type { LedgerTx } from "../log/ledger-types.js";
 import { formatProofFile } from "../log/proof-file.js";
 import type { StoreReader } from "../ports.js";
@@ -85,16 +86,12 @@ export async function finish<T extends TerminalType>(
     });
 }
 
-/** What a stored bundle's log proof is made from: a ledger, or a view of one beside its owner. */
-export type LogProver = { checkpoint(): string; prove(index: number): Uint8Array[] };
-
-/** The bundle of an ended intent, from the store, with a proof under the newest checkpoint. */
+/** The bundle of an ended intent, from the store, with its leaf proven as proveLeaf does. */
 export function storedBundle(reader: StoreReader, log: LogProver, record: IntentRecord): BundleHandle {
   const stored = readState<StoredBundle>(reader, bundleKey(record.intentId));
   if (stored === undefined) throw new ExoArmurError("EXO_STORE_DAMAGED", `intent ${record.intentId} has no bundle`);
   const materials = gatherMaterials(reader, record, new Map());
-  const { index } = stored;
-  const proof = { index, proof: log.prove(index), checkpoint: log.checkpoint() };
+  const proof = proveLeaf(reader, log, stored.index);
   return bundleHandle(stored.digest, () => ({
     envelope: stored.envelope,
     materials,

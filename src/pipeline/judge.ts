@@ -1,6 +1,7 @@
 import type { Digest } from "../canonical/digest.js";
 import { formatTime } from "../canonical/time.js";
 import { actionClassOf } from "../contracts/action-class.js";
+import type { AttestationFacts } from "../contracts/attestation.js";
 import type { Grants } from "../contracts/manifest.js";
 import type { Material } from "../contracts/material.js";
 import type { PolicyDecision, PolicyInput } from "../contracts/policy.js";
@@ -35,6 +36,8 @@ export type Judgement = {
   readonly grants: Grants;
   readonly grantsDigest: Digest;
   readonly killSwitchEpoch: number;
+  /** Verified attestations that the policy saw. */
+  readonly attestations: readonly AttestationFacts[];
 };
 
 /** Grants of one run: manifest, deployment and policy narrowed, and nothing beyond the function's declared effects. */
@@ -70,10 +73,11 @@ export function judge(
   work: IntentWork,
   resolved: Resolved,
   policy: PolicyInForce,
+  attestations: readonly AttestationFacts[],
   now: number,
 ): Judgement {
   const { ports, intent, record } = work;
-  const decision = judgePolicy(tx, work, resolved, policy, now);
+  const decision = judgePolicy(tx, work, resolved, policy, attestations, now);
   const target = intent.target ?? null;
   const grants = grantsOf(resolved, decision, target, ports);
   const snapshot = takeSnapshot(tx, work, resolved, policy, grants.limits.fuel, now);
@@ -92,7 +96,8 @@ export function judge(
   work.append(tx, "verdict_resolved", { final }, now);
   record.verdicts = { policy: decision.verdict, safety: safety.verdict, final: final.verdict };
   const grantsDigest = work.attachDocument(tx, "grants", grants);
-  return { decision, safety, final, grants, grantsDigest, killSwitchEpoch: snapshot.killSwitch.epoch };
+  const killSwitchEpoch = snapshot.killSwitch.epoch;
+  return { decision, safety, final, grants, grantsDigest, killSwitchEpoch, attestations };
 }
 
 function judgePolicy(
@@ -100,6 +105,7 @@ function judgePolicy(
   work: IntentWork,
   { executor, fn }: Resolved,
   policy: PolicyInForce,
+  attestations: readonly AttestationFacts[],
   now: number,
 ): PolicyDecision {
   const { intent, record, ports } = work;
@@ -111,11 +117,17 @@ function judgePolicy(
     manifestDigest: work.attach(tx, "manifest", executor.manifestMaterial),
     effects: fn.effects,
     evaluatedAt: formatTime(now),
+    ...(attestations.length === 0 ? {} : { attestations: [...attestations] }),
   };
   attachSignature(tx, work, executor);
   work.attach(tx, "policy_envelope", policy.envelope);
   for (const author of policy.authors) work.nameKey("policy-author", author);
-  const outcome = evaluatePolicy(policy.compiled, { intent, requester: record.requester, effects: fn.effects });
+  const outcome = evaluatePolicy(policy.compiled, {
+    intent,
+    requester: record.requester,
+    effects: fn.effects,
+    attestations,
+  });
   const decision: PolicyDecision = {
     schema: "exoarmur.policy-decision/v1",
     decisionId: ports.ids.next(),

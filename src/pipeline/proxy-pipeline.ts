@@ -12,6 +12,7 @@ import { ExoArmurError, ok, type Refusal, type Result } from "../errors.js";
 import type { BundleHandle } from "../proof/bundle.js";
 import { activatePolicy, initialiseKillSwitches } from "./activation.js";
 import { admitSigned } from "./admission.js";
+import { takeAttestations } from "./attestations.js";
 import { decide } from "./decide.js";
 import type { KillSwitchState } from "./documents.js";
 import { runStarted } from "./execute.js";
@@ -31,6 +32,11 @@ import type { ExecutionResult, PipelinePorts } from "./types.js";
 export type ExecuteOptions = {
   /** Who hands the intent in, as the authenticating layer saw it. Default: the process itself, method `library`. */
   readonly requester?: Requester;
+  /**
+   * DSSE envelopes around in-toto statements, made by others. Each must be signed by an attester of the trust file, else
+   * the intent is denied; policies may ask for them (spec/policy.md, Attestations). At most 16.
+   */
+  readonly attestations?: readonly Uint8Array[];
   /** Withdraws the intent before its execution starts; after that, only ends the wait. */
   readonly signal?: AbortSignal;
 };
@@ -134,6 +140,7 @@ export class ProxyPipeline {
       });
     }
     const requester = snapshot(requesterSchema, options.requester ?? libraryRequester, "requester");
+    const attestations = takeAttestations(options.attestations ?? []);
     const { signal } = options;
     const cancelled = (): boolean => signal?.aborted ?? false;
     return await this.#call(async () => {
@@ -143,7 +150,7 @@ export class ProxyPipeline {
         return await ports.ledger.transact(async (tx) => {
           // A plugin that was replaced or taken away since is not the one to judge.
           if (!isPresent(intent, this.#registry)) intent = resolveAgain(intent, ports, this.#registry);
-          const admission = await admit(tx, { intent, requester, policy, cancelled }, ports);
+          const admission = await admit(tx, { intent, requester, policy, attestations, cancelled }, ports);
           keep(admission);
           return admission;
         });

@@ -155,7 +155,7 @@ export function attachPreview(
   tx: LedgerTx,
   work: IntentWork,
   { executor, fn }: Resolved,
-  { grants }: Judgement,
+  { grants, attestations }: Judgement,
 ): Digest {
-  return work.attachDocument(tx, "preview", previewOf(work.intent, executor.manifest, fn, grants));
+  return work.attachDocument(tx, "preview", previewOf(work.intent, executor.manifest, fn, grants, attestations));
 }

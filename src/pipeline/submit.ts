@@ -5,6 +5,7 @@ import type { Requester } from "../contracts/intent.js";
 import { requestDigestOf } from "../contracts/invocation.js";
 import { type ErrorCode, ExoArmurError, type Refusal } from "../errors.js";
 import type { LedgerTx } from "../log/ledger-types.js";
+import { attestationMaterials, verifyAttestations } from "./attestations.js";
 import { denialOf } from "./denial.js";
 import { readState, writeState } from "./documents.js";
 import { finish, reasonOf } from "./finish.js";
@@ -32,6 +33,8 @@ export type Submission = {
   readonly intent: ResolvedIntent;
   readonly requester: Requester;
   readonly policy: PolicyInForce | null;
+  /** Envelopes of the attestations that came with it. */
+  readonly attestations: readonly Uint8Array[];
   /** True when the caller has withdrawn. */
   readonly cancelled: () => boolean;
 };
@@ -44,15 +47,21 @@ type IdempotencyEntry = { readonly requestDigest: string; readonly intentId: str
  */
 export async function admit(tx: LedgerTx, submission: Submission, ports: PipelinePorts): Promise<Admission> {
   const { intent, material } = submission.intent;
-  const requestDigest = requestDigestOf(intent);
+  const requestDigest = requestDigestOf(intent, submission.attestations);
   const known = knownIntent(tx, submission, requestDigest);
   if (known !== null) return { kind: "known", intentId: known };
   const work = IntentWork.begin(intent, material, submission.requester, requestDigest, ports);
   const now = chainTime(tx, intent, ports.clock.now());
+  const brought = attestationMaterials(submission.attestations, intent.intentId, ports);
+  const attestations = brought.map(({ digest }) => digest);
   work.append(
     tx,
     "intent_received",
-    { intentDigest: material.digest, requester: submission.requester },
+    {
+      intentDigest: material.digest,
+      requester: submission.requester,
+      ...(attestations.length === 0 ? {} : { attestations }),
+    },
     now,
     intent.actor,
   );
@@ -70,7 +79,9 @@ export async function admit(tx: LedgerTx, submission: Submission, ports: Pipelin
       (resolved.ok ? { code: "EXO_POLICY_ERROR" as const, message: "no policy is activated" } : resolved.error);
     return await deny(tx, work, null, reasonOf(why), now);
   }
-  const judgement = judge(tx, work, resolved.value, submission.policy, now);
+  const attested = verifyAttestations(tx, work, brought);
+  if (!attested.ok) return await deny(tx, work, null, reasonOf(attested.error), now);
+  const judgement = judge(tx, work, resolved.value, submission.policy, attested.value, now);
   return await proceed(tx, work, resolved.value, judgement, now, submission.cancelled);
 }
 

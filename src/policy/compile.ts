@@ -12,6 +12,7 @@ import {
   matchesAction,
   type PointerTable,
   type Test,
+  testAttestation,
   testParameter,
   testTargetPrefix,
   testTargetText,
@@ -97,6 +98,16 @@ function compileRule(rule: PolicyRule, at: Path, pointers: PointerTable): Compil
   for (const [pointer, parameter] of Object.entries(match.parameters ?? {})) {
     const name = pointerOf(["parameters", pointer]);
     add(name, compileParameter(pointer, parameter, [...here, "parameters", pointer], pointers));
+  }
+  if (match.attestation !== undefined) {
+    const tests = listOf(match.attestation).map(({ predicateType, attester, subject }) =>
+      testAttestation(pointers, {
+        predicateType: listOf(predicateType),
+        attester: attester === undefined ? null : listOf(attester),
+        subject: subject === undefined ? null : listOf(subject),
+      }),
+    );
+    add("/attestation", anyOf(tests));
   }
   return { rule, matchesAction: matchesAction(actions), members };
 }

@@ -1,14 +1,20 @@
+import { isDigest } from "../canonical/digest.js";
 import type { JsonValue } from "../canonical/jcs.js";
 import { parseAliasPath, startsWithSegments } from "../contracts/alias-path.js";
+import type { AttestationFacts } from "../contracts/attestation.js";
 import type { ActionIntent, Requester } from "../contracts/intent.js";
 import { pointerTokens, valueAt } from "../contracts/pointer.js";
 import { isPathPrefix, type NormalUrl, splitUrl } from "../contracts/url.js";
 
-/** What a policy judges: the intent, who handed it in, and the effects its executor declares (null: no executor). */
+/**
+ * What a policy judges: the intent, who handed it in, the effects its executor declares (null: no executor), and the
+ * verified attestations that came with it.
+ */
 export type PolicySubject = {
   readonly intent: ActionIntent;
   readonly requester: Requester;
   readonly effects: "none" | "read" | "write" | null;
+  readonly attestations?: readonly AttestationFacts[];
 };
 
 /**
@@ -20,12 +26,14 @@ export type Answer = "yes" | "no" | "unclear";
 /** One evaluation: the subject, with target and parameters looked at once however many rules ask. */
 export class Evaluation {
   readonly intent: ActionIntent;
+  readonly attestations: readonly AttestationFacts[];
   private readonly parameters: (JsonValue | undefined | typeof unread)[];
   private target: readonly string[] | null | typeof unread = unread;
   private splitTarget: NormalUrl | null | typeof unread = unread;
 
-  constructor({ intent }: PolicySubject, pointers: PointerTable) {
+  constructor({ intent, attestations = [] }: PolicySubject, pointers: PointerTable) {
     this.intent = intent;
+    this.attestations = attestations;
     this.parameters = new Array<typeof unread>(pointers.size).fill(unread);
   }
 
@@ -153,11 +161,49 @@ export function testTargetUrl(rule: UrlTest): Test {
 
 /** A parameter at a pointer, which is entered into the table; `judge` answers for the value there. */
 export function testParameter(pointers: PointerTable, pointer: string, judge: (value: JsonValue) => Answer): Test {
+  const read = parameterReader(pointers, pointer);
+  return (evaluation) => {
+    const value = read(evaluation);
+    return value === undefined ? "unclear" : judge(value);
+  };
+}
+
+/** Reads the parameter at a pointer, which is entered into the table. */
+function parameterReader(pointers: PointerTable, pointer: string): (evaluation: Evaluation) => JsonValue | undefined {
   const tokens = pointerTokens(pointer);
   const slot = pointers.get(pointer) ?? pointers.size;
   pointers.set(pointer, slot);
+  return (evaluation) => evaluation.parameter(slot, tokens);
+}
+
+/** What a rule asks of one attestation; null members are not asked. */
+export type AttestationTest = {
+  readonly predicateType: readonly string[];
+  readonly attester: readonly string[] | null;
+  readonly subject: readonly ({ readonly digest: string } | { readonly parameter: string })[] | null;
+};
+
+/**
+ * Some verified attestation of which every member holds. Where a subject is looked for under a pointer at which the
+ * parameters have no SHA-256, the question has no answer, unless no attestation comes into question at all.
+ */
+export function testAttestation(pointers: PointerTable, rule: AttestationTest): Test {
+  const isType = isOneOf(rule.predicateType);
+  const isAttester = rule.attester && isOneOf(rule.attester);
+  const wanted = rule.subject?.map((subject) =>
+    "digest" in subject ? () => subject.digest : parameterReader(pointers, subject.parameter),
+  );
   return (evaluation) => {
-    const value = evaluation.parameter(slot, tokens);
-    return value === undefined ? "unclear" : judge(value);
+    const fitting = evaluation.attestations.filter(
+      ({ predicateType, signers }) =>
+        isType(predicateType) && (isAttester === null || signers.some(({ attester }) => isAttester(attester))),
+    );
+    if (fitting.length === 0) return "no";
+    if (wanted === undefined) return "yes";
+    const digests = wanted.map((read) => read(evaluation));
+    const isAbout = ({ subjects }: AttestationFacts): boolean =>
+      subjects.some(({ digest }) => digests.includes(digest));
+    if (fitting.some(isAbout)) return "yes";
+    return digests.every(isDigest) ? "no" : "unclear";
   };
 }

@@ -1,4 +1,5 @@
 import { digestOf } from "../canonical/digest.js";
+import { firstDifference } from "../capabilities/byte-difference.js";
 import { checkGrant } from "../capabilities/grant-check.js";
 import { readRequest } from "../capabilities/schemas.js";
 import { createPlayer, describeDivergence, type TranscriptPlayer } from "../capabilities/transcript-player.js";
@@ -6,6 +7,7 @@ import { type ExecutionRecord, type HostCall, hostCallSchema, irreproducibleStat
 import { isCapabilityName } from "../contracts/imports.js";
 import { loadSchemaChecks } from "../contracts/json-schema-loading.js";
 import { grantsSchema } from "../contracts/manifest.js";
+import type { Divergence, ExecutionComparison, ExecutionFigures } from "../contracts/replay-report.js";
 import { decodeBase64Url } from "../crypto/encoding.js";
 import { refuse } from "../errors.js";
 import { endOf, type RunEnd } from "../pipeline/outcome.js";
@@ -13,7 +15,9 @@ import type { SandboxHost, SandboxOutcome } from "../ports.js";
 import { executionOf, resealPlugin } from "../verify/check-execution.js";
 import type { Evidence } from "../verify/evidence.js";
 import { unable } from "../verify/report.js";
-import type { Divergence, ExecutionComparison, ExecutionFigures } from "./report.js";
+
+/** An absent output is compared as an empty one. */
+const none = new Uint8Array(0);
 
 /** Least wall-clock guard of a replay: a slower machine than the recording one must not look like a divergence. */
 const guardMs = 120_000;
@@ -97,16 +101,8 @@ type Base = Pick<Divergence, "level" | "intentId"> & { readonly fuelDelta: numbe
 function callDivergence({ calls, player }: Rerun, base: Base): Divergence | null {
   const found = player.divergence();
   if (found !== null) {
-    const { seq, expected, actual, offset } = found;
-    const place = offset === undefined ? {} : { offset };
-    return {
-      ...base,
-      step: `host call ${seq}: ${describeDivergence(found)}`,
-      kind: "host_call_mismatch",
-      expected,
-      actual,
-      ...place,
-    };
+    const { seq: _seq, kind: _kind, ...parted } = found;
+    return { ...base, ...parted, step: describeDivergence(found), kind: "host_call_mismatch" };
   }
   if (player.position() === calls.length) return null;
   const missing = calls[player.position()];
@@ -156,17 +152,8 @@ function figureDivergence(
   ] as const;
   for (const [name, kind] of compared) {
     if (recorded[name] === replayed[name]) continue;
-    const place = name === "output" ? { offset: firstDifference(recordedOutput, output) } : {};
+    const place = name === "output" ? firstDifference(recordedOutput ?? none, output ?? none) : {};
     return { ...base, step: name, kind, expected: String(recorded[name]), actual: String(replayed[name]), ...place };
   }
   return null;
-}
-
-/** Offset of the first byte in which two outputs differ; absent is empty. */
-function firstDifference(a: Uint8Array | null, b: Uint8Array | null): number {
-  const left = a ?? new Uint8Array(0);
-  const right = b ?? new Uint8Array(0);
-  const end = Math.min(left.length, right.length);
-  for (let offset = 0; offset < end; offset++) if (left[offset] !== right[offset]) return offset;
-  return end;
 }

@@ -1,3 +1,4 @@
+import type { DivergenceKind, Level } from "../contracts/replay-report.js";
 import type { Trust } from "../contracts/trust.js";
 import type { SandboxHost } from "../ports.js";
 import { Evidence } from "../verify/evidence.js";
@@ -5,7 +6,7 @@ import { keySource } from "../verify/keys.js";
 import { CheckEnd, type CheckResult } from "../verify/report.js";
 import { checks, runCheck } from "../verify/verify-bundle.js";
 import { reExecute } from "./re-execute.js";
-import type { DivergenceKind, Findings, Level } from "./report.js";
+import type { Findings } from "./report.js";
 
 /** The level each check of the verifier belongs to, and what its failure is called. */
 const placed: Readonly<Record<string, readonly [Level, DivergenceKind]>> = {

@@ -1,11 +1,11 @@
+import type { ReplayReport } from "../contracts/replay-report.js";
 import type { Trust } from "../contracts/trust.js";
+import { ExoArmurError } from "../errors.js";
 import type { SandboxHost } from "../ports.js";
-import type { AuditStore } from "./audit-source.js";
+import type { AuditChain, AuditStore } from "./audit-source.js";
 import type { BundleCounts, ReplayContext } from "./replay-bundle.js";
 import { type Chain, eventDigestOf, replayChain } from "./replay-events.js";
-import { Findings, type ReplayReport } from "./report.js";
-
-export type { ReplayReport } from "./report.js";
+import { Findings } from "./report.js";
 
 /** What an engine replays from and with. Without a sandbox nothing is re-executed, and the report says so. */
 export type ReplayEngineOptions = {
@@ -43,8 +43,21 @@ export class ReplayEngine {
    * intent's bundle. EXO_SCHEMA for an input that is no CanonicalEvent.
    */
   async replayCorrelation(correlationId: string): Promise<ReplayReport> {
+    return await this.#replayChains(correlationId, this.#auditStore?.chains(correlationId) ?? []);
+  }
+
+  /**
+   * Every correlation of the audit store at this time, sorted by id, each to be replayed as replayCorrelation does it.
+   * EXO_USAGE for a store that cannot list them.
+   */
+  correlations(): readonly { readonly id: string; replay(): Promise<ReplayReport> }[] {
+    const listed = this.#auditStore?.correlations?.();
+    if (listed === undefined) throw new ExoArmurError("EXO_USAGE", "this audit store cannot list its correlations");
+    return listed.map(({ id, chains }) => ({ id, replay: async () => await this.#replayChains(id, chains()) }));
+  }
+
+  async #replayChains(correlationId: string, chains: readonly AuditChain[]): Promise<ReplayReport> {
     const findings = new Findings();
-    const chains = this.#auditStore?.chains(correlationId) ?? [];
     const target = { kind: "correlation", id: correlationId } as const;
     let events = 0;
     let intents = 0;

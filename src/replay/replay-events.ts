@@ -4,8 +4,9 @@ import { formatTime, isTime, parseTime } from "../canonical/time.js";
 import { parseContract } from "../contracts/common.js";
 import { type CanonicalEvent, eventPayloads, eventSchema, terminalEventTypes } from "../contracts/event.js";
 import { advance, type IntentState } from "../contracts/lifecycle.js";
+import type { DivergenceKind } from "../contracts/replay-report.js";
 import { concatBytes, decodeBase64Url } from "../crypto/encoding.js";
-import type { DivergenceKind, Findings } from "./report.js";
+import type { Findings } from "./report.js";
 
 /** Digest of an event: SHA-256 of the canonical header, which is everything but payload and salt. */
 export function eventDigestOf(event: CanonicalEvent): string {

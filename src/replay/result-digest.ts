@@ -1,6 +1,6 @@
 import { type Digest, digestOf } from "../canonical/digest.js";
 import { canonicalize } from "../canonical/jcs.js";
-import type { ReplayReport } from "./report.js";
+import type { ReplayReport } from "../contracts/replay-report.js";
 
 /**
  * Digest of what a replay found: the canonical bytes of its report without `engine`. Machines that agree on every check,

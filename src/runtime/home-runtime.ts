@@ -5,7 +5,7 @@ import { parseCanonical } from "../canonical/read.js";
 import { parseContract } from "../contracts/common.js";
 import { type Envelope, envelopeSchema } from "../contracts/dsse.js";
 import { ExoArmurError } from "../errors.js";
-import { createAnchorWriter, readAnchor } from "../home/anchor.js";
+import { type AnchorWriter, createAnchorWriter, readAnchor } from "../home/anchor.js";
 import { readBounded } from "../home/atomic.js";
 import { sweepInbox } from "../home/inbox.js";
 import { watchInbox } from "../home/inbox-watch.js";
@@ -28,6 +28,7 @@ import { safetyUnder } from "./features.js";
 import { OrderDesk } from "./order-desk.js";
 import { homeSecrets } from "./secrets.js";
 import type { World } from "./system.js";
+import { createWitnesses, type Witnesses } from "./witnesses.js";
 
 /** A runtime's parts over a home, and what the home adds to them. */
 export type HomeCore = Core & { readonly home: Home; readonly store: Store; readonly inDoubt: readonly string[] };
@@ -55,6 +56,7 @@ export async function openHomeCore(dir: string, world: World): Promise<HomeCore>
     closers.push(() => anchor.flush());
     const desk = new OrderDesk(home.paths, world.logger);
     const { resolved } = home;
+    let witnesses: Witnesses | undefined;
     const core = await openCore({
       world,
       store,
@@ -76,9 +78,14 @@ export async function openHomeCore(dir: string, world: World): Promise<HomeCore>
       http: resolved.http,
       counterparties: resolved.counterparties,
       secrets: homeSecrets(home.paths, resolved.secrets, world.env),
-      onLedger: (ledger) => anchored(ledger, store, home.paths, (note) => anchor.offer(note)),
+      onLedger: (ledger) => {
+        witnesses = witnessesOf(home, ledger, world);
+        return anchored(ledger, store, home.paths, { anchor, witnesses });
+      },
     });
     closers.push(() => core.close());
+    closers.push(() => witnesses?.close());
+    await witnesses?.start();
     const inDoubt = await core.pipeline.open();
     await core.pipeline.activatePolicy(await signedPolicy(home, store));
     // Marked before they are read: what changes meanwhile is found changed.
@@ -111,8 +118,19 @@ async function expire(core: Core, world: World): Promise<void> {
   }
 }
 
-/** A ledger whose every new checkpoint goes to the anchor. Refuses a store that is behind the anchor. */
-function anchored(ledger: Ledger, store: Store, paths: HomePaths, offer: (note: string) => void): Ledger {
+function witnessesOf({ resolved, trust }: Home, ledger: Ledger, { logger }: World): Witnesses {
+  const { witnesses } = resolved;
+  const quorum = Math.max(1, Math.min(trust.witnesses.threshold, witnesses.length));
+  return createWitnesses({ ledger, witnesses, quorum, logger });
+}
+
+type Published = { readonly anchor: AnchorWriter; readonly witnesses: Witnesses };
+
+/**
+ * A ledger whose every new checkpoint goes to the anchor and the witnesses. Refuses a store that is behind the anchor,
+ * and all work once a witness contradicted the store.
+ */
+function anchored(ledger: Ledger, store: Store, paths: HomePaths, { anchor: writer, witnesses }: Published): Ledger {
   const anchor = readAnchor(paths);
   const standing = anchor === undefined ? "consistent" : compareCheckpoint(store, anchor);
   if (standing !== "consistent") {
@@ -132,9 +150,14 @@ function anchored(ledger: Ledger, store: Store, paths: HomePaths, offer: (note: 
       return ledger.size;
     },
     transact: async (operation) => {
+      const contradiction = witnesses.contradiction();
+      if (contradiction !== undefined) throw contradiction;
       const value = await ledger.transact(operation);
       const note = ledger.checkpoint();
-      if (note !== last) offer(note);
+      if (note !== last) {
+        writer.offer(note);
+        witnesses.offer();
+      }
       last = note;
       return value;
     },

@@ -1,5 +1,6 @@
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { ExoArmurError } from "../errors.js";
+import { findTreeDamage, type Pages } from "./lmdb-tree.js";
 
 /*
  * LMDB trusts its file: it maps it and follows page numbers, and a cut or overwritten file ends the process with a
@@ -23,10 +24,11 @@ type PageFile = { readonly fd: number; readonly pageSize: number; readonly pages
 
 /**
  * Throws EXO_STORE_DAMAGED unless the file is absent or empty (a new store) or an LMDB file whose meta pages, roots and
- * branch pages are whole and point inside it. Leaf pages are not read. EXO_STORE for a file that cannot be read, and
- * for an absent one when it `mustExist`. Reads about one page in a hundred of the file (spec/log.md).
+ * branch pages are whole and point inside it. Leaf pages are only read where `whole` is set, and then every node of both
+ * trees is checked. EXO_STORE for a file that cannot be read, and for an absent one when it `mustExist`. Otherwise about
+ * one page in a hundred of the file is read (spec/log.md).
  */
-export function checkLmdbFile(file: string, mustExist: boolean): void {
+export function checkLmdbFile(file: string, mustExist: boolean, whole = false): void {
   const fd = openIfThere(file);
   if (fd === undefined) {
     if (mustExist) throw new ExoArmurError("EXO_STORE", `There is no store: ${file} does not exist.`, { file });
@@ -35,7 +37,7 @@ export function checkLmdbFile(file: string, mustExist: boolean): void {
   try {
     const length = fstatSync(fd).size;
     if (length === 0 && !mustExist) return;
-    const problem = findStableDamage(fd);
+    const problem = findStableDamage(fd, whole);
     if (problem !== undefined)
       throw new ExoArmurError("EXO_STORE_DAMAGED", `The store's file ${file} ${problem}.`, { file });
   } finally {
@@ -53,10 +55,10 @@ function openIfThere(file: string): number | undefined {
 }
 
 /** Beside a writing owner pages may be reused while they are read: damage counts only if no commit came in between. */
-function findStableDamage(fd: number): string | undefined {
+function findStableDamage(fd: number, whole: boolean): string | undefined {
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
     const before = newestTxn(fd);
-    const problem = findDamage(fd, fstatSync(fd).size);
+    const problem = findDamage(fd, fstatSync(fd).size, whole);
     if (problem === undefined || before === newestTxn(fd)) return problem;
   }
   return undefined;
@@ -71,7 +73,7 @@ function newestTxn(fd: number): bigint | undefined {
   return a > b ? a : b;
 }
 
-function findDamage(fd: number, length: number): string | undefined {
+function findDamage(fd: number, length: number, whole: boolean): string | undefined {
   const first = readAt(fd, 0, META_BYTES);
   const pageSize = first === undefined ? 0 : first.getUint32(48, true);
   const second = isPageSize(pageSize) ? readAt(fd, pageSize, META_BYTES) : undefined;
@@ -86,10 +88,17 @@ function findDamage(fd: number, length: number): string | undefined {
     const depth = newest.getUint16(record + 6, true);
     if (root === NO_PAGE && depth === 0) continue;
     if (depth < 1 || depth > MAX_DEPTH) return "has a damaged tree record";
-    const problem = walk(file, root, depth);
+    // The tree of free pages, the first one, has keys of another order.
+    const problem =
+      walk(file, root, depth) ?? (whole ? findTreeDamage(pagesOf(file), root, depth, record === 96) : undefined);
     if (problem !== undefined) return problem;
   }
   return undefined;
+}
+
+function pagesOf({ fd, pageSize, pages }: PageFile): Pages {
+  const isThere = (page: bigint): boolean => page >= 2n && page < BigInt(pages);
+  return { pageSize, read: (page) => (isThere(page) ? readAt(fd, Number(page) * pageSize, pageSize) : undefined) };
 }
 
 /** Checks a subtree's branch pages; of its leaf pages only that they are inside the file, unless the leaf is the root. */

@@ -12,6 +12,8 @@ export type LmdbOptions = {
   readonly mapSize?: number;
   /** Opens for reading beside the store's owner. `acquire` and `commit` then throw EXO_STORE. */
   readonly readOnly?: boolean;
+  /** Reads the whole file first and refuses it for any node of its trees that is not whole, not only for branch pages. */
+  readonly whole?: boolean;
 };
 
 type Database = RootDatabase<Uint8Array, string | number>;
@@ -32,10 +34,10 @@ const FIRST_KEY = " ";
  * file is not a whole LMDB file; a damaged page deep inside may still end the process (spec/log.md).
  */
 export async function openLmdbStore(path: string, options: LmdbOptions = {}): Promise<Store> {
-  const { mapSize, readOnly = false } = options;
+  const { mapSize, readOnly = false, whole = false } = options;
   try {
     if (!readOnly) mkdirSync(path, { recursive: true });
-    checkLmdbFile(join(path, "data.mdb"), readOnly);
+    checkLmdbFile(join(path, "data.mdb"), readOnly, whole);
     const { open } = await import("lmdb");
     const settings = {
       path,

@@ -6,16 +6,19 @@ import { digestOf } from "../canonical/digest.js";
 import { canonicalize, canonicalText } from "../canonical/jcs.js";
 import { formatTime, parseTime } from "../canonical/time.js";
 import { type ApprovalRequest, approvalRequestSchema } from "../contracts/approval.js";
+import type { AttestationFacts } from "../contracts/attestation.js";
 import { envelopeSchema } from "../contracts/dsse.js";
 import type { Requester } from "../contracts/intent.js";
 import { previewOf } from "../contracts/invocation.js";
 import { grantsSchema } from "../contracts/manifest.js";
+import { policyInputSchema } from "../contracts/policy.js";
 import type { Trust } from "../contracts/trust.js";
 import { decodeBase64, equalBytes } from "../crypto/encoding.js";
 import { keyIdOf } from "../crypto/key-id.js";
+import { isWitnessedBy } from "./check-log.js";
 import type { Evidence } from "./evidence.js";
 import type { KeySource } from "./keys.js";
-import { expect, fail, notApplicable } from "./report.js";
+import { expect, fail, notApplicable, unable } from "./report.js";
 
 /**
  * Every request asks for what the decision obliges, every decision on it is signed by the approver it names, and the
@@ -126,9 +129,10 @@ function checkSpent(evidence: Evidence, keys: KeySource): string {
     );
   }
   const grants = evidence.document(payload.grantsDigest, "grants", grantsSchema);
+  const attestations = attestationsSeen(evidence, index);
   const shown = evidence.content(request.previewDigest, "preview");
   expect(
-    equalBytes(shown, canonicalize(previewOf(intent, manifest, fn, grants))),
+    equalBytes(shown, canonicalize(previewOf(intent, manifest, fn, grants, attestations))),
     "EXO_CHECK_FAILED",
     "the approvers were shown something else than what ran",
   );
@@ -144,7 +148,23 @@ function checkSpent(evidence: Evidence, keys: KeySource): string {
     `the verdict at the start was ${final ?? "none"}, approved was ${request.verdict}`,
   );
   const approvers = countApprovers(evidence, keys, request, index, parseTime(event.header.recordedAt));
-  return `${approvers.length} of ${request.threshold} approvals: ${approvers.join(", ")}; requester excluded; spent by this start`;
+  const expiry = checkExpiry(evidence, keys, request);
+  return `${approvers.length} of ${request.threshold} approvals: ${approvers.join(", ")}; requester excluded; spent by this start; expiry ${expiry}`;
+}
+
+/** Whose clock says that the approval had not expired: unable where the trust file wants witnesses to, and none did. */
+function checkExpiry(evidence: Evidence, keys: KeySource, { expiresAt }: ApprovalRequest): string {
+  if (isWitnessedBy(evidence, keys, parseTime(expiresAt))) return "witnessed";
+  if (!keys.trust?.require?.includes("witnessed")) return "asserted by the runtime's clock";
+  return unable("EXO_MATERIAL_MISSING", `no cosignature shows that the start was before the expiry at ${expiresAt}`);
+}
+
+/** Attestations that the last decision before an event was told of. Where none came there is nothing to look up. */
+function attestationsSeen(evidence: Evidence, before: number): readonly AttestationFacts[] {
+  if (evidence.eventsOf("intent_received")[0]?.payload.attestations === undefined) return [];
+  const decision = evidence.eventsOf("policy_evaluated").findLast(({ index }) => index < before)?.payload.decision;
+  if (decision === undefined) return fail("EXO_CHECK_FAILED", "a start without a decision");
+  return evidence.document(decision.inputDigest, "policy_input", policyInputSchema).attestations ?? [];
 }
 
 function countApprovers(

@@ -76,7 +76,12 @@ export function checkPolicy(evidence: Evidence): string {
     expect(input.effects === fn.effects, "EXO_CHECK_FAILED", "the policy judged other effects");
     expect(input.evaluatedAt === event.header.recordedAt, "EXO_CHECK_FAILED", "the policy judged at another time");
     const policy = compilePolicy(evidence.document(decision.policyDigest, "policy", policySchema));
-    const again = evaluatePolicy(policy, { intent, requester: input.requester, effects: fn.effects });
+    const again = evaluatePolicy(policy, {
+      intent,
+      requester: input.requester,
+      effects: fn.effects,
+      attestations: input.attestations ?? [],
+    });
     for (const name of ["verdict", "ruleIds", "rationale", "obligations"] as const) {
       expect(
         sameJson(again[name], decision[name]),

@@ -95,6 +95,28 @@ export function countWitnesses(trust: Trust | null, checkpointOf: () => string):
   return `${distinct.size} of ${threshold} witnesses`;
 }
 
+/**
+ * True when as many trusted witnesses as the trust file asks for, at least one, cosigned a checkpoint that has the
+ * statement, at or before `until` (milliseconds since 1970) by their own clocks. Says nothing where the proof is wrong:
+ * that is for the checks of the log.
+ */
+export function isWitnessedBy(evidence: Evidence, { trust }: KeySource, until: number): boolean {
+  if (trust === null || evidence.bundle.logProof === "") return false;
+  try {
+    const { index, proof, checkpoint } = parseProofFile(evidence.bundle.logProof);
+    const vkeys = trust.witnesses.vkeys.map((vkey) => parseVkey(vkey));
+    const { size, root, signatures } = openCheckpoint(checkpoint, vkeys);
+    const leaf = leafHash(leafBytes("bundle", evidence.digest));
+    if (!verifyInclusion({ leafHash: leaf, index, size, proof, root })) return false;
+    const intime = signatures.filter(({ time = 0 }) => time > 0 && time * 1000 <= until);
+    const distinct = new Set(intime.map(({ publicKey }) => encodeHex(publicKey)));
+    return distinct.size >= Math.max(trust.witnesses.threshold, 1);
+  } catch (error) {
+    if (isExoArmurError(error)) return false;
+    throw error;
+  }
+}
+
 /** What only the whole log can show. Made by `log check`, not from one file. */
 export function checkLogScope(_evidence: Evidence, keys: KeySource): string {
   if (keys.trust?.require?.includes("log"))

@@ -25,6 +25,7 @@ const rules: Readonly<Record<string, readonly Behaviour[]>> = {
   payloads: ["canonical"],
   "policy-author": ["canonical"],
   policy: ["canonical", "policy"],
+  attestations: ["canonical"],
   safety: ["canonical", "safety"],
   verdict: ["canonical", "safety"],
   target: ["canonical"],

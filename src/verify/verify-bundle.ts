@@ -3,6 +3,7 @@ import type { Trust } from "../contracts/trust.js";
 import { isExoArmurError } from "../errors.js";
 import { checkAnswers } from "./check-answers.js";
 import { checkApprovals } from "./check-approval.js";
+import { checkAttestations } from "./check-attestations.js";
 import { checkExecution, checkPlugin, checkTranscript } from "./check-execution.js";
 import { checkGrants, checkPolicy, checkPolicyAuthor, checkSafety, checkVerdict } from "./check-governance.js";
 import {
@@ -34,6 +35,7 @@ export const checks: readonly Check[] = [
   ["payloads", "event payloads", checkPayloads],
   ["policy-author", "policy signed by its author", checkPolicyAuthor],
   ["policy", "policy re-evaluated", checkPolicy],
+  ["attestations", "attestations verified", checkAttestations],
   ["safety", "safety gate re-evaluated", checkSafety],
   ["verdict", "verdict resolved", checkVerdict],
   ["target", "target is what the executor acts on", checkTarget],

@@ -1,4 +1,4 @@
-import type { Divergence, ExecutionFigures } from "../replay/report.js";
+import type { Divergence, ExecutionFigures } from "../contracts/replay-report.js";
 import { formatCount, formatPages } from "./format.js";
 import type { Findings } from "./outcome.js";
 

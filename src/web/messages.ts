@@ -1,4 +1,4 @@
-import type { ReplayReport } from "../replay/report.js";
+import type { ReplayReport } from "../contracts/replay-report.js";
 import type { VerificationReport } from "../verify/report.js";
 import type { Story } from "./step.js";
 

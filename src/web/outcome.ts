@@ -1,4 +1,4 @@
-import type { Divergence, ReplayReport } from "../replay/report.js";
+import type { Divergence, ReplayReport } from "../contracts/replay-report.js";
 import type { VerificationReport } from "../verify/report.js";
 import type { SeenStep } from "./messages.js";
 import type { Step, Story } from "./step.js";

@@ -51,7 +51,12 @@ export function part<T>(tell: () => T): T | string {
 }
 
 /** The bytes of a material, or nothing when they are not in the file. */
-export function materialBlob(evidence: Evidence, label: string, digest: Digest, role: "input" | "output"): Blob[] {
+export function materialBlob(
+  evidence: Evidence,
+  label: string,
+  digest: Digest,
+  role: "input" | "output" | "attestation",
+): Blob[] {
   const bytes = part(() => evidence.content(digest, role));
   return typeof bytes === "string" ? [] : [blobOf(label, bytes)];
 }

@@ -36,23 +36,30 @@ function teller<T extends EventType>(
 
 /** Tellers by type of event. One that has none is told by its name. */
 export const eventTellers: Readonly<Partial<Record<EventType, Teller>>> = {
-  intent_received: teller("intent_received", ["intent", "Intent", "intent", "target"], (evidence, { requester }) => {
-    const intent = evidence.intent();
-    const { executor, parameters } = intent;
-    return {
-      summary: intent.action,
-      rows: [
-        ["action", intent.action],
-        ["target", intent.target ?? "none"],
-        ["actor", `${intent.actor.id} (${intent.actor.type})`],
-        ["handed in by", `${requester.principal}, as seen by ${requester.method}`],
-        ["executor", executor === undefined ? "none" : `${executor.name} ${executor.function ?? ""}`],
-        ["asked at", intent.requestedAt],
-        ["idempotency key", intent.idempotencyKey],
-      ],
-      blobs: [documentBlob("parameters", parameters, new TextEncoder().encode(JSON.stringify(parameters)))],
-    };
-  }),
+  intent_received: teller(
+    "intent_received",
+    ["intent", "Intent", "intent", "target", "attestations"],
+    (evidence, { requester, attestations = [] }) => {
+      const intent = evidence.intent();
+      const { executor, parameters } = intent;
+      return {
+        summary: intent.action,
+        rows: [
+          ["action", intent.action],
+          ["target", intent.target ?? "none"],
+          ["actor", `${intent.actor.id} (${intent.actor.type})`],
+          ["handed in by", `${requester.principal}, as seen by ${requester.method}`],
+          ["executor", executor === undefined ? "none" : `${executor.name} ${executor.function ?? ""}`],
+          ["asked at", intent.requestedAt],
+          ["idempotency key", intent.idempotencyKey],
+        ],
+        blobs: [
+          documentBlob("parameters", parameters, new TextEncoder().encode(JSON.stringify(parameters))),
+          ...attestations.flatMap((digest, at) => materialBlob(evidence, `attestation ${at}`, digest, "attestation")),
+        ],
+      };
+    },
+  ),
   policy_evaluated: teller(
     "policy_evaluated",
     ["decision", "Policy", "policy-author", "policy", "grants"],

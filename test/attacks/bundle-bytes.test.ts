@@ -1,11 +1,12 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import { encodeBase64, encodeUtf8 } from "../../src/crypto/encoding.js";
+import { decodeBase64, decodeUtf8, encodeBase64, encodeUtf8 } from "../../src/crypto/encoding.js";
 import type { ErrorCode } from "../../src/errors.js";
 import type { VerificationReport } from "../../src/verify/report.js";
 import { verifyBundle } from "../../src/verify/verify-bundle.js";
 import { type Bundles, makeBundles } from "../support/bundles.js";
 import { Forge, repack } from "../support/forge.js";
 import { seededEntropy } from "../support/world.js";
+import { type Bit, flipBits } from "./bit-flips.js";
 
 let all: Bundles;
 let denied: Uint8Array;
@@ -161,29 +162,34 @@ describe("a bundle in other bytes", () => {
 });
 
 describe("bit flips", () => {
-  it("no flip of one bit in any byte of a bundle passes: there is no byte that does not matter", () => {
+  it("of one bit in any byte of a bundle are found: there is no byte that does not matter", () => {
     const entropy = seededEntropy("flips").bytes(denied.length);
-    const passed: number[] = [];
-    const changed = denied.slice();
-    for (let at = 0; at < denied.length; at += 1) {
-      const before = denied[at] ?? 0;
-      changed[at] = before ^ (1 << ((entropy[at] ?? 0) % 8));
-      if (verify(changed).result === "pass") passed.push(at);
-      changed[at] = before;
-    }
-    expect(passed).toEqual([]);
+    const bits = Array.from(entropy, (random, at): Bit => [at, random % 8]);
+    const { failed, unsupported, undetected } = flipBits(denied, bits, { trust: all.trust });
+    expect(undetected).toEqual([]);
+    expect(unsupported).toBeLessThanOrEqual(1);
+    expect(failed + unsupported).toBe(denied.length);
   });
 
-  it("nor in an approved one, at two hundred places", () => {
+  it("of an approved one, at two hundred places, are found", () => {
     const bytes = all.bytes.approved;
     const view = new DataView(seededEntropy("places").bytes(800).buffer);
-    const changed = bytes.slice();
-    for (let n = 0; n < 200; n += 1) {
-      const place = view.getUint32(n * 4);
-      const at = place % bytes.length;
-      changed[at] = (bytes[at] ?? 0) ^ (1 << (n % 8));
-      expect([at, n % 8, verify(changed).result === "pass"]).toEqual([at, n % 8, false]);
-      changed[at] = bytes[at] ?? 0;
-    }
+    const bits = Array.from({ length: 200 }, (_, n): Bit => [view.getUint32(n * 4) % bytes.length, n % 8]);
+    expect(flipBits(bytes, bits, { trust: all.trust }).undetected).toEqual([]);
+  });
+
+  it("of the digit of the layout are of another layout, and of that one digit alone", () => {
+    const payload = (JSON.parse(text) as { envelope: { payload: string } }).envelope.payload;
+    const start = text.indexOf(payload);
+    const digit = (decodeUtf8(decodeBase64(payload) ?? new Uint8Array(0)) ?? "").indexOf('"bundle":1') + 9;
+    const around = Array.from(
+      { length: 16 * 8 },
+      (_, n): Bit => [start + Math.floor((digit * 4) / 3) - 8 + Math.floor(n / 8), n % 8],
+    );
+    const { failed, unsupported, undetected } = flipBits(denied, around, { trust: all.trust });
+    expect(undetected).toEqual([]);
+    expect(unsupported).toBeGreaterThan(0);
+    expect(unsupported).toBeLessThanOrEqual(8);
+    expect(failed).toBe(around.length - unsupported);
   });
 });

@@ -32,8 +32,25 @@ const threats = [
   "SSRF",
   "Secret exfiltration",
   "Forged and swapped plugins",
+  "Forged attestations",
   "Oversized and deep documents",
   "Non-UTF-8 output",
+  "Tail truncation",
+  "Rollback to an older copy",
+  "Forked log",
+  "Rewritten middle",
+  "Swapped materials",
+  "Re-signed forgery",
+  "Wrong role",
+  "Duplicate signature",
+  "Small-order and non-canonical keys",
+  "Another bundle's log proof",
+  "Wrong index, size or leaf",
+  "Statement of one run, transcript of another",
+  "Expired approval",
+  "Approval for another plugin version",
+  "Single-bit flips",
+  "Published vectors",
 ];
 
 const sections = page
@@ -42,7 +59,7 @@ const sections = page
   .map((section) => {
     const [title = "", ...lines] = section.split("\n");
     const tests = lines.flatMap((line) => {
-      const found = /^- ([\w-]+\.test\.ts): (.+)$/.exec(line);
+      const found = /^- ((?:\.\.\/\w+\/)?[\w.-]+\.ts): (.+)$/.exec(line);
       return found === null ? [] : [{ file: found[1] ?? "", name: found[2] ?? "" }];
     });
     return { title, text: section, tests, listed: lines.filter((line) => line.startsWith("- ")).length };
@@ -60,7 +77,9 @@ function hasTest(text: string, name: string): boolean {
     new RegExp(String.raw`\b(?:it|test|describe)(?:\.each\([^]*?\))?\(\s*${escaped(title)}`).test(text),
   );
   const each = written.some((title) => new RegExp(String.raw`\)\(\s*${escaped(title)}`).test(text));
-  const row = written.some((key) => new RegExp(String.raw`(?:^|[{[,])\s*${escaped(key)}\s*[:,]`, "m").test(text));
+  const row = written.some((key) =>
+    new RegExp(String.raw`(?:^|[{[,]|\bname:)\s*${escaped(key)}\s*[:,]`, "m").test(text),
+  );
   return called || each || row;
 }
 
@@ -93,8 +112,8 @@ describe("the table of threats", () => {
   });
 
   test("a name that is nowhere, or only in a comment, is noticed", () => {
-    const text = `test("one", () => {}); test.each([["two", 1]])("three %s", () => {}); const rows = { "four": 5 };`;
-    for (const name of ["one", "two", "three %s", "four"]) expect(hasTest(text, name)).toBe(true);
+    const text = `test("one", () => {}); test.each([["two", 1]])("three %s", () => {}); const rows = { "four": 5 }, more = [{ name: "seven", code }];`;
+    for (const name of ["one", "two", "three %s", "four", "seven"]) expect(hasTest(text, name)).toBe(true);
     for (const name of ["five", "on", 'one", () => {}']) expect(hasTest(text, name)).toBe(false);
   });
 });

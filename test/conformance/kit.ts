@@ -10,7 +10,7 @@ import { checks, runCheck, verifyBundle } from "../../src/verify/verify-bundle.j
 import { type Bundles, makeBundles } from "../support/bundles.js";
 import { Forge } from "../support/forge.js";
 import { allForgeries } from "../verify/forgeries.js";
-import { cosignedBundle, witnessKey } from "../verify/forgeries-log.js";
+import { cosignedBundle, witnessedApproval, witnessKey } from "../verify/forgeries-log.js";
 import { type Forgery, makeForgery } from "../verify/forgery.js";
 import { formatCases } from "./format.js";
 import { indeterminateCases } from "./indeterminate.js";
@@ -129,8 +129,8 @@ async function forgedCases(all: Bundles, honest: Honest): Promise<Case[]> {
 
 /** Honest files under trust files that ask for more than the usual one. */
 async function strictCases({ written }: Honest, trust: Trust): Promise<Case[]> {
-  const { executed, published } = written;
-  if (executed === undefined || published === undefined) throw new Error("no honest bundles");
+  const { approved, executed, published } = written;
+  if (approved === undefined || executed === undefined || published === undefined) throw new Error("no honest bundles");
   const bounded = trust.keys.map((key) => (key.role === "runtime" ? { ...key, from: 0, until: 100_000 } : key));
   const ours = trust.keys.map((key) => (key.role === "runtime" ? { ...key, tenants: ["default"] } : key));
   return [
@@ -138,6 +138,10 @@ async function strictCases({ written }: Honest, trust: Trust): Promise<Case[]> {
       about: "executed, cosigned by the witness that the trust file asks for",
       bytes: await cosignedBundle(executed.bytes),
       trust: { ...trust, witnesses: { threshold: 1, vkeys: [witnessKey("w1")] } },
+    },
+    {
+      about: "approved, cosigned before the approval expired, as the trust file asks",
+      ...(await witnessedApproval(approved.bytes, trust)),
     },
     { ...executed, about: "executed, by a key inside its bounds", trust: { ...trust, keys: bounded } },
     { ...published, about: "published, by a key of this tenant", trust: { ...trust, keys: ours } },

@@ -174,7 +174,7 @@ describe("effectKeyOf", () => {
 
 test("the preview holds what would run, and no salt", () => {
   const grants = { schema: "exoarmur.grants/v1" as const, capabilities: [], limits: {} as never };
-  const preview = previewOf(intent, { name: "fs", version: "1.0.0" } as never, fn, grants);
+  const preview = previewOf(intent, { name: "fs", version: "1.0.0" } as never, fn, grants, []);
   expect(preview).toEqual({
     schema: "exoarmur.preview/v1",
     intentId: intent.intentId,

@@ -69,7 +69,8 @@ describe("log prove at the terminal", () => {
 
   it.each<[string, (id: string) => string[], number, string]>([
     ["nothing named", () => [], 2, "missing required argument 'entry'"],
-    ["an id without a call", (id) => [id], 2, "EXO_USAGE: expected the number of a log entry, or --call"],
+    ["an id that is none", () => ["orders"], 1, "EXO_INTENT_UNKNOWN: no intent has the id"],
+    ["an unknown intent's bundle", () => ["01K5ZV8Q000000000000000000"], 1, "EXO_INTENT_UNKNOWN: no intent has the id"],
     [
       "a call that is no number",
       (id) => [id, "--call", "-1"],

@@ -50,7 +50,7 @@ describe("verify over a folder", () => {
       schema: "exoarmur.verification-batch/v1",
       trustMode: "pinned",
       result: "pass",
-      counts: { pass: 11, fail: 0, unable: 0, unsupported_revision: 0 },
+      counts: { pass: 12, fail: 0, unable: 0, unsupported_revision: 0 },
       notFollowed: [],
     });
     const paths = rowsOf(document).map(({ path }) => path);
@@ -64,7 +64,7 @@ describe("verify over a folder", () => {
     const document = jsonOf(ended);
     expect(document).toMatchObject({
       result: "fail",
-      counts: { pass: 11, fail: 2, unable: 1, unsupported_revision: 1 },
+      counts: { pass: 12, fail: 2, unable: 1, unsupported_revision: 1 },
     });
     expect(results(document)).toMatchObject({
       "mixed/cut.proof.json": "fail",
@@ -91,7 +91,7 @@ describe("verify over a folder", () => {
     expect(hidden).toMatch(/^unable +mixed\/hidden\.proof\.json +hidden: output 1; 2 checks could not be made$/);
     expect(empty).toBe("");
     expect(sums).toBe(
-      "fail   pinned   15 files   11 passed, 1 could not be checked, 1 of a revision this build does not know, 2 failed",
+      "fail   pinned   16 files   12 passed, 1 could not be checked, 1 of a revision this build does not know, 2 failed",
     );
     expect(limit).toMatch(/^A pass does not prove/);
     expect(code).toBe(1);
@@ -99,14 +99,14 @@ describe("verify over a folder", () => {
 
   it("exit code 6 where nothing failed and something could not be checked", async () => {
     const { code, stdout } = await shell.exo(["verify", "mixed/hidden.proof.json", "good", ...trust]);
-    expect(stdout).toMatch(/^unable {3}pinned {3}12 files {3}11 passed, 1 could not be checked$/m);
+    expect(stdout).toMatch(/^unable {3}pinned {3}13 files {3}12 passed, 1 could not be checked$/m);
     expect(code).toBe(6);
   });
 
   it("several files, a disclosed call's error among them, count once each however often they are named", async () => {
     const file = "good/executed.proof.json";
     const name = rowsOf(jsonOf(await shell.exo(["verify", "good", "good", "./good/deep", "--json"]))).length;
-    expect(name).toBe(11);
+    expect(name).toBe(12);
     const { code, stdout } = await shell.exo(["verify", "nowhere.proof.json", "trust.json", `good/../${file}`]);
     expect(stdout).toMatch(/^fail {3}self-check only {3}3 files {3}/m);
     expect(stdout).toContain("No trust file was given");
@@ -191,7 +191,7 @@ describe("redact at the terminal", () => {
     const verified = await shell.exo(["verify", "r.proof.json", ...trust]);
     expect(verified.stdout).toMatch(/^hidden {5}output 1 {3}salted, so not to be guessed$/m);
     expect(verified.stdout).toMatch(
-      /^unable {3}pinned {3}19 checks, 17 passed, 2 could not be made, 5 not applicable$/m,
+      /^unable {3}pinned {3}19 checks, 17 passed, 2 could not be made, 6 not applicable$/m,
     );
     expect(verified.code).toBe(6);
     const whole = await shell.exo(["verify", bundle, ...trust]);

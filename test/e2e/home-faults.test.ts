@@ -210,7 +210,7 @@ describe("a disk that is full", () => {
     try {
       const killed = new KilledHome(mounted.shell);
       const crasher = new Crasher(killed.home, "full");
-      await crasher.until((lines) => lines >= 12);
+      await crasher.until((_lines, text) => text.split(`"type":"told"`).length > 3);
       const filler = mounted.shell.path("filler");
       const full = fillDisk(filler);
       // Free pages of the store last a little; then every writer ends.

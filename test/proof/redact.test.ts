@@ -34,6 +34,7 @@ const readers: Readonly<Partial<Record<MaterialRole, string>>> = {
   intent: "intent policy safety target grants approvals plugin publisher execution resolution",
   policy: "policy-author policy",
   policy_input: "policy",
+  attestation: "attestations",
   safety_config: "safety",
   safety_snapshot: "safety execution",
   preview: "approvals",
@@ -73,6 +74,8 @@ function lostBy(ending: Ending, roles: readonly MaterialRole[]): string[] {
       const unread = early || (id === "verdict" && !has("policy_evaluated"));
       if (passed.includes(id) && !unread) lost.add(id);
     }
+    // Whether any attestation came is told by the first payload and by what the policy judged.
+    if (role === "event_payload" || role === "policy_input") lost.add("attestations");
     // Whether these apply is told by the payload of the start.
     if (role === "event_payload" && started) {
       for (const id of ["approvals", "execution", "transcript", "answers"]) lost.add(id);
@@ -115,7 +118,7 @@ describe("what is left of a bundle", () => {
     const [, second] = Evidence.open(all.bytes.approved).digestsOf("policy_input");
     const { bytes, hidden } = redactBundle(all.bytes.approved, { hide: [second ?? ""] });
     expect(hidden).toEqual([{ role: "policy_input", cover: "salt", count: 1, digests: [second] }]);
-    expect(inState(bytes, "unable")).toEqual(["materials", "policy"]);
+    expect(inState(bytes, "unable")).toEqual(["materials", "policy", "attestations"]);
   });
 
   it("--keep leaves out every salted material but the kept, and keeps what is public", () => {

@@ -2,10 +2,10 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { digestOf } from "../../src/canonical/digest.js";
 import { canonicalize } from "../../src/canonical/jcs.js";
 import type { PolicyRule } from "../../src/contracts/policy.js";
+import type { DivergenceKind, ReplayReport } from "../../src/contracts/replay-report.js";
 import { decodeBase64Url, encodeBase64Url, encodeUtf8 } from "../../src/crypto/encoding.js";
 import type { SandboxHost } from "../../src/ports.js";
 import { ReplayEngine } from "../../src/replay/replay-engine.js";
-import type { DivergenceKind, ReplayReport } from "../../src/replay/report.js";
 import { type Bundles, makeBundles } from "../support/bundles.js";
 import { Ends, FakeSandbox } from "../support/fake-sandbox.js";
 import { Forge, repack } from "../support/forge.js";
@@ -145,7 +145,7 @@ describe("a bundle whose signer recorded something else than happened", () => {
       "another output",
       "executed",
       "executor_output_mismatch",
-      { step: "output", offset: 9, fuelDelta: 0 },
+      { step: "output", offset: 9, bytes: { from: 0 }, fuelDelta: 0 },
       async (f) => {
         const output = f.content("output").slice();
         output.set(encodeUtf8("Z"), 9);

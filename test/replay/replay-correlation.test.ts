@@ -1,11 +1,11 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import type { CanonicalEvent } from "../../src/contracts/event.js";
+import type { ReplayReport } from "../../src/contracts/replay-report.js";
 import { eventKeys } from "../../src/pipeline/store-keys.js";
 import { type AuditStore, eventAuditSource, storeAuditSource } from "../../src/replay/audit-source.js";
 import { createEvent } from "../../src/replay/create-event.js";
 import { ReplayEngine } from "../../src/replay/replay-engine.js";
 import { eventDigestOf } from "../../src/replay/replay-events.js";
-import type { ReplayReport } from "../../src/replay/report.js";
 import { type Bundles, type Ending, makeBundles } from "../support/bundles.js";
 import { Forge } from "../support/forge.js";
 import { draft, openRig, type Rig } from "../support/rig.js";

@@ -1,19 +1,20 @@
 import type { CanonicalEvent } from "../../src/contracts/event.js";
+import { type ReplayReport, replayReportSchema } from "../../src/contracts/replay-report.js";
 import type { Trust } from "../../src/contracts/trust.js";
 import type { SandboxHost, StoreChange, StoreRange, StoreReader } from "../../src/ports.js";
 import { eventAuditSource } from "../../src/replay/audit-source.js";
 import { ReplayEngine } from "../../src/replay/replay-engine.js";
-import type { ReplayReport } from "../../src/replay/report.js";
 
-/** Replays a bundle, with or without a sandbox. */
+/** Replays a bundle, with or without a sandbox; the report is one of the published schema. */
 export async function replay(bytes: Uint8Array, trust: Trust, sandbox?: SandboxHost): Promise<ReplayReport> {
-  return await new ReplayEngine(sandbox === undefined ? { trust } : { trust, sandbox }).replayBundle(bytes);
+  const engine = new ReplayEngine(sandbox === undefined ? { trust } : { trust, sandbox });
+  return replayReportSchema.parse(await engine.replayBundle(bytes));
 }
 
 /** Replays events alone. */
 export async function replayEvents(correlationId: string, events: readonly unknown[]): Promise<ReplayReport> {
   const auditStore = eventAuditSource(events as CanonicalEvent[]);
-  return await new ReplayEngine({ auditStore }).replayCorrelation(correlationId);
+  return replayReportSchema.parse(await new ReplayEngine({ auditStore }).replayCorrelation(correlationId));
 }
 
 /** A copy of a store that can be changed behind everybody's back. */

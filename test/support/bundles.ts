@@ -1,6 +1,7 @@
 import type { PolicyRule } from "../../src/contracts/policy.js";
 import type { Trust } from "../../src/contracts/trust.js";
 import type { SandboxHost } from "../../src/ports.js";
+import { artifact, attest, attesterKey, builder, provenanceType, tester } from "./attestation.js";
 import { FakeSandbox } from "./fake-sandbox.js";
 import { draft, fsPlugin, openRig, type Rig, type RigOptions, requestOf, signedPlugin } from "./rig.js";
 import { grant, resolution } from "./sign.js";
@@ -18,7 +19,8 @@ export type Ending =
   | "expired"
   | "resolved"
   | "crashed"
-  | "published";
+  | "published"
+  | "attested";
 
 export type Bundles = {
   readonly rig: Rig;
@@ -52,6 +54,8 @@ export async function endingRig(options: RigOptions = {}): Promise<Rig> {
     trusted("approver", "alice-2", keys.otherAuthor, { person: "alice" }),
     trusted("publisher", "acme", keys.publisher),
     trusted("publisher", "other", keys.carol),
+    attesterKey(builder),
+    attesterKey(tester),
   ];
   return await openRig({ rules: endingRules, trustKeys, seed: "endings", ...options });
 }
@@ -91,6 +95,22 @@ async function publish(): Promise<{ rig: Rig; intentId: string }> {
   const plugin = await signedPlugin(fsPlugin(), keys.publisher);
   const rig = await endingRig({ seed: "published", requireSignatures: true, plugins: [plugin] });
   const { intentId } = await rig.pipeline.execute(draft("fs.read", "data/orders.csv"));
+  return { rig, intentId };
+}
+
+/** A rig and an intent that ran because a builder attests to its artifact. */
+async function attestTo(): Promise<{ rig: Rig; intentId: string }> {
+  const rule: PolicyRule = {
+    id: "built-by-us",
+    match: {
+      action: "fs.read",
+      attestation: { predicateType: provenanceType, attester: "builder", subject: { parameter: "/artifact" } },
+    },
+    verdict: "allow",
+  };
+  const rig = await endingRig({ seed: "attested", rules: [rule] });
+  const intent = draft("fs.read", "data/orders.csv", { parameters: { artifact } });
+  const { intentId } = await rig.pipeline.execute(intent, { attestations: [attest([builder])] });
   return { rig, intentId };
 }
 
@@ -134,12 +154,12 @@ export async function makeBundles(): Promise<Bundles> {
   disk.onWrite = null;
   clock.advance(1000);
   await pipeline.resolve(await resolution(doubtful, "committed"));
-  const crashed = await crash();
-  const published = await publish();
-  const elsewhere: Partial<Record<string, Rig>> = { crashed: crashed.rig, published: published.rig };
-  const intentIds = { ...ids, crashed: crashed.intentId, published: published.intentId } as Record<Ending, string>;
+  const others = { crashed: await crash(), published: await publish(), attested: await attestTo() };
+  const elsewhere: Partial<Record<string, { rig: Rig; intentId: string }>> = others;
+  const told = Object.entries(others).map(([ending, { intentId }]) => [ending, intentId]);
+  const intentIds = { ...ids, ...Object.fromEntries(told) } as Record<Ending, string>;
   const bytes = Object.fromEntries(
-    Object.entries(intentIds).map(([ending, id]) => [ending, bytesOf(elsewhere[ending] ?? rig, id)]),
+    Object.entries(intentIds).map(([ending, id]) => [ending, bytesOf(elsewhere[ending]?.rig ?? rig, id)]),
   ) as Record<Ending, Uint8Array>;
   return { rig, trust: rig.trust, bytes, intentIds, earlier };
 }

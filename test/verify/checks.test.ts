@@ -7,7 +7,7 @@ import { type CheckResult, makeReport } from "../../src/verify/report.js";
 import { checks, runCheck, verifyBundle } from "../../src/verify/verify-bundle.js";
 import { type Bundles, type Ending, makeBundles } from "../support/bundles.js";
 import { allForgeries as forgeries } from "./forgeries.js";
-import { cosignedBundle, witnessKey } from "./forgeries-log.js";
+import { cosignedBundle, witnessedApproval, witnessKey } from "./forgeries-log.js";
 import { type Forgery, makeForgery } from "./forgery.js";
 
 const wrongOf = (results: readonly CheckResult[]): CheckResult[] =>
@@ -32,17 +32,18 @@ function verifyWithout(id: string, bytes: Uint8Array, trust: Trust): string {
 describe("honest bundles", () => {
   const notApplicable: Record<Ending, string> = {
     refused:
-      "policy-author policy safety target grants approvals plugin publisher execution transcript answers resolution witnesses log",
-    denied: "target grants approvals publisher execution transcript answers resolution witnesses log",
-    executed: "approvals publisher resolution witnesses log",
-    failed: "approvals publisher resolution witnesses log",
-    written: "approvals publisher resolution witnesses log",
-    approved: "publisher resolution witnesses log",
-    approvalDenied: "target grants publisher execution transcript answers resolution witnesses log",
-    expired: "target grants publisher execution transcript answers resolution witnesses log",
-    resolved: "approvals publisher witnesses log",
-    crashed: "approvals publisher execution transcript answers witnesses log",
-    published: "approvals resolution witnesses log",
+      "policy-author policy attestations safety target grants approvals plugin publisher execution transcript answers resolution witnesses log",
+    denied: "attestations target grants approvals publisher execution transcript answers resolution witnesses log",
+    executed: "attestations approvals publisher resolution witnesses log",
+    failed: "attestations approvals publisher resolution witnesses log",
+    written: "attestations approvals publisher resolution witnesses log",
+    approved: "attestations publisher resolution witnesses log",
+    approvalDenied: "attestations target grants publisher execution transcript answers resolution witnesses log",
+    expired: "attestations target grants publisher execution transcript answers resolution witnesses log",
+    resolved: "attestations approvals publisher witnesses log",
+    crashed: "attestations approvals publisher execution transcript answers witnesses log",
+    published: "attestations approvals resolution witnesses log",
+    attested: "approvals publisher resolution witnesses log",
   };
   it.each(Object.keys(notApplicable) as Ending[])("%s: everything that applies passes", (ending) => {
     for (const trust of [all.trust, undefined]) {
@@ -55,7 +56,9 @@ describe("honest bundles", () => {
           .filter(({ state }) => state === "not_applicable")
           .map(({ id }) => id)
           .join(" "),
-      ).toBe(notApplicable[ending]);
+      ).toBe(
+        trust === undefined && ending === "attested" ? `attestations ${notApplicable[ending]}` : notApplicable[ending],
+      );
       expect(report.intentId).toBe(all.intentIds[ending]);
       expect(isDigest(report.bundleDigest)).toBe(true);
       expect(report.checks.every(({ message, title }) => message !== "" && title !== "")).toBe(true);
@@ -87,6 +90,18 @@ describe("honest bundles", () => {
       message: "1 of 1 witnesses",
     });
     expect(report.result).toBe("pass");
+  });
+
+  it("says whose clock the expiry of an approval rests on", async () => {
+    const words = (bytes: Uint8Array, trust?: Trust): string =>
+      verifyBundle(bytes, trust === undefined ? {} : { trust }).checks.find(({ id }) => id === "approvals")?.message ??
+      "";
+    const { bytes, trust } = await witnessedApproval(all.bytes.approved, all.trust);
+    expect(verifyBundle(bytes, { trust }).result).toBe("pass");
+    expect(words(bytes, trust)).toMatch(/; expiry witnessed$/);
+    for (const asserted of [words(bytes), words(bytes, all.trust), words(all.bytes.approved, all.trust)]) {
+      expect(asserted).toMatch(/; expiry asserted by the runtime's clock$/);
+    }
   });
 
   it("takes a pinned policy for a signed one", async () => {

@@ -1,9 +1,11 @@
+import type { Trust } from "../../src/contracts/trust.js";
 import { encodeUtf8 } from "../../src/crypto/encoding.js";
 import { cosignature, formatNote, parseNote } from "../../src/crypto/note.js";
 import { formatVkey, noteKey } from "../../src/crypto/note-key.js";
 import { formatProofFile, parseProofFile } from "../../src/log/proof-file.js";
+import type { Signer } from "../../src/ports.js";
 import { encodeBundle } from "../../src/proof/bundle.js";
-import { repack } from "../support/forge.js";
+import { Forge, repack } from "../support/forge.js";
 import { keys } from "../support/world.js";
 import type { Forgery } from "./forgery.js";
 
@@ -14,14 +16,38 @@ function withProof(bytes: Uint8Array, change: (proof: ReturnType<typeof parsePro
   });
 }
 
-async function cosigned(bytes: Uint8Array, names: readonly string[]): Promise<Uint8Array> {
+async function cosigned(
+  bytes: Uint8Array,
+  names: readonly string[],
+  seconds: (name: string) => number = () => 1_770_000_000,
+): Promise<Uint8Array> {
   const { logProof } = JSON.parse(new TextDecoder().decode(bytes)) as { logProof: string };
   const { text, signatures } = parseNote(parseProofFile(logProof).checkpoint);
-  const lines = await Promise.all(names.map((name) => cosignature(text, name, keys.carol, 1_770_000_000)));
+  const lines = await Promise.all(
+    names.map((name) => cosignature(text, name, witnesses[name] ?? keys.carol, seconds(name))),
+  );
   return withProof(bytes, () => ({ checkpoint: formatNote(text, [...signatures, ...lines]) }));
 }
 
-export const witnessKey = (name: string): string => formatVkey(noteKey(name, keys.carol.publicKey, 4));
+/** Witnesses with keys of their own; every other name is carol's. */
+const witnesses: Readonly<Record<string, Signer>> = { other: keys.mallory };
+
+export const witnessKey = (name: string): string =>
+  formatVkey(noteKey(name, (witnesses[name] ?? keys.carol).publicKey, 4));
+
+/** Seconds since 1970 at which the approval request of a bundle expires. */
+function expiryOf(bytes: Uint8Array): number {
+  const { expiresAt } = new Forge(bytes).json("approval_request") as { expiresAt: string };
+  return Math.floor(Date.parse(expiresAt) / 1000);
+}
+
+const asksWitnessed =
+  (threshold: number, ...names: readonly string[]) =>
+  (trust: Trust): Trust => ({
+    ...trust,
+    witnesses: { threshold, vkeys: names.map(witnessKey) },
+    require: ["witnessed"],
+  });
 
 export const logForgeries: readonly Forgery[] = [
   {
@@ -161,6 +187,42 @@ export const logForgeries: readonly Forgery[] = [
     make: (_f, bytes) => bytes,
   },
   {
+    check: "approvals",
+    name: "cosigned a second after the expiry",
+    of: "approved",
+    code: "EXO_MATERIAL_MISSING",
+    state: "unable",
+    trust: asksWitnessed(0, "w1"),
+    make: (_f, bytes) => cosigned(bytes, ["w1"], () => expiryOf(bytes) + 1),
+  },
+  {
+    check: "approvals",
+    name: "one of two witnesses cosigned after the expiry",
+    of: "approved",
+    code: "EXO_MATERIAL_MISSING",
+    state: "unable",
+    trust: asksWitnessed(2, "w1", "other"),
+    make: (_f, bytes) => cosigned(bytes, ["w1", "other"], (name) => expiryOf(bytes) + (name === "other" ? 1 : 0)),
+  },
+  {
+    check: "approvals",
+    name: "a witness cosigned at no time",
+    of: "approved",
+    code: "EXO_MATERIAL_MISSING",
+    state: "unable",
+    trust: asksWitnessed(1, "w1"),
+    make: (_f, bytes) => cosigned(bytes, ["w1"], () => 0),
+  },
+  {
+    check: "witnesses",
+    name: "an approval cosigned by a witness that nobody trusts",
+    of: "approved",
+    code: "EXO_SIGNATURE",
+    caught: ["approvals", "witnesses"],
+    trust: asksWitnessed(1, "w1"),
+    make: (_f, bytes) => cosigned(bytes, ["other"], () => expiryOf(bytes)),
+  },
+  {
     check: "log",
     name: "the trust file asks for the log",
     of: "executed",
@@ -174,4 +236,10 @@ export const logForgeries: readonly Forgery[] = [
 /** A bundle that enough witnesses cosigned, and the trust that asks for them. */
 export async function cosignedBundle(bytes: Uint8Array): Promise<Uint8Array> {
   return await cosigned(bytes, ["w1"]);
+}
+
+/** A bundle that a witness cosigned in the second in which its approval expired, and the trust that asks for that. */
+export async function witnessedApproval(bytes: Uint8Array, trust: Trust): Promise<{ bytes: Uint8Array; trust: Trust }> {
+  const made = await cosigned(bytes, ["w1", "other"], () => expiryOf(bytes));
+  return { bytes: made, trust: asksWitnessed(2, "w1", "other")(trust) };
 }

@@ -1,3 +1,4 @@
+import { attestationForgeries } from "./forgeries-attestation.js";
 import { executionForgeries } from "./forgeries-execution.js";
 import { approvalForgeries, governanceForgeries } from "./forgeries-governance.js";
 import { shapeForgeries, signatureForgeries } from "./forgeries-integrity.js";
@@ -14,4 +15,5 @@ export const allForgeries: readonly Forgery[] = [
   ...executionForgeries,
   ...logForgeries,
   ...publisherForgeries,
+  ...attestationForgeries,
 ];

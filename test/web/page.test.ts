@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import type { ReplayReport } from "../../src/replay/report.js";
+import type { ReplayReport } from "../../src/contracts/replay-report.js";
 import type { VerificationReport } from "../../src/verify/report.js";
-import type { Step } from "../../src/web/step.js";
 import { divergingStep, type Findings, outcomeOf } from "../../src/web/outcome.js";
+import type { Step } from "../../src/web/step.js";
 
 const page = readFileSync(new URL("../../dist/web/verifier.html", import.meta.url), "utf8");
 const inner = (start: string, end: string): string => page.slice(page.indexOf(start) + start.length, page.indexOf(end));
@@ -72,7 +72,14 @@ describe("the step that a divergence is about", () => {
   });
   const steps = [step("intent", null, "intent"), step("call", 0), step("call", 1), step("end", null, "execution")];
   const at = (name: string): number =>
-    divergingStep(steps, { level: "execution", kind: "fuel_mismatch", intentId: null, expected: "", actual: "", step: name });
+    divergingStep(steps, {
+      level: "execution",
+      kind: "fuel_mismatch",
+      intentId: null,
+      expected: "",
+      actual: "",
+      step: name,
+    });
 
   it.each([
     ["host call 1: fuel differs: expected 1, came 2", 2],

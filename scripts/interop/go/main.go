@@ -19,8 +19,8 @@ import (
 )
 
 type input struct {
-	Check, Note, Vkey, Witness, Proof, Old, New string
-	Leaf                                        []byte
+	Check, Note, Vkey, Witness, Proof, Old, New, Folder string
+	Leaf                                                []byte
 }
 
 var checks = map[string]func(input) error{
@@ -28,6 +28,7 @@ var checks = map[string]func(input) error{
 	"cosignature": cosigned,
 	"inclusion":   included,
 	"consistency": consistent,
+	"tiles":       exported,
 }
 
 func main() {

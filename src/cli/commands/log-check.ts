@@ -4,7 +4,7 @@ import { hasFlag, type Options, textOption } from "../action.js";
 import { type CliContext, homeDir } from "../context.js";
 import { type ExitCode, exitCodes } from "../exit-codes.js";
 import { inputs, readInput } from "../files.js";
-import { withHomeView } from "../home-view.js";
+import { type HomeView, withHomeView } from "../home-view.js";
 import { checkSince } from "../log-since.js";
 import { countOf, formatRows, formatTable, printJson } from "../output.js";
 import { stateWords } from "../states.js";
@@ -13,8 +13,9 @@ import { checkExport } from "./log-check-export.js";
 const resultCodes = { pass: exitCodes.done, fail: exitCodes.refused, unable: exitCodes.unable } as const;
 
 /**
- * `log check`: audits the whole store against its log, beside the owner or without one, and with --since against an
- * earlier checkpoint; with --dir an export instead. EXO_LOG_RANGE when empty, EXO_USAGE for keys without --dir.
+ * `log check`: reads the store's whole file and audits it against its log, beside the owner or without one, and with --since against an
+ * earlier checkpoint; with --dir an export instead. EXO_LOG_RANGE when empty, EXO_STORE_DAMAGED for a
+ * file that is not whole, EXO_USAGE for keys without --dir.
  */
 export async function checkLog(context: CliContext, args: readonly string[], options: Options): Promise<ExitCode> {
   if (textOption(options, "dir") !== undefined) return checkExport(context, args, options);
@@ -22,17 +23,23 @@ export async function checkLog(context: CliContext, args: readonly string[], opt
     throw new ExoArmurError("EXO_USAGE", "--vkey and --trust go with --dir; a home has its own trust file");
   const since = textOption(options, "since");
   const earlier = since === undefined ? undefined : await readInput(context, since, inputs.note);
-  const audit = await withHomeView(homeDir(context, textOption(options, "home")), ({ home, store, log }): LogAudit => {
-    if (log() === undefined) throw new ExoArmurError("EXO_LOG_RANGE", "the log is empty; nothing was recorded yet");
-    const found = auditStore(store, { ...home.log, trust: home.trust });
-    if (earlier === undefined) return found;
-    const check = checkSince(store, earlier, home.trust);
-    const result = check.state === "fail" ? "fail" : found.result;
-    return { ...found, result, checks: [...found.checks, check] };
-  });
+  const audit = await withHomeView(
+    homeDir(context, textOption(options, "home")),
+    (view) => auditView(view, earlier),
+    true,
+  );
   if (hasFlag(options, "json")) printJson(context, audit);
   else context.stdout(formatAudit(audit));
   return resultCodes[audit.result];
+}
+
+function auditView({ home, store, log }: HomeView, earlier: Uint8Array | undefined): LogAudit {
+  if (log() === undefined) throw new ExoArmurError("EXO_LOG_RANGE", "the log is empty; nothing was recorded yet");
+  const found = auditStore(store, { ...home.log, trust: home.trust });
+  if (earlier === undefined) return found;
+  const check = checkSince(store, earlier, home.trust);
+  const result = check.state === "fail" ? "fail" : found.result;
+  return { ...found, result, checks: [...found.checks, check] };
 }
 
 function formatAudit({ result, size, checks, counts, open }: LogAudit): string {

@@ -1,9 +1,11 @@
 import { encodeUtf8 } from "../../crypto/encoding.js";
 import { ExoArmurError } from "../../errors.js";
 import { readDecimal } from "../../log/checkpoint.js";
+import { type LogProver, proveLeaf } from "../../log/cosigned.js";
 import { formatProofFile } from "../../log/proof-file.js";
 import { discloseCall } from "../../pipeline/disclose.js";
-import type { LogProver } from "../../pipeline/finish.js";
+import { presentBundle } from "../../pipeline/present.js";
+import type { StoreReader } from "../../ports.js";
 import { verifyCall } from "../../verify/verify-call.js";
 import { hasFlag, type Options, textOption } from "../action.js";
 import { type CliContext, homeDir } from "../context.js";
@@ -16,8 +18,8 @@ import { countOf, printJson } from "../output.js";
 type Proven = { readonly bytes: Uint8Array; readonly line: string; readonly facts: Readonly<Record<string, unknown>> };
 
 /**
- * `log prove INDEX`: the C2SP proof of one log entry. `log prove INTENT-ID --call SEQ`: one host call of a run, alone
- * (spec/bundle.md, Disclosing one call). EXO_USAGE, EXO_LOG_RANGE, EXO_INTENT_UNKNOWN, EXO_STORE_DAMAGED.
+ * `log prove INDEX`: the C2SP proof of one log entry. `log prove INTENT-ID`: the bundle of an ended intent, proven anew;
+ * with `--call SEQ` one host call of its run, alone (spec/bundle.md, Disclosing one call). EXO_USAGE, EXO_LOG_RANGE, EXO_INTENT_UNKNOWN, EXO_STORE_DAMAGED.
  */
 export async function proveLog(
   context: CliContext,
@@ -26,16 +28,14 @@ export async function proveLog(
 ): Promise<ExitCode> {
   const call = countOption(options, "call");
   const index = readDecimal(what);
-  if (call === undefined && index === undefined) {
-    throw new ExoArmurError("EXO_USAGE", `expected the number of a log entry, or --call with the id of an intent`);
-  }
   const out = textOption(options, "out");
   if (out === undefined && hasFlag(options, "json")) {
     throw new ExoArmurError("EXO_USAGE", "--json and the proof both take standard output; name a file with --out");
   }
   const proven = await withHomeView(homeDir(context, textOption(options, "home")), ({ store, log, prover }): Proven => {
     if (log() === undefined) throw new ExoArmurError("EXO_LOG_RANGE", "the log is empty; nothing was recorded yet");
-    return call === undefined ? proveEntry(prover, Number(index)) : proveCall(discloseCall(store, prover, what, call));
+    if (call !== undefined) return proveCall(discloseCall(store, prover, what, call));
+    return index === undefined ? proveIntent(store, prover, what) : proveEntry(store, prover, index);
   });
   if (out === undefined) {
     context.stdout(proven.bytes);
@@ -47,12 +47,22 @@ export async function proveLog(
   return exitCodes.done;
 }
 
-function proveEntry(log: LogProver, index: number): Proven {
-  const text = formatProofFile({ index, proof: log.prove(index), checkpoint: log.checkpoint() });
+function proveEntry(store: StoreReader, log: LogProver, index: number): Proven {
   return {
-    bytes: encodeUtf8(text),
+    bytes: encodeUtf8(formatProofFile(proveLeaf(store, log, index))),
     line: `log entry ${index}`,
     facts: { schema: "exoarmur.log-proof/v1", index },
+  };
+}
+
+function proveIntent(store: StoreReader, log: LogProver, intentId: string): Proven {
+  const bundle = presentBundle(store, log, intentId);
+  if (bundle === undefined)
+    throw new ExoArmurError("EXO_LOG_RANGE", `intent ${intentId} has not ended, so it has no bundle`);
+  return {
+    bytes: bundle.bytes(),
+    line: `bundle of intent ${intentId}`,
+    facts: { schema: "exoarmur.bundle-proof/v1", intentId, digest: bundle.digest },
   };
 }
 

@@ -1,17 +1,20 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import type { SandboxConfig } from "../../contracts/config.js";
+import type { ReplayReport } from "../../contracts/replay-report.js";
 import { ExoArmurError, isExoArmurError } from "../../errors.js";
 import { openHome } from "../../home/open.js";
 import type { SandboxHost } from "../../ports.js";
 import { storeAuditSource } from "../../replay/audit-source.js";
-import { ReplayEngine, type ReplayReport } from "../../replay/replay-engine.js";
+import { ReplayEngine } from "../../replay/replay-engine.js";
 import { openSandbox } from "../../runtime/sandbox.js";
 import { hasFlag, type Options, textOption } from "../action.js";
 import { type CliContext, homeDir } from "../context.js";
 import { type ExitCode, exitCodes } from "../exit-codes.js";
 import { inputs, readInput } from "../files.js";
+import { formatBytes } from "../hex-dump.js";
 import { withHomeView } from "../home-view.js";
+import { jobsOption } from "../jobs.js";
 import { createStderrLogger } from "../logging.js";
 import { countOf, formatCount, formatRows, formatTable, printJson } from "../output.js";
 import { withProgress } from "../progress.js";
@@ -26,18 +29,26 @@ const resultCodes = {
 } as const;
 
 /**
- * `replay BUNDLE|CORRELATION-ID`: an argument that is a path on disk, or looks like one, is a bundle; any other is a
- * correlation id of the home, whose trust file counts unless `--trust` names another. Performs no side effect.
+ * `replay BUNDLE|CORRELATION-ID`, `replay --all`: an argument that is a path on disk, or looks like one, is a bundle; any
+ * other is a correlation id of the home, whose trust file counts unless `--trust` names another. Performs no side effect.
+ * EXO_USAGE unless exactly one of argument and `--all` is given.
  */
-export async function replay(
-  context: CliContext,
-  [what = "-"]: readonly string[],
-  options: Options,
-): Promise<ExitCode> {
+export async function replay(context: CliContext, [what]: readonly string[], options: Options): Promise<ExitCode> {
+  const all = hasFlag(options, "all");
+  if (all === (what !== undefined)) {
+    throw new ExoArmurError("EXO_USAGE", "replay takes a bundle, a correlation id, or --all");
+  }
+  const jobs = jobsOption(options);
   const config = await sandboxConfigOf(homeDir(context, textOption(options, "home")));
-  const sandbox = await openSandbox({ ...config, workers: 1 }, createStderrLogger(context));
+  const sandbox = await openSandbox({ ...config, workers: all ? jobs : 1 }, createStderrLogger(context));
   try {
-    const report = await withProgress(context, "replaying", replayWith(context, what, options, sandbox));
+    if (what === undefined) {
+      const { replayAll } = await import("./replay-all.js");
+      return await withEngine(context, options, sandbox, (engine) =>
+        replayAll(context, engine, { jobs, json: hasFlag(options, "json") }),
+      );
+    }
+    const report = await withProgress(context, "replaying", replayOne(context, what, options, sandbox));
     if (hasFlag(options, "json")) printJson(context, report);
     else context.stdout(formatReport(report));
     return resultCodes[report.result];
@@ -56,20 +67,31 @@ async function sandboxConfigOf(dir: string): Promise<SandboxConfig> {
   }
 }
 
-async function replayWith(
+async function replayOne(
   context: CliContext,
   what: string,
   options: Options,
   sandbox: SandboxHost,
 ): Promise<ReplayReport> {
-  const trust = await readTrustOption(context, options);
-  const given = trust === undefined ? { sandbox } : { sandbox, trust };
   if (isBundle(context, what)) {
-    return await new ReplayEngine(given).replayBundle(await readInput(context, what, inputs.bundle));
+    const trust = await readTrustOption(context, options);
+    const engine = new ReplayEngine(trust === undefined ? { sandbox } : { sandbox, trust });
+    return await engine.replayBundle(await readInput(context, what, inputs.bundle));
   }
+  return await withEngine(context, options, sandbox, (engine) => engine.replayCorrelation(what));
+}
+
+/** Does `work` with an engine over the home's records, under its trust file unless `--trust` names another. */
+async function withEngine<T>(
+  context: CliContext,
+  options: Options,
+  sandbox: SandboxHost,
+  work: (engine: ReplayEngine) => Promise<T>,
+): Promise<T> {
+  const given = await readTrustOption(context, options);
   return await withHomeView(homeDir(context, textOption(options, "home")), async ({ home, store, prover }) => {
-    const engine = new ReplayEngine({ trust: home.trust, ...given, auditStore: storeAuditSource(store, prover) });
-    return await engine.replayCorrelation(what);
+    const auditStore = storeAuditSource(store, prover);
+    return await work(new ReplayEngine({ trust: given ?? home.trust, sandbox, auditStore }));
   });
 }
 
@@ -112,6 +134,8 @@ function formatReport(report: ReplayReport): string {
       : [
           ["diverged", `${divergence.level}, ${divergence.step}: ${divergence.kind}`],
           ["", `expected ${divergence.expected}, came ${divergence.actual}`],
+          ...formatBytes(divergence),
+          ...(divergence.fuelDelta === undefined ? [] : [["", `fuel ${signed(divergence.fuelDelta)}`]]),
         ];
   const passed = checks.filter((check) => check.state === "pass").length;
   const reached = (Object.keys(levels) as (keyof typeof levels)[]).map(
@@ -138,3 +162,5 @@ function formatReport(report: ReplayReport): string {
     "A replay proves the computation, given the recorded answers; not that the world gave these answers.\n",
   ].join("");
 }
+
+const signed = (value: number): string => `${value < 0 ? "-" : "+"}${formatCount(Math.abs(value))}`;

@@ -8,7 +8,7 @@ import { homePaths } from "../../home/paths.js";
 import { readIntent, readIntentRecord } from "../../pipeline/present.js";
 import type { ExecutionResult } from "../../pipeline/types.js";
 import { createRuntime, type Runtime } from "../../runtime.js";
-import { hasFlag, type Options, textOption } from "../action.js";
+import { hasFlag, type Options, textOption, textsOption } from "../action.js";
 import { type CliContext, homeDir } from "../context.js";
 import { type ExitCode, statusCodes } from "../exit-codes.js";
 import { inputName, inputs, readInput, writeOutput } from "../files.js";
@@ -27,6 +27,10 @@ const draftKind = { schema: intentDraftSchema, version: "exoarmur.intent/v1" };
 export async function run(context: CliContext, [path = "-"]: readonly string[], options: Options): Promise<ExitCode> {
   const bytes = await readInput(context, path, inputs.intent);
   const draft = parseDocument(bytes, inputName(path), draftKind);
+  const attestations: Uint8Array[] = [];
+  for (const file of textsOption(options, "attestation")) {
+    attestations.push(await readInput(context, file, inputs.attestation));
+  }
   const dir = homeDir(context, textOption(options, "home"));
   const out = textOption(options, "out");
   const runtime = await openRuntime(context, dir);
@@ -34,7 +38,7 @@ export async function run(context: CliContext, [path = "-"]: readonly string[], 
   let facts: ResultFacts;
   try {
     const started = { at: context.clock.now(), elapsed: context.elapsed() };
-    const running = runtime.execute(bytes, { signal: context.signal });
+    const running = runtime.execute(bytes, { signal: context.signal, attestations });
     result = await withProgress(context, `running ${draft.action}`, noteInterrupt(context, running));
     const milliseconds = context.elapsed() - started.elapsed;
     const written = await writeResult(context, dir, result, out);

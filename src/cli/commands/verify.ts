@@ -1,10 +1,8 @@
-import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
 import type { Cover, HiddenRole } from "../../contracts/redaction.js";
 import type { Trust } from "../../contracts/trust.js";
 import { ExoArmurError, isExoArmurError } from "../../errors.js";
 import { readTrust } from "../../home/open.js";
-import { readDecimal } from "../../log/checkpoint.js";
 import type { VerificationReport, VerificationResult } from "../../verify/report.js";
 import { verifyBundle } from "../../verify/verify-bundle.js";
 import { isCallDisclosure, verifyCall } from "../../verify/verify-call.js";
@@ -12,6 +10,7 @@ import { hasFlag, type Options, textOption } from "../action.js";
 import type { CliContext } from "../context.js";
 import { type ExitCode, exitCodes } from "../exit-codes.js";
 import { inputs, isFolder, readInput } from "../files.js";
+import { jobsOption } from "../jobs.js";
 import { countOf, formatRows, formatTable, printJson } from "../output.js";
 import { stateWords } from "../states.js";
 import type { GivenFile } from "./verify-open.js";
@@ -54,17 +53,6 @@ async function openPage(context: CliContext, bundle: GivenFile, options: Options
   const trust = file === undefined ? undefined : { name: file, bytes: await readInput(context, file, inputs.document) };
   return await openVerifier(context, { bundle, trust, browser: options["browser"] !== false });
 }
-
-/** Threads that many bundles are verified on: `--jobs`, else one for each processor. */
-function jobsOption(options: Options): number {
-  const text = textOption(options, "jobs");
-  if (text === undefined) return Math.min(availableParallelism(), maxJobs);
-  const jobs = readDecimal(text) ?? 0;
-  if (jobs >= 1 && jobs <= maxJobs) return jobs;
-  throw new ExoArmurError("EXO_USAGE", `--jobs expects a number from 1 to ${maxJobs}, got ${JSON.stringify(text)}`);
-}
-
-const maxJobs = 64;
 
 /** The trust file of `--trust`, or undefined without the option. EXO_FILE when it is missing, and as readTrust. */
 export async function readTrustOption(context: CliContext, options: Options): Promise<Trust | undefined> {

@@ -9,7 +9,9 @@ import type { ExecutionResult } from "../../../src/pipeline/types.js";
 import type { Runtime } from "../../../src/runtime.js";
 import { Shell } from "../cli.js";
 import { built, DIST, randomFrom } from "./built.js";
+import { crashTemplate } from "./crash-home.js";
 import { auditProblems, type DeadHome, type StoredIntent, withDeadHome } from "./dead-home.js";
+import { type Moment, OrdersApi } from "./orders-api.js";
 
 const CRASHER = fileURLToPath(new URL("crasher.mjs", import.meta.url));
 
@@ -19,7 +21,7 @@ const roundsPerHome = 5;
 type Ask = {
   readonly key: string;
   readonly action: string;
-  readonly parameters: { readonly [name: string]: string | number };
+  readonly parameters: { readonly [name: string]: string | number | { readonly order: string } };
 };
 type Told = {
   readonly key: string;
@@ -46,6 +48,10 @@ export type CrashCounts = {
   told: number;
   inDoubt: number;
   spent: number;
+  /** Shipments the API made, each for one effect. */
+  shipped: number;
+  /** Shipments made of which the log knows no outcome; all of them are in doubt. */
+  shippedInDoubt: number;
 };
 
 /** A process that acts in a home until it is killed. */
@@ -56,8 +62,8 @@ export class Crasher {
   #stderr = "";
   #wake: () => void = () => undefined;
 
-  constructor(home: string, tag: string) {
-    this.#child = spawn(process.execPath, [CRASHER, DIST, home, tag], { stdio: ["ignore", "pipe", "pipe"] });
+  constructor(home: string, tag: string, api = "") {
+    this.#child = spawn(process.execPath, [CRASHER, DIST, home, tag, api], { stdio: ["ignore", "pipe", "pipe"] });
     this.#ended = new Promise((resolve) => this.#child.once("close", (_code, signal) => resolve(signal)));
     this.#child.stdout.setEncoding("utf8").on("data", (part: string) => {
       this.#text += part;
@@ -73,9 +79,18 @@ export class Crasher {
     }
   }
 
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  /** Sends the signal; `kill` collects what it told. */
+  die(): void {
+    this.#child.kill("SIGKILL");
+  }
+
   /** Kills it and returns what it told. It must not have ended by itself. */
   async kill(): Promise<Line[]> {
-    this.#child.kill("SIGKILL");
+    this.die();
     if ((await this.#ended) !== "SIGKILL") throw new Error(`the crasher ended by itself: ${this.#stderr}`);
     const lines = this.#text.split("\n").slice(0, -1);
     return lines.map((line) => JSON.parse(line) as Line);
@@ -94,24 +109,43 @@ export class KilledHome {
   /** Paths the checks took away or put back themselves. */
   readonly touched = new Set<string>();
 
-  constructor(shell: Shell) {
+  readonly api: OrdersApi | undefined;
+  /** How many shipments the API had made before this home's first process. */
+  readonly #shippedBefore: number;
+
+  constructor(shell: Shell, api?: OrdersApi) {
     this.shell = shell;
+    this.api = api;
+    this.#shippedBefore = api?.shipments.length ?? 0;
+  }
+
+  /** What the API was asked for by this home's processes. */
+  get shipments(): OrdersApi["shipments"] {
+    return this.api?.shipments.slice(this.#shippedBefore) ?? [];
   }
 
   get home(): string {
     return this.shell.path(".exoarmur");
   }
 
-  /** Lets the crasher act and kills it at an instant of this random source. Returns what it told. */
+  /**
+   * Lets the crasher act and kills it at an instant of this random source, or, in a quarter of the rounds, just when a
+   * shipment is about to be made, was made, or was answered. Returns what it told.
+   */
   async killOnce(tag: string, random: () => number): Promise<Line[]> {
     const opening = random() < 0.2;
     // In lines rather than in time, so that a slow machine kills at the same points as a quick one.
-    const wanted = opening ? 0 : 1 + Math.floor(random() * 45);
+    const wanted = opening ? 0 : 1 + Math.floor(random() * 120);
     const pause = opening ? random() * 900 : random() ** 2 * 100;
-    const crasher = new Crasher(this.home, tag);
+    const moment = random() < 0.3 ? moments[Math.floor(random() * moments.length)] : undefined;
+    const pauseMs = Math.floor(random() * 20);
+    if (this.api !== undefined) this.api.pauseMs = pauseMs;
+    const crasher = new Crasher(this.home, tag, this.api && `http://127.0.0.1:${this.api.port}`);
     await crasher.until((lines) => lines >= wanted);
-    await sleep(pause);
-    return await crasher.kill();
+    await (opening || moment === undefined || this.api === undefined ? sleep(pause) : dieAt(crasher, this.api, moment));
+    const lines = await crasher.kill();
+    await this.api?.quiet();
+    return lines;
   }
 
   /** Keeps what was told. A failure of the crasher is one of the test unless `failing` lists its code. */
@@ -133,45 +167,84 @@ export class KilledHome {
   }
 }
 
+const moments: readonly Moment[] = ["asked", "shipped", "answered"];
+
+/** Kills the crasher when its next shipment comes to this moment. */
+async function dieAt(crasher: Crasher, api: OrdersApi, moment: Moment): Promise<void> {
+  let died = false;
+  api.onMoment = (now) => {
+    if (now === moment) crasher.die();
+    died ||= now === moment;
+  };
+  // The shippers never stop asking, so the moment comes, or the process ends and `kill` says so.
+  await crasher.until(() => died);
+  api.onMoment = () => undefined;
+}
+
 const decidedOnce = { times: 1, refusal: "EXO_APPROVAL_SPENT" };
 
-/** How often to kill, with what seed, and when to stop before that (milliseconds since the epoch). */
+/** Which rounds to play; everything about a round but the exact time of its kill follows from the seed and its number. */
 export type CrashOptions = {
   readonly seed: number;
-  readonly rounds: number;
+  /** Number of the first round, counted from 0. Default 0. */
+  readonly from?: number;
+  /** Number after the last round. */
+  readonly to: number;
+  /** When to stop before that, in milliseconds since the epoch. */
   readonly until?: number;
-  readonly note?: (text: string) => void;
+  /** Told of every round that was played and passed. */
+  readonly note?: (round: number, counts: CrashCounts) => void;
 };
 
-/** Kills and inspects `rounds` times. Everything about the kills but their exact time follows from the seed. */
-export async function playCrashRounds(template: Shell, options: CrashOptions): Promise<CrashCounts> {
-  const random = randomFrom(options.seed);
-  const counts: CrashCounts = { rounds: 0, opening: 0, told: 0, inDoubt: 0, spent: 0 };
-  let killed = new KilledHome(new Shell(template));
+/** Kills and inspects, several times in each of a row of homes. Returns what the rounds came to. */
+export async function playCrashRounds(options: CrashOptions): Promise<CrashCounts> {
+  const { seed, from = 0, to, until = Number.POSITIVE_INFINITY } = options;
+  const api = new OrdersApi([]);
+  await api.open();
+  const template = await crashTemplate(api.port);
+  const counts = { rounds: 0, opening: 0, told: 0, inDoubt: 0, spent: 0, shipped: 0, shippedInDoubt: 0 };
+  let killed = new KilledHome(new Shell(template), api);
+  let round = from;
   try {
-    for (let round = 0; round < options.rounds && Date.now() < (options.until ?? Number.POSITIVE_INFINITY); round++) {
-      if (round > 0 && round % roundsPerHome === 0) {
+    for (; round < to && Date.now() < until; round++) {
+      if (round > from && round % roundsPerHome === 0) {
+        await checkLast(killed);
         killed.shell.remove();
-        killed = new KilledHome(new Shell(template));
+        killed = new KilledHome(new Shell(template), api);
       }
-      const lines = await killed.killOnce(`r${round}`, random);
-      killed.remember(lines);
-      const keys = [...new Set(lines.flatMap((line) => ("key" in line ? [line.key] : [])))];
-      const found = await checkKilled(killed, keys);
-      counts.rounds += 1;
-      counts.opening += lines.length === 0 ? 1 : 0;
-      counts.told += lines.filter((line) => line.type === "told").length;
-      counts.inDoubt += found.started.length;
-      counts.spent += lines.filter((line) => line.type === "decided").length;
-      options.note?.(`round ${round + 1}: ${lines.length} lines, ${found.started.length} in doubt`);
+      await playRound(killed, `r${round}`, randomFrom(seed + round * 7919), counts);
+      options.note?.(round, counts);
     }
-    // What the last reopening recorded.
-    await withDeadHome(killed.home, (dead) => checkDead(killed, dead, []));
+    await checkLast(killed);
   } catch (error) {
-    throw new Error(`seed ${options.seed}, round ${counts.rounds + 1}, home ${killed.home}`, { cause: error });
+    throw new Error(`seed ${seed}, round ${round}, home ${killed.home}`, { cause: error });
+  } finally {
+    api.close();
+    template.remove();
   }
   killed.shell.remove();
   return counts;
+}
+
+/** What the last reopening recorded. */
+async function checkLast(killed: KilledHome): Promise<void> {
+  await withDeadHome(killed.home, (dead) => checkDead(killed, dead, []));
+}
+
+async function playRound(killed: KilledHome, tag: string, random: () => number, counts: CrashCounts): Promise<void> {
+  const shippedBefore = killed.shipments.length;
+  const lines = await killed.killOnce(tag, random);
+  killed.remember(lines);
+  const keys = [...new Set(lines.flatMap((line) => ("key" in line ? [line.key] : [])))];
+  const found = await checkKilled(killed, keys);
+  const shipped = killed.shipments.slice(shippedBefore).map(({ order }) => found.states.get(order)?.record.intentId);
+  counts.rounds += 1;
+  counts.opening += lines.length === 0 ? 1 : 0;
+  counts.told += lines.filter((line) => line.type === "told").length;
+  counts.inDoubt += found.started.length;
+  counts.spent += lines.filter((line) => line.type === "decided").length;
+  counts.shipped += shipped.length;
+  counts.shippedInDoubt += shipped.filter((id) => id !== undefined && found.started.includes(id)).length;
 }
 
 /** What a killed home holds, as far as the next owner will meet it. */
@@ -191,14 +264,14 @@ function checkDead(killed: KilledHome, dead: DeadHome, keys: readonly string[]):
     expect(dead.intents.get(key)?.record.intentId, key).toBe(intentId);
     if (digest !== null) expect(dead.digestOf(intentId, false), key).toBe(digest);
   }
-  for (const key of keys.slice(-3)) {
+  for (const key of keys) {
     const told = killed.told.get(key);
     if (told !== undefined && told.digest !== null) expect(dead.digestOf(told.intentId, true)).toBe(told.digest);
   }
   for (const { key, action } of killed.asked.values()) {
     const effects = dead.intents.get(key)?.record.effects.length ?? 0;
     expect(effects, key).toBeLessThanOrEqual(1);
-    if (killed.touched.has(key) || action === "kv.put") continue;
+    if (killed.touched.has(key) || !action.startsWith("fs.")) continue;
     const path = killed.file(key);
     const done = existsSync(path) === (action === "fs.write");
     if (done) expect(effects, `${key} was performed before it was recorded`).toBe(1);
@@ -206,10 +279,35 @@ function checkDead(killed: KilledHome, dead: DeadHome, keys: readonly string[]):
     if (existsSync(path)) expect(readFileSync(path, "utf8")).toBe(key);
   }
   checkCounters(killed, dead);
+  checkShipments(killed, dead);
+  for (const { key, record } of dead.intents.values()) {
+    const starts = record.events.filter(({ eventType }) => eventType === "execution_started").length;
+    expect(starts, `${key} was started more than once`).toBeLessThanOrEqual(1);
+  }
   // Among the rest: keys and values are exactly what the completed runs wrote.
   if (dead.size > 0) expect(auditProblems(dead.audit())).toEqual([]);
   const started = [...dead.intents.values()].filter(({ record }) => record.state === "started");
   return { started: started.map(({ record }) => record.intentId).sort(), states: dead.intents };
+}
+
+/** The API saw each effect once, after it was journaled; a run that was told shipped, and any other shipment is in doubt. */
+function checkShipments(killed: KilledHome, dead: DeadHome): void {
+  const seen = killed.shipments;
+  expect(new Set(seen.map(({ effectId }) => effectId)).size, "an effect reached the API twice").toBe(seen.length);
+  expect(new Set(seen.map(({ order }) => order)).size, "a shipment was made twice").toBe(seen.length);
+  const orders = new Set(seen.map(({ order }) => order));
+  for (const { order, effectId } of seen) {
+    const record = dead.intents.get(order)?.record;
+    expect(
+      record?.effects.map((effect) => effect.effectId),
+      order,
+    ).toEqual([effectId]);
+    expect(["started", "in_doubt", "completed"], order).toContain(record?.state);
+  }
+  for (const { key, status } of killed.told.values()) {
+    if (killed.asked.get(key)?.action !== "http.request" || status !== "executed") continue;
+    expect(orders.has(key), `${key} was told and never reached the API`).toBe(true);
+  }
 }
 
 /** A counter stands where the completed runs that raised it brought it: none that was told is lost, none is invented. */
@@ -224,6 +322,7 @@ function checkCounters(killed: KilledHome, dead: DeadHome): void {
 
 /** The next owner finds in doubt what had started, runs none of it again, and answers everything else as before. */
 async function checkReopened(killed: KilledHome, keys: readonly string[], { started, states }: Found): Promise<void> {
+  const shipped = killed.shipments.length;
   const runtime = await built.createRuntime({ home: killed.home });
   try {
     expect([...runtime.inDoubt].sort()).toEqual(started);
@@ -240,6 +339,8 @@ async function checkReopened(killed: KilledHome, keys: readonly string[], { star
     const unseen = [...killed.asked.values()].find(({ key, action }) => action === "fs.write" && !states.has(key));
     if (unseen !== undefined) expect(await again(runtime, unseen)).toMatchObject({ status: "executed" });
     for (const key of keys) await checkSpent(killed, runtime, key, states.get(key)?.record.state === "pending");
+    await killed.api?.quiet();
+    expect(killed.shipments, "a key that was known was shipped again").toHaveLength(shipped);
   } finally {
     await runtime.close();
   }
@@ -254,7 +355,7 @@ function digestIn(result: ExecutionResult): string | null {
 }
 
 async function checkInDoubt(killed: KilledHome, runtime: Runtime, ask: Ask): Promise<void> {
-  if (ask.action === "kv.put") {
+  if (!ask.action.startsWith("fs.")) {
     const { intentId, status } = await again(runtime, ask);
     const events = runtime.pipeline.trace(intentId).length;
     expect([status, (await again(runtime, ask)).status]).toEqual(["in_doubt", "in_doubt"]);
@@ -281,18 +382,4 @@ async function checkSpent(killed: KilledHome, runtime: Runtime, key: string, pen
   if (grant === undefined) return;
   if (pending) expect((await runtime.decide(grant)).status).toBe("executed");
   await expect(runtime.decide(grant)).rejects.toMatchObject({ code: "EXO_APPROVAL_SPENT" });
-}
-
-/** The long form for the suites that are only run by name: another seed every time, told with every tenth round. */
-export async function playLongCrashRounds(template: Shell, rounds: number, budgetMs: number): Promise<CrashCounts> {
-  const seed = Number(process.env["EXOARMUR_SEED"] ?? Date.now() % 2 ** 31);
-  console.log(`crash rounds: seed ${seed}; EXOARMUR_SEED=${seed} kills at the same points again`);
-  let number = 0;
-  const note = (text: string): void => {
-    number += 1;
-    if (number % 10 === 0) console.log(text);
-  };
-  const counts = await playCrashRounds(template, { seed, rounds, until: Date.now() + budgetMs, note });
-  console.log(`crash rounds: ${JSON.stringify(counts)}`);
-  return counts;
 }

@@ -1,13 +1,12 @@
-// Acts in a home until somebody kills it: `node crasher.mjs DIST HOME TAG`. One JSON line for everything it asks and is
-// told, written before it goes on, so that what was acknowledged is known to whoever reads.
+// Acts in a home until somebody kills it: `node crasher.mjs DIST HOME TAG [API]`. Sixteen writers at once, or twelve
+// without an API. One JSON line for everything it asks and is told, written before it goes on, so that what was
+// acknowledged is known to whoever reads.
 import { readFileSync, writeFileSync, writeSync } from "node:fs";
 import { dirname, join } from "node:path";
 
-const [, , dist, home, tag] = process.argv;
+const [, , dist, home, tag, api] = process.argv;
 const { createRuntime } = await import(`${dist}/index.js`);
 const { signGrant } = await import(`${dist}/exports/approval.js`);
-const writers = 4;
-const counters = 2;
 
 function tell(line) {
   const bytes = Buffer.from(`${JSON.stringify(line)}\n`);
@@ -38,8 +37,8 @@ async function write(writer, number) {
 
 const approver = JSON.parse(readFileSync(join(home, "keys", "approver.key"), "utf8"));
 
-async function remove(number) {
-  const key = `remove-${tag}-${number}`;
+async function remove(remover, number) {
+  const key = `remove-${tag}-${remover}-${number}`;
   const parameters = { path: `data/${key}.txt` };
   writeFileSync(join(dirname(home), parameters.path), key);
   tell({ type: "ask", key, action: "fs.remove", parameters });
@@ -69,11 +68,24 @@ async function count(counter, number) {
   told(key, result);
 }
 
-async function forever(act) {
-  for (let number = 0; ; number++) await act(number);
+async function ship(shipper, number) {
+  const key = `ship-${tag}-${shipper}-${number}`;
+  const parameters = { url: `${api}/v1/shipments`, method: "POST", json: { order: key } };
+  tell({ type: "ask", key, action: "http.request", parameters });
+  told(key, await runtime.execute({ actor: "crasher", action: "http.request", parameters, idempotencyKey: key }));
+}
+
+async function forever(act, lane) {
+  for (let number = 0; ; number++) await act(lane, number);
 }
 
 const failed = (error) => tell({ type: "failed", code: String(error?.code), message: String(error?.stack ?? error) });
-for (let writer = 0; writer < writers; writer++) void forever((number) => write(writer, number)).catch(failed);
-for (let counter = 0; counter < counters; counter++) void forever((number) => count(counter, number)).catch(failed);
-void forever(remove).catch(failed);
+const lanes = [
+  [write, 6],
+  [count, 3],
+  [remove, 3],
+  [ship, api ? 4 : 0],
+];
+for (const [act, many] of lanes) {
+  for (let lane = 0; lane < many; lane++) void forever(act, lane).catch(failed);
+}

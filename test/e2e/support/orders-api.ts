@@ -5,11 +5,16 @@ import { setTimeout as sleep } from "node:timers/promises";
 /** A shipment as the API was asked for it. */
 export type Shipment = { readonly order: string; readonly effectId: string };
 
+/** Where a request for a shipment has come to. */
+export type Moment = "asked" | "shipped" | "answered";
+
 /** An API that ships orders: `GET /v1/orders`, `POST /v1/shipments`. It does twice what it is asked twice. */
 export class OrdersApi {
   readonly shipments: Shipment[] = [];
   /** Milliseconds before and after a shipment is made, so that a caller can die on either side of it. */
   pauseMs = 0;
+  /** Told of every request before its shipment is made, after that, and after it was answered. */
+  onMoment: (moment: Moment) => void = () => undefined;
   readonly #orders: readonly string[];
   readonly #server: Server;
   #busy = 0;
@@ -32,10 +37,13 @@ export class OrdersApi {
     if (method === "GET" && url === "/v1/orders") return answer(200, { orders: this.#orders });
     if (method !== "POST" || url !== "/v1/shipments") return answer(404, {});
     const { order } = JSON.parse(body) as { order: string };
+    this.onMoment("asked");
     await sleep(this.pauseMs);
     this.shipments.push({ order, effectId: String(headers["idempotency-key"]) });
+    this.onMoment("shipped");
     await sleep(this.pauseMs);
-    return answer(201, { order, shipment: `shipment-${order}` });
+    answer(201, { order, shipment: `shipment-${order}` });
+    this.onMoment("answered");
   }
 
   async open(): Promise<string> {

@@ -6,10 +6,11 @@ from typing import Any
 from .canonical import digest_of, read, same
 from .evidence import Event, Evidence
 from .governance import REQUIRES
-from .outcome import Fail, NotApplicable, need
+from .outcome import Fail, NotApplicable, Unable, need
 from .schema import conform
-from .trust import Key, Trust, signer
+from .trust import Key, Trust, cosigned, signer
 
+EPOCH = "1970-01-01T00:00:00.000Z"
 GRANT = "application/vnd.exoarmur.approval-grant+json"
 # From the mildest verdict to the strictest (spec/safety.md, Resolution).
 STRICTNESS = ("allow", "require_approval", "require_human", "require_quorum")
@@ -112,6 +113,10 @@ def _preview(evidence: Evidence, request: dict[str, Any], grants: dict[str, Any]
         "parameters": intent["parameters"],
         "grants": grants,
     }
+    received = evidence.one("intent_received")
+    if received is not None and "attestations" in received[1]:
+        judged = evidence.all("policy_evaluated")[-1][1]["decision"]["inputDigest"]
+        expected["attestations"] = evidence.document("policy_input", judged, "policy-input")["attestations"]
     need(same(preview, expected), "shown was something else")
 
 
@@ -137,6 +142,20 @@ def _spent(
     count = len(state["granted"].get(started["spent"], []))
     need(count >= request["threshold"], f"{count} of {request['threshold']} approvals", "EXO_APPROVAL_PENDING")
     need(count == request["threshold"], "a decision after the threshold was reached", "EXO_APPROVAL_CLOSED")
+    _expiry(evidence, trust, request)
+
+
+def _expiry(evidence: Evidence, trust: Trust, request: dict[str, Any]) -> None:
+    """Witnesses saw the start before the expiry, where the trust file asks for it (spec/verification.md, Approvals)."""
+    if "witnessed" not in trust.file.get("require", []):
+        return
+    until = request["expiresAt"]
+    try:
+        seen = [time for time in cosigned(evidence, trust).values() if time > 0 and later(EPOCH, time) <= until]
+    except (Fail, Unable):
+        seen = []
+    if len(seen) < max(1, trust.file["witnesses"]["threshold"]):
+        raise Unable("no cosignature from before the expiry", "EXO_MATERIAL_MISSING")
 
 
 def check_approvals(evidence: Evidence, trust: Trust) -> None:

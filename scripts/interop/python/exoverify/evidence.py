@@ -11,7 +11,7 @@ from .signed import Envelope, open_envelope, unbase64
 
 STATEMENT = "application/vnd.in-toto+json"
 SALTED = {
-    "policy_input", "safety_config", "safety_snapshot", "preview", "grants",
+    "policy_input", "safety_config", "safety_snapshot", "preview", "grants", "attestation",
     "config", "input", "output", "host_call", "event_payload",
 }  # fmt: skip
 

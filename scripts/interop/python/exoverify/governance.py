@@ -60,7 +60,7 @@ def check_policy(evidence: Evidence, _: Trust) -> None:
         }
         for name, value in expected.items():
             need(same(given[name], value), f"judged with another {name}")
-        result = evaluate(policy, evidence.intent)
+        result = evaluate(policy, evidence.intent, given.get("attestations", []))
         for name, value in result.items():
             need(same(decision[name], value), f"the evaluation gives another {name}")
 

@@ -49,7 +49,11 @@ CHANGE = {"tenantId": NAME, "envelopeDigest": DIGEST}
 WORD = {"type": "string", "maxLength": 2000}
 SHAPES: dict[str, Any] = {
     "intent_received": _object(
-        {"intentDigest": DIGEST, "requester": load("policy-input")["properties"]["requester"]}
+        {
+            "intentDigest": DIGEST,
+            "requester": load("policy-input")["properties"]["requester"],
+            "attestations?": {"type": "array", "items": DIGEST, "minItems": 1, "maxItems": 16},
+        }
     ),
     "policy_evaluated": _object({"decision": load("policy-decision")}),
     "safety_evaluated": _object({"verdict": load("safety-verdict")}),

@@ -1,5 +1,6 @@
 """The policy's rules: evaluator exoarmur.rules, revision 1 (spec/policy.md, Evaluation and Match)."""
 
+import re
 from typing import Any, Callable
 
 from .canonical import same
@@ -72,10 +73,33 @@ def _parameter(wanted: Any, there: bool, value: Any) -> Answer:
     return wanted.get("min", value) <= value <= wanted.get("max", value)
 
 
+def _sha256(subject: dict[str, Any], intent: dict[str, Any]) -> str | None:
+    """The digest that a rule looks for; null where the parameters have none."""
+    if "digest" in subject:
+        return subject["digest"]
+    there, value = pointer(intent["parameters"], subject["parameter"])
+    return value if there and isinstance(value, str) and re.fullmatch("sha256:[0-9a-f]{64}", value) else None
+
+
+def _attestation(wanted: dict[str, Any], intent: dict[str, Any], attestations: list[dict[str, Any]]) -> Answer:
+    kinds, who = _list(wanted["predicateType"]), _list(wanted.get("attester", []))
+    fitting = [
+        one
+        for one in attestations
+        if one["predicateType"] in kinds and (not who or any(signer["attester"] in who for signer in one["signers"]))
+    ]
+    if not fitting or "subject" not in wanted:
+        return bool(fitting)
+    digests = [_sha256(one, intent) for one in _list(wanted["subject"])]
+    if any(subject["digest"] in digests for one in fitting for subject in one["subjects"]):
+        return True
+    return None if None in digests else False
+
+
 Member = tuple[str, Callable[[], Answer]]
 
 
-def _members(match: dict[str, Any], intent: dict[str, Any]) -> list[Member]:
+def _members(match: dict[str, Any], intent: dict[str, Any], attestations: list[dict[str, Any]]) -> list[Member]:
     """The members that are present, under the names an evaluation error gives them."""
     actor, executor = match.get("actor", {}), intent.get("executor")
     found: list[Member] = []
@@ -95,14 +119,19 @@ def _members(match: dict[str, Any], intent: dict[str, Any]) -> list[Member]:
         name = "/parameters/" + path.replace("~", "~0").replace("/", "~1")
         judged = lambda path=path, wanted=wanted: _parameter(wanted, *pointer(intent["parameters"], path))  # noqa: E731
         found.append((name, judged))
+    if "attestation" in match:
+        asked = _list(match["attestation"])
+        found.append(("/attestation", lambda: _any([_attestation(one, intent, attestations) for one in asked])))
     return found
 
 
-def _matches(match: dict[str, Any], intent: dict[str, Any], strict: bool) -> tuple[Answer, str]:
+def _matches(
+    match: dict[str, Any], intent: dict[str, Any], attestations: list[dict[str, Any]], strict: bool
+) -> tuple[Answer, str]:
     """Whether a rule matches, and which members are unclear. `strict`: of a deny rule, where unclear is no no."""
     answers: list[tuple[str, Answer]] = []
     cannot: Unable | None = None
-    for name, member in _members(match, intent):
+    for name, member in _members(match, intent, attestations):
         try:
             answers.append((name, member()))
         except Unable as unable:
@@ -115,10 +144,10 @@ def _matches(match: dict[str, Any], intent: dict[str, Any], strict: bool) -> tup
     return (None, unclear[:1000]) if unclear else (True, "")
 
 
-def evaluate(policy: dict[str, Any], intent: dict[str, Any]) -> dict[str, Any]:
-    """Verdict, ruleIds, rationale and obligations that the policy gives for an intent."""
+def evaluate(policy: dict[str, Any], intent: dict[str, Any], attestations: list[dict[str, Any]]) -> dict[str, Any]:
+    """Verdict, ruleIds, rationale and obligations that the policy gives for an intent and what came with it."""
     for rule in policy["rules"]:
-        answer, unclear = _matches(rule["match"], intent, rule["verdict"] == "deny")
+        answer, unclear = _matches(rule["match"], intent, attestations, rule["verdict"] == "deny")
         if answer is None:
             return {
                 "verdict": "deny",

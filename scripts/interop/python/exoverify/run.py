@@ -2,7 +2,7 @@
 
 from typing import Any, Callable
 
-from . import approvals, execution, governance, grants, publisher, structure, trust
+from . import approvals, attestations, execution, governance, grants, publisher, structure, trust
 from .evidence import Evidence
 from .outcome import Fail, NotApplicable, Unable
 from .trust import Trust
@@ -17,6 +17,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("payloads", structure.check_payloads),
     ("policy-author", governance.check_author),
     ("policy", governance.check_policy),
+    ("attestations", attestations.check_attestations),
     ("safety", governance.check_safety),
     ("verdict", governance.check_verdict),
     ("target", structure.check_target),

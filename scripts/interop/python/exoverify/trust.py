@@ -49,15 +49,16 @@ class Trust:
         self.logs = [(one["origin"], note_key(one["vkey"])) for one in self.file["logs"]]
         for _, log in self.logs:
             ed25519.admit(log.key)
-        self._counterparties()
+        for role in ("counterparty", "attester"):
+            self._foreign(role)
 
-    def _counterparties(self) -> None:
-        foreign = {key.public for key in self.keys if key.role == "counterparty"}
-        others = {key.public for key in self.keys if key.role != "counterparty"}
+    def _foreign(self, role: str) -> None:
+        foreign = {key.public for key in self.keys if key.role == role}
+        others = {key.public for key in self.keys if key.role != role}
         others |= {log.key for _, log in self.logs}
         others |= {note_key(one).key for one in self.file["witnesses"]["vkeys"]}
         if foreign & others:
-            raise Fail("a counterparty's key in another role", "EXO_SCHEMA")
+            raise Fail(f"a key of the role {role} in another role", "EXO_SCHEMA")
         for key in self.keys:
             if ("origins" in key.entry) != (key.role == "counterparty"):
                 raise Fail("origins belong to a counterparty's key", "EXO_SCHEMA")
@@ -133,14 +134,9 @@ def check_checkpoint(evidence: Evidence, trust: Trust) -> None:
     log_signed(evidence.proof, trust)
 
 
-def check_witnesses(evidence: Evidence, trust: Trust) -> None:
-    """Check `witnesses` (spec/keys.md, What is signed; spec/verification.md)."""
-    threshold = trust.file["witnesses"]["threshold"]
-    if "witnessed" in trust.file.get("require", []):
-        threshold = max(1, threshold)
-    if threshold == 0:
-        raise NotApplicable
-    note, keys = evidence.proof.note, set()
+def cosigned(evidence: Evidence, trust: Trust) -> dict[bytes, int]:
+    """The trusted witnesses' keys that cosigned the checkpoint, each with the first time it gave, in seconds."""
+    note, times = evidence.proof.note, {}
     for text in trust.file["witnesses"]["vkeys"]:
         key = note_key(text)
         for made in note.by(key):
@@ -148,7 +144,18 @@ def check_witnesses(evidence: Evidence, trust: Trust) -> None:
             message = f"cosignature/v1\ntime {time}\n{note.text}".encode()
             if not ed25519.verify(key.key, message, made[8:]):
                 raise Fail("a witness's line does not verify", "EXO_SIGNATURE")
-            keys.add(key.key)
+            times.setdefault(key.key, time)
+    return times
+
+
+def check_witnesses(evidence: Evidence, trust: Trust) -> None:
+    """Check `witnesses` (spec/keys.md, What is signed; spec/verification.md)."""
+    threshold = trust.file["witnesses"]["threshold"]
+    if "witnessed" in trust.file.get("require", []):
+        threshold = max(1, threshold)
+    if threshold == 0:
+        raise NotApplicable
+    keys = set(cosigned(evidence, trust))
     if len(keys) < threshold:
         raise Fail(f"{len(keys)} of {threshold} witnesses", "EXO_TRUST" if keys else "EXO_SIGNATURE")
 
