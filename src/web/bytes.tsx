@@ -1,6 +1,7 @@
 import { useState } from "preact/hooks";
 import type { Blob } from "./blob.js";
-import { formatCount, hexRows, textOf } from "./format.js";
+import { formatCount, textOf } from "./format.js";
+import { Hex } from "./hex.js";
 
 const views = ["read", "text", "hex"] as const;
 type View = (typeof views)[number];
@@ -34,24 +35,5 @@ export function Bytes({ blob, mark }: { readonly blob: Blob; readonly mark?: num
       )}
       {partial && <p class="quiet">the first {formatCount(blob.bytes.length)} bytes</p>}
     </figure>
-  );
-}
-
-const rowBytes = 8;
-
-function Hex({ bytes, mark }: { readonly bytes: Uint8Array; readonly mark: number | undefined }) {
-  if (mark === undefined || mark >= bytes.length) return <>{hexRows(bytes, rowBytes)}</>;
-  const row = mark - (mark % rowBytes);
-  const before = hexRows(bytes.subarray(0, row), rowBytes);
-  const all = hexRows(bytes, rowBytes).split("\n");
-  const at = row / rowBytes;
-  return (
-    <>
-      {before}
-      {before === "" ? "" : "\n"}
-      <mark>{all[at]}</mark>
-      {"\n"}
-      {all.slice(at + 1).join("\n")}
-    </>
   );
 }

@@ -1,5 +1,6 @@
 import type { Divergence, ExecutionFigures } from "../contracts/replay-report.js";
 import { formatCount, formatPages } from "./format.js";
+import { Hex } from "./hex.js";
 import type { Findings } from "./outcome.js";
 
 type Figure = readonly [label: string, read: (figures: ExecutionFigures) => string];
@@ -72,7 +73,7 @@ function Table({ findings: { replayed } }: { readonly findings: Findings }) {
 
 /** A divergence: where, what was expected, what came. */
 export function FirstDifference({ divergence }: { readonly divergence: Divergence }) {
-  const { step, kind, expected, actual, offset, fuelDelta } = divergence;
+  const { step, kind, expected, actual, offset, bytes, fuelDelta } = divergence;
   return (
     <dl class="difference">
       <dt>first difference</dt>
@@ -89,6 +90,22 @@ export function FirstDifference({ divergence }: { readonly divergence: Divergenc
           <dd>{formatCount(offset)}</dd>
         </>
       )}
+      {bytes !== undefined && (
+        <>
+          <dt>recorded</dt>
+          <dd>
+            <pre>
+              <Hex bytes={decodeHex(bytes.expected)} mark={offset} from={bytes.from} />
+            </pre>
+          </dd>
+          <dt>here</dt>
+          <dd>
+            <pre>
+              <Hex bytes={decodeHex(bytes.actual)} mark={offset} from={bytes.from} />
+            </pre>
+          </dd>
+        </>
+      )}
       {fuelDelta !== undefined && fuelDelta !== 0 && (
         <>
           <dt>fuel</dt>
@@ -101,4 +118,8 @@ export function FirstDifference({ divergence }: { readonly divergence: Divergenc
       )}
     </dl>
   );
+}
+
+function decodeHex(text: string): Uint8Array {
+  return Uint8Array.from(text.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
 }

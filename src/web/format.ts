@@ -30,14 +30,14 @@ export function textOf(bytes: Uint8Array): string {
   );
 }
 
-/** Bytes in rows of `width`: offset, hex, and what is printable ASCII. */
-export function hexRows(bytes: Uint8Array, width: number): string {
+/** Bytes in rows of `width`: offset, counted from `from`, hex, and what is printable ASCII. */
+export function hexRows(bytes: Uint8Array, width: number, from = 0): readonly string[] {
   const rows: string[] = [];
   for (let at = 0; at < bytes.length; at += width) {
     const row = [...bytes.subarray(at, at + width)];
     const hex = row.map((byte) => byte.toString(16).padStart(2, "0")).join(" ");
     const text = row.map((byte) => (byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : ".")).join("");
-    rows.push(`${at.toString(16).padStart(5, "0")}  ${hex.padEnd(width * 3 - 1)}  ${text}`);
+    rows.push(`${(from + at).toString(16).padStart(5, "0")}  ${hex.padEnd(width * 3 - 1)}  ${text}`);
   }
-  return rows.join("\n");
+  return rows;
 }

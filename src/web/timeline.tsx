@@ -1,5 +1,5 @@
 import { Fragment } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { Bytes } from "./bytes.js";
 import { FirstDifference } from "./comparison.js";
 import { formatCount, formatMoment, formatPages } from "./format.js";
@@ -28,7 +28,7 @@ export function Timeline({ findings, story }: { readonly findings: Findings; rea
   const step = steps[at];
   const list = useRef<HTMLOListElement>(null);
   const go = (to: number): void => choose(Math.max(0, Math.min(last, to)));
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (chosen === null) return;
     const current = list.current?.querySelector<HTMLElement>("[aria-current]");
     if (list.current?.contains(document.activeElement)) current?.focus({ preventScroll: true });

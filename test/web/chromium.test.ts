@@ -95,7 +95,10 @@ describe.skipIf(!present)("the page in Chromium", () => {
       await forged.hostCall((call) => rewriteCall(call, "response", (value) => (value.ok.bytes[0] ^= 1)));
       const { page } = await open();
       expect(await give(page, "answer.proof.json", await forged.pack())).toBe("Fail");
-      expect(await page.textContent(".difference")).toMatch(/output.*executor output mismatch.*at byte/);
+      expect(await page.textContent(".difference")).toMatch(
+        /output.*executor output mismatch.*at byte.*recorded.*here/s,
+      );
+      expect(await page.locator(".difference mark").count()).toBe(4);
       expect(await page.textContent("article.step.fail h3")).toBe("Completed");
       expect(await page.textContent(".steps li.fail")).toBe("Completeddiffers");
       await page.screenshot({ path: join(artifacts, "fail.png"), fullPage: true });
@@ -108,7 +111,7 @@ describe.skipIf(!present)("the page in Chromium", () => {
       const { page } = await open();
       expect(await give(page, "request.proof.json", await forged.pack())).toBe("Fail");
       expect(await page.textContent("article.step.fail h3")).toBe("fs_read");
-      expect(await page.textContent("article.step.fail mark")).toContain("csx");
+      expect(await page.textContent("article.step.fail figure mark")).toContain("csx");
       await page.close();
     });
 
@@ -253,7 +256,7 @@ describe.skipIf(!present)("the page in Chromium", () => {
       expect(await page.textContent("article pre")).toContain("remove-needs-a-person");
       await page.keyboard.press("End");
       expect(await title()).toBe("Log");
-      expect(await page.evaluate("document.activeElement.getAttribute('aria-current')")).toBe("step");
+      await page.waitForFunction("document.activeElement.getAttribute('aria-current') === 'step'");
       await page.keyboard.press("ArrowUp");
       await page.keyboard.press("ArrowLeft");
       expect(await title()).toBe("fs_remove");
