@@ -28,7 +28,7 @@ export function Comparison({ findings }: { readonly findings: Findings }) {
       ) : (
         <>
           <Table findings={findings} />
-          {replayed.divergence !== null && <FirstDifference divergence={replayed.divergence} />}
+          {replayed.divergence !== null && <FirstDifference divergence={replayed.divergence} brief />}
         </>
       )}
     </section>
@@ -71,8 +71,10 @@ function Table({ findings: { replayed } }: { readonly findings: Findings }) {
   );
 }
 
-/** A divergence: where, what was expected, what came. */
-export function FirstDifference({ divergence }: { readonly divergence: Divergence }) {
+type DifferenceProps = { readonly divergence: Divergence; readonly brief?: boolean };
+
+/** A divergence: where, what was expected, what came, and unless it is to be brief the bytes on both sides. */
+export function FirstDifference({ divergence, brief = false }: DifferenceProps) {
   const { step, kind, expected, actual, offset, bytes, fuelDelta } = divergence;
   return (
     <dl class="difference">
@@ -90,7 +92,7 @@ export function FirstDifference({ divergence }: { readonly divergence: Divergenc
           <dd>{formatCount(offset)}</dd>
         </>
       )}
-      {bytes !== undefined && (
+      {bytes !== undefined && !brief && (
         <>
           <dt>recorded</dt>
           <dd>

@@ -95,10 +95,10 @@ describe.skipIf(!present)("the page in Chromium", () => {
       await forged.hostCall((call) => rewriteCall(call, "response", (value) => (value.ok.bytes[0] ^= 1)));
       const { page } = await open();
       expect(await give(page, "answer.proof.json", await forged.pack())).toBe("Fail");
-      expect(await page.textContent(".difference")).toMatch(
+      expect(await page.textContent("article .difference")).toMatch(
         /output.*executor output mismatch.*at byte.*recorded.*here/s,
       );
-      expect(await page.locator(".difference mark").count()).toBe(4);
+      expect(await page.locator(".difference mark").count()).toBe(2);
       expect(await page.textContent("article.step.fail h3")).toBe("Completed");
       expect(await page.textContent(".steps li.fail")).toBe("Completeddiffers");
       await page.screenshot({ path: join(artifacts, "fail.png"), fullPage: true });
@@ -183,6 +183,7 @@ describe.skipIf(!present)("the page in Chromium", () => {
       await page.waitForSelector("text=The plugin runs again");
       await page.click("text=Stop");
       expect(await resultOf(page)).toBe("Unable");
+      await expect.poll(() => page.workers().length).toBe(0);
       expect(await give(page, "executed.proof.json", bundle("executed"))).toBe("Pass");
       await page.close();
     });
