@@ -183,7 +183,7 @@ describe.skipIf(!present)("the page in Chromium", () => {
       await page.waitForSelector("text=The plugin runs again");
       await page.click("text=Stop");
       expect(await resultOf(page)).toBe("Unable");
-      await expect.poll(() => page.workers().length).toBe(0);
+      await expect.poll(() => page.workers().length, { timeout: 30_000 }).toBe(0);
       expect(await give(page, "executed.proof.json", bundle("executed"))).toBe("Pass");
       await page.close();
     });
