@@ -4,7 +4,7 @@ import type { CheckMessage, WorkerMessage } from "./messages.js";
 export const maxBytes = 536_870_912;
 
 /** After this long a check is ended, whatever it is doing. Fuel ends guests; this ends what no fuel can. */
-export const limitSeconds = 120;
+const limitSeconds = 120;
 
 /** A check under way. */
 export type Check = {

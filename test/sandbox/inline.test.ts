@@ -31,7 +31,10 @@ describe("the inline sandbox", () => {
   it("an answer that does not come at once ends the run as a host fault", async () => {
     const late = Promise.resolve<GuestAnswer>({ kind: "answer", response: new Uint8Array(0) });
     const sandbox = createInlineSandbox({ platform: "test" });
-    const waiting = { ...sandbox, run: (job: Parameters<typeof sandbox.run>[0]) => sandbox.run({ ...job, call: () => late }) };
+    const waiting = {
+      ...sandbox,
+      run: (job: Parameters<typeof sandbox.run>[0]) => sandbox.run({ ...job, call: () => late }),
+    };
     const report = await new ReplayEngine({ sandbox: waiting }).replayBundle(bundle("executed"));
     expect([report.result, report.levels.execution]).toEqual(["partial", "unable"]);
   });

@@ -84,7 +84,7 @@ export async function makeWebBundles(sandbox: SandboxHost): Promise<{ rig: Rig; 
   return { rig, bytes };
 }
 
-export function bundleOf(rig: Rig, intentId: string): Uint8Array {
+function bundleOf(rig: Rig, intentId: string): Uint8Array {
   const bundle = rig.pipeline.bundle(intentId);
   if (bundle === undefined) throw new Error(`intent ${intentId} has no bundle`);
   return bundle.bytes();
