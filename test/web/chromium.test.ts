@@ -38,6 +38,8 @@ describe.skipIf(!present)("the page in Chromium", () => {
   const give = async (page: Page, name: string, content: Uint8Array | string, trusted = true): Promise<string> => {
     if (trusted) await page.setInputFiles("#trust-file", join(folder, "trust.json"));
     await page.setInputFiles("#bundle-file", fileIn(folder, name, content));
+    // The page may still show the file before.
+    await page.locator(".facts dd:first-of-type", { hasText: `${name},` }).waitFor();
     return await resultOf(page);
   };
   const resultOf = async (page: Page): Promise<string> => {
@@ -257,7 +259,7 @@ describe.skipIf(!present)("the page in Chromium", () => {
       expect(await page.textContent("article pre")).toContain("remove-needs-a-person");
       await page.keyboard.press("End");
       expect(await title()).toBe("Log");
-      await page.waitForFunction("document.activeElement.getAttribute('aria-current') === 'step'");
+      await page.waitForSelector(".steps button[aria-current]:focus");
       await page.keyboard.press("ArrowUp");
       await page.keyboard.press("ArrowLeft");
       expect(await title()).toBe("fs_remove");
