@@ -1,4 +1,4 @@
-import { argument, type CommandRow, collect, home, json, option, trust } from "./command-row.js";
+import { argument, type CommandRow, collect, home, json, noBrowser, open, option, trust } from "./command-row.js";
 import { keyRows } from "./command-table-keys.js";
 import { logRows } from "./command-table-log.js";
 
@@ -126,7 +126,13 @@ export const commandRows: readonly CommandRow[] = [
     args: [
       argument("<bundle...>", "*.proof.json files, what log prove --call wrote, folders, or - for standard input"),
     ],
-    options: [trust, option("--jobs <n>", "threads for many bundles; default one for each processor"), json],
+    options: [
+      trust,
+      option("--jobs <n>", "threads for many bundles; default one for each processor"),
+      open,
+      noBrowser,
+      json,
+    ],
     example: "exoarmur verify 01KA4X6F7J2Z8Q0V5N3T9RBCDE.proof.json --trust trust.json",
     load: async () => (await import("./commands/verify.js")).verify,
   },
