@@ -1,23 +1,21 @@
 import { checkApproval, openGrant } from "../approval/check.js";
-import { excludedNames } from "../approval/exclusion.js";
 import { defaultExpirySeconds, thresholdOf } from "../approval/request.js";
 import { defaultApproverRole } from "../approval/roster.js";
+import { type ApprovalState, applyGrant, pendingApproval } from "../approval/state.js";
 import { digestOf } from "../canonical/digest.js";
 import { canonicalize, canonicalText } from "../canonical/jcs.js";
 import { formatTime, parseTime } from "../canonical/time.js";
 import { type ApprovalRequest, approvalRequestSchema } from "../contracts/approval.js";
 import type { AttestationFacts } from "../contracts/attestation.js";
 import { envelopeSchema } from "../contracts/dsse.js";
-import type { Requester } from "../contracts/intent.js";
 import { previewOf } from "../contracts/invocation.js";
 import { grantsSchema } from "../contracts/manifest.js";
 import { policyInputSchema } from "../contracts/policy.js";
-import type { Trust } from "../contracts/trust.js";
-import { decodeBase64, equalBytes } from "../crypto/encoding.js";
+import { equalBytes } from "../crypto/encoding.js";
 import { keyIdOf } from "../crypto/key-id.js";
 import { isWitnessedBy } from "./check-log.js";
 import type { Evidence } from "./evidence.js";
-import type { KeySource } from "./keys.js";
+import { barredPeople, type KeySource } from "./keys.js";
 import { expect, fail, notApplicable, unable } from "./report.js";
 
 /**
@@ -79,30 +77,49 @@ function checkObliged(evidence: Evidence, request: ApprovalRequest, index: numbe
   );
 }
 
-/** Every recorded decision is a grant signed by the approver it names, about the request it names. */
+/**
+ * Every recorded decision is a grant signed by the approver it names, about the request it names, and one that could be
+ * counted when it was recorded: in time, once by each person, on a request that was open.
+ */
 function checkDecisions(evidence: Evidence, keys: KeySource): void {
-  const approvers = keys.keysFor("approver").map((key) => key.publicKey);
+  const approvers = keys.keysFor("approver");
   const decided = [
-    ...evidence.eventsOf("approval_granted").map(({ payload }) => ({ ...payload, decision: "approve" })),
-    ...evidence.eventsOf("approval_denied").map(({ payload }) => ({ ...payload, decision: "deny" })),
-  ];
-  for (const recorded of decided) {
-    const opened = openGrant(evidence.document(recorded.envelopeDigest, "approval_grant", envelopeSchema), approvers);
+    ...evidence.eventsOf("approval_granted").map((entry) => ({ ...entry, decision: "approve" })),
+    ...evidence.eventsOf("approval_denied").map((entry) => ({ ...entry, decision: "deny" })),
+  ].sort((a, b) => a.index - b.index);
+  const states = new Map<string, ApprovalState>();
+  for (const { event, payload: recorded, decision } of decided) {
+    const opened = openGrant(
+      evidence.document(recorded.envelopeDigest, "approval_grant", envelopeSchema),
+      approvers.map((key) => key.publicKey),
+    );
     if (!opened.ok) fail(opened.error.code, opened.error.message);
     const { grant, signerKeyId } = opened.value;
     const reason = "reason" in recorded ? recorded.reason : grant.reason;
-    const request = evidence.document(recorded.requestDigest, "approval_request", approvalRequestSchema);
+    const { requestDigest } = recorded;
+    const request = evidence.document(requestDigest, "approval_request", approvalRequestSchema);
     const listed = request.roster.some((entry) => entry.id === recorded.approver && entry.keyIds.includes(signerKeyId));
     expect(listed, "EXO_APPROVAL_APPROVER", `${recorded.approver} with key ${signerKeyId} is not in the roster`);
     expect(
-      grant.requestDigest === recorded.requestDigest &&
+      grant.requestDigest === requestDigest &&
         grant.approver.id === recorded.approver &&
         grant.approver.keyId === signerKeyId &&
-        grant.decision === recorded.decision &&
+        grant.decision === decision &&
         grant.reason === reason,
       "EXO_CHECK_FAILED",
       `the decision recorded of ${recorded.approver} is not the one that was signed`,
     );
+    const signer = approvers.find((key) => keyIdOf(key.publicKey) === signerKeyId);
+    expect(
+      keys.trust === null || signer?.person === recorded.approver,
+      "EXO_TRUST",
+      `key ${signerKeyId} is ${signer?.person ?? "nobody"}'s, not ${recorded.approver}'s`,
+    );
+    const state = states.get(requestDigest) ?? pendingApproval;
+    const now = parseTime(event.header.recordedAt);
+    const counted = applyGrant({ ...opened.value, state, request, requestDigest, now });
+    if (!counted.ok) fail(counted.error.code, counted.error.message);
+    states.set(requestDigest, counted.value.state);
   }
 }
 
@@ -208,15 +225,4 @@ function countApprovers(
     }
   }
   return checked.value.approvers;
-}
-
-/** People one of whose keys, of any role, is the requester or the actor by id or key id. */
-function barredPeople(trust: Trust, requester: Requester, actorId: string): ReadonlySet<string> {
-  const excluded = excludedNames(requester, actorId);
-  const barred = new Set<string>();
-  for (const key of trust.keys) {
-    const raw = decodeBase64(key.publicKey);
-    if (excluded.has(key.id) || (raw !== undefined && excluded.has(keyIdOf(raw)))) barred.add(key.person ?? key.id);
-  }
-  return barred;
 }

@@ -1,8 +1,8 @@
 import type { Digest } from "../canonical/digest.js";
-import { digestOf } from "../canonical/digest.js";
+import { digestOf, digestOfJson } from "../canonical/digest.js";
 import { canonicalText } from "../canonical/jcs.js";
 import { type ExecutionRecord, type HostCall, hostCallSchema, runConfigSchema } from "../contracts/execution.js";
-import { guestInput, readOutput } from "../contracts/invocation.js";
+import { effectKeyOf, guestInput, readOutput } from "../contracts/invocation.js";
 import { checkInput, checkOutput } from "../contracts/json-schema-check.js";
 import { grantsSchema, type ManifestFunction } from "../contracts/manifest.js";
 import { isRecordedWrite } from "../contracts/recorded-call.js";
@@ -217,9 +217,10 @@ export function checkTranscript(evidence: Evidence): string {
   return `${entries.length} host calls`;
 }
 
-/** Every write that was performed was journaled before, and every journaled one is the call it names. */
+/** Every write that was performed was journaled before, and every journaled one is the call it names, under its own id. */
 function checkEffects(evidence: Evidence, calls: readonly HostCall[], doubtful: boolean): void {
   const journaled = new Set<number>();
+  const base = evidence.eventsOf("effect_started").length === 0 ? null : effectBaseOf(evidence);
   for (const { payload } of evidence.eventsOf("effect_started")) {
     const call = calls[payload.seq];
     const same = call?.capability === payload.capability && call.requestDigest === payload.requestDigest;
@@ -230,6 +231,11 @@ function checkEffects(evidence: Evidence, calls: readonly HostCall[], doubtful: 
       `effect ${payload.seq} is not the call it names`,
     );
     expect(!journaled.has(payload.seq), "EXO_CHECK_FAILED", `effect ${payload.seq} is journaled twice`);
+    expect(
+      payload.effectId === digestOfJson([base, payload.seq]),
+      "EXO_CHECK_FAILED",
+      `effect ${payload.seq} has another id than the action gives it`,
+    );
     journaled.add(payload.seq);
   }
   for (const call of calls) {
@@ -237,6 +243,14 @@ function checkEffects(evidence: Evidence, calls: readonly HostCall[], doubtful: 
     if ((outcome !== "ok" && outcome !== "unknown") || !isRecordedWrite(call)) continue;
     expect(journaled.has(seq), "EXO_CHECK_FAILED", `call ${seq} wrote and was not journaled before`);
   }
+}
+
+/** What effect ids are made from: the effect key where the function has one, else the intent. */
+function effectBaseOf(evidence: Evidence): Digest {
+  const { fn, intent } = evidence.invocation();
+  const key = effectKeyOf(fn, intent);
+  if (!key.ok) return fail(key.error.code, key.error.message);
+  return key.value ?? evidence.only("intent");
 }
 
 function checkBytes(text: string, digest: Digest, what: string): void {

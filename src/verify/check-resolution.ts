@@ -4,7 +4,7 @@ import { parseTime } from "../canonical/time.js";
 import { envelopeSchema, openEnvelope, payloadTypes } from "../contracts/dsse.js";
 import { type ResolutionOrder, resolutionOrderSchema } from "../contracts/order.js";
 import { type Evidence, parseDocument } from "./evidence.js";
-import type { KeySource } from "./keys.js";
+import { barredPeople, type CheckKey, type KeySource } from "./keys.js";
 import { expect, fail, notApplicable } from "./report.js";
 
 /**
@@ -29,7 +29,8 @@ export function checkResolution(evidence: Evidence, keys: KeySource): string {
     evidence.eventsOf("execution_resolved")[0] ?? fail("EXO_CHECK_FAILED", "the doubt was never resolved");
   const { payload } = resolved;
   const envelope = evidence.document(payload.envelopeDigest, "resolution", envelopeSchema);
-  const { order, operatorId } = openResolution(envelope, keys);
+  const { order, operator } = openResolution(envelope, keys);
+  const operatorId = operator?.id ?? null;
   const { intentId, cellId } = evidence.predicate;
   const recorded = { intentId, cellId, outcome: payload.outcome, evidence: payload.evidence };
   for (const [name, value] of Object.entries(recorded)) {
@@ -43,15 +44,21 @@ export function checkResolution(evidence: Evidence, keys: KeySource): string {
   );
   const requester =
     evidence.eventsOf("intent_received")[0]?.payload.requester ?? fail("EXO_CHECK_FAILED", "no requester");
-  const own = excludedNames(requester, evidence.intent().actor.id);
-  expect(!own.has(payload.resolver), "EXO_ORDER", `${payload.resolver} is the requester or the actor`);
+  const { actor } = evidence.intent();
+  const own = excludedNames(requester, actor.id);
+  const mine = own.has(payload.resolver) || own.has(order.operator.keyId);
+  expect(!mine, "EXO_ORDER", `${payload.resolver} is the requester or the actor`);
+  if (keys.trust !== null && operator?.person != null) {
+    const barred = own.has(operator.person) || barredPeople(keys.trust, requester, actor.id).has(operator.person);
+    expect(!barred, "EXO_ORDER", `${payload.resolver} is the requester or the actor by another key`);
+  }
   return `${payload.outcome}, resolved by ${payload.resolver}`;
 }
 
 function openResolution(
   envelope: Parameters<typeof openEnvelope>[0],
   keys: KeySource,
-): { order: ResolutionOrder; operatorId: string | null } {
+): { order: ResolutionOrder; operator: CheckKey | undefined } {
   const operators = keys.keysFor("operator");
   const opened = openEnvelope(
     envelope,
@@ -67,7 +74,7 @@ function openResolution(
     "EXO_ORDER",
     "a resolution is signed once, by the key it names",
   );
-  const key = operators.find((candidate) => candidate.publicKey === signer?.publicKey);
+  const operator = operators.find((candidate) => candidate.publicKey === signer?.publicKey);
   parseTime(order.signedAt);
-  return { order, operatorId: key?.id ?? null };
+  return { order, operator };
 }

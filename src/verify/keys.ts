@@ -1,6 +1,9 @@
+import { excludedNames } from "../approval/exclusion.js";
 import { defaultApproverRole } from "../approval/roster.js";
+import type { Requester } from "../contracts/intent.js";
 import { isValidAt, type Role, type Trust } from "../contracts/trust.js";
 import { decodeBase64 } from "../crypto/encoding.js";
+import { keyIdOf } from "../crypto/key-id.js";
 import { parseProofFile } from "../log/proof-file.js";
 import type { Evidence } from "./evidence.js";
 
@@ -58,4 +61,15 @@ export function keySource(evidence: Evidence, trust: Trust | null): KeySource {
         return [{ publicKey, id: key.id, person: key.person ?? key.id, roles: key.roles ?? [defaultApproverRole] }];
       }),
   };
+}
+
+/** People one of whose keys, of any role, is the requester or the actor by id or key id. */
+export function barredPeople(trust: Trust, requester: Requester, actorId: string): ReadonlySet<string> {
+  const excluded = excludedNames(requester, actorId);
+  const barred = new Set<string>();
+  for (const key of trust.keys) {
+    const raw = decodeBase64(key.publicKey);
+    if (excluded.has(key.id) || (raw !== undefined && excluded.has(keyIdOf(raw)))) barred.add(key.person ?? key.id);
+  }
+  return barred;
 }

@@ -1,5 +1,5 @@
 import { canonicalize } from "../../src/canonical/jcs.js";
-import { encodeUtf8 } from "../../src/crypto/encoding.js";
+import { encodeBase64, encodeUtf8 } from "../../src/crypto/encoding.js";
 import { repositoryFile } from "../support/rig.js";
 import { keys } from "../support/world.js";
 import { type Forgery, forged, someDigest } from "./forgery.js";
@@ -176,6 +176,9 @@ export const executionForgeries: readonly Forgery[] = [
   forged({ ...transcript, of: "written", name: "a journaled write that is another call", code: wrong }, (f) =>
     f.payload("effect_started", (p) => (p.requestDigest = someDigest("9"))),
   ),
+  forged({ ...transcript, of: "written", name: "a journaled write under another id", code: wrong }, (f) =>
+    f.payload("effect_started", (p) => (p.effectId = someDigest("9"))),
+  ),
   forged({ ...transcript, of: "written", name: "a journaled write that never was", code: wrong }, (f) =>
     f.payload("effect_started", (p) => (p.seq = 7)),
   ),
@@ -216,6 +219,32 @@ export const executionForgeries: readonly Forgery[] = [
     await f.payload("intent_received", (p) => (p.requester.principal = "ops"));
     await f.edit("policy_input", (input) => (input.requester.principal = "ops"));
   }),
+  forged(
+    {
+      check: "resolution",
+      of: "resolved",
+      name: "by the person who holds the actor's key",
+      code: "EXO_ORDER",
+      trust: (trust) => ({
+        ...trust,
+        keys: [
+          ...trust.keys.map((key) => (key.role === "operator" ? { ...key, person: "olga" } : key)),
+          {
+            role: "approver",
+            id: "agent",
+            publicKey: encodeBase64(keys.mallory.publicKey),
+            person: "olga",
+            from: null,
+            until: null,
+          },
+        ],
+      }),
+    },
+    async (f) => {
+      await f.payload("intent_received", (p) => (p.requester.principal = "agent"));
+      await f.edit("policy_input", (input) => (input.requester.principal = "agent"));
+    },
+  ),
   forged({ check: "resolution", of: "crashed", name: "of another start", code: wrong }, (f) =>
     f.payload("execution_in_doubt", (p) => (p.startedDigest = someDigest("a"))),
   ),

@@ -303,6 +303,14 @@ export const approvalForgeries: readonly Forgery[] = [
   forged({ check: "approvals", of: "approvalDenied", name: "a denial with other words", code: wrong }, (f) =>
     f.payload("approval_denied", (p) => (p.reason = "gladly")),
   ),
+  forged(
+    { check: "approvals", of: "approvalDenied", name: "a denial signed before the request", code: "EXO_ORDER" },
+    (f) => f.resign("approval_grant", keys.alice, (grant) => (grant.signedAt = "2020-01-01T00:00:00.000Z")),
+  ),
+  forged(
+    { check: "approvals", of: "approvalDenied", name: "a denial after the expiry", code: "EXO_APPROVAL_EXPIRED" },
+    (f) => f.resign("approval_grant", keys.alice, (grant) => (grant.signedAt = "2099-01-01T00:00:00.000Z")),
+  ),
   forged({ check: "approvals", of: "approvalDenied", name: "a denial by a stranger", code: "EXO_TRUST" }, (f) =>
     f.resign("approval_grant", keys.mallory),
   ),
