@@ -115,11 +115,14 @@ describe("keys rotate and keys revoke", () => {
       [["revoke", keyId("runtime"), "--from", "9999"], "EXO_USAGE", /--from: the log has \d+ entries, .* got 9999/],
       [["rotate", "runtime"], "EXO_HOME_LOCKED", new RegExp(`process ${process.pid}`)],
     ];
-    for (const [args, code, message] of cases) {
-      const ended = await shell.exo(["keys", ...args, "--json"]);
-      expect([errorOf(ended), ended.stdout]).toEqual([code, expect.stringMatching(message)]);
+    try {
+      for (const [args, code, message] of cases) {
+        const ended = await shell.exo(["keys", ...args, "--json"]);
+        expect([errorOf(ended), ended.stdout]).toEqual([code, expect.stringMatching(message)]);
+      }
+    } finally {
+      await lock.release();
     }
-    await lock.release();
     expect(shell.read(".exoarmur/trust.json")).toBe(before);
     expect(shell.list(".exoarmur/keys").filter((name) => name.endsWith(".next"))).toEqual([]);
   });
