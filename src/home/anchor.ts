@@ -1,6 +1,10 @@
 import { readFileSync } from "node:fs";
+import { decodeUtf8 } from "../crypto/encoding.js";
 import { ExoArmurError } from "../errors.js";
+import { compareCheckpoint } from "../log/audit.js";
 import { readCheckpoint } from "../log/checkpoint.js";
+import { CHECKPOINT_KEY } from "../log/store-layout.js";
+import type { StoreReader } from "../ports.js";
 import { writeAtomic } from "./atomic.js";
 import { errnoOf, type HomePaths } from "./paths.js";
 
@@ -98,4 +102,25 @@ function sizeOf(paths: HomePaths, note: string): number {
 
 function damaged({ anchor }: HomePaths, what: string): ExoArmurError {
   return new ExoArmurError("EXO_HOME_DAMAGED", `${anchor} ${what}`, { file: anchor });
+}
+
+/**
+ * Refuses a store that is behind what the home's anchor shows, EXO_STORE_ROLLED_BACK, or that has another log,
+ * EXO_STORE_DAMAGED. A store without a log is behind every anchor.
+ */
+export function requireAnchored(store: StoreReader, paths: HomePaths): void {
+  const anchor = readAnchor(paths);
+  if (anchor === undefined) return;
+  const stored = store.get(CHECKPOINT_KEY);
+  const standing = stored === undefined ? "behind" : compareCheckpoint(store, anchor);
+  if (standing === "consistent") return;
+  const sizeOfNote = (note: string): string => note.split("\n")[1] ?? "?";
+  const size = stored === undefined ? "0" : sizeOfNote(decodeUtf8(stored) ?? "");
+  throw new ExoArmurError(
+    standing === "behind" ? "EXO_STORE_ROLLED_BACK" : "EXO_STORE_DAMAGED",
+    standing === "behind"
+      ? `the store has ${size} log entries, ${paths.anchor} shows ${sizeOfNote(anchor)} were published: it was rolled back to an older copy`
+      : `the store's log is not the one that ${paths.anchor} was published from`,
+    { file: paths.anchor },
+  );
 }

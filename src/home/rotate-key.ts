@@ -36,7 +36,7 @@ export async function rotateKey({ file, trustFile, size, entropy }: RotationPart
   const trust = await readTrust(trustFile);
   const current = await readKeyFile(file);
   const next = `${file}.next`;
-  const begun = await readBegun(next, trust);
+  const begun = await readBegun(next, trust, current);
   if (begun !== undefined) {
     await writeKeyFile(file, begun.key);
     await rm(next, { force: true });
@@ -55,14 +55,22 @@ function facts({ role, id, keyId }: KeyFile, { signer }: OpenedKey): Omit<Rotati
   return { role, id, keyId, previous: signer.keyId };
 }
 
-/** The key of a rotation that was broken off after the trust file named it; any other is made anew. */
+/**
+ * The key of a rotation that was broken off after the trust file named it; any other is made anew. One that is in its
+ * place already, or has ended since, is no rotation to finish: whoever asks again wants another key.
+ * A log's is finished in any case: `logs` has it first.
+ */
 async function readBegun(
   next: string,
   trust: Trust,
+  current: OpenedKey,
 ): Promise<{ readonly key: KeyFile; readonly from: number | null } | undefined> {
   const key = await readWhole(next);
   if (key === undefined) return undefined;
-  const entry = trust.keys.find((one) => one.role === key.role && one.publicKey === key.publicKey);
+  if (key.keyId === current.signer.keyId) return undefined;
+  const entry = trust.keys.find(
+    (one) => one.role === key.role && one.publicKey === key.publicKey && (one.role === "log" || one.until === null),
+  );
   return entry === undefined ? undefined : { key, from: entry.from };
 }
 

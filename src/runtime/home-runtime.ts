@@ -5,7 +5,7 @@ import { parseCanonical } from "../canonical/read.js";
 import { parseContract } from "../contracts/common.js";
 import { type Envelope, envelopeSchema } from "../contracts/dsse.js";
 import { ExoArmurError } from "../errors.js";
-import { type AnchorWriter, createAnchorWriter, readAnchor } from "../home/anchor.js";
+import { type AnchorWriter, createAnchorWriter, requireAnchored } from "../home/anchor.js";
 import { readBounded } from "../home/atomic.js";
 import { sweepInbox } from "../home/inbox.js";
 import { watchInbox } from "../home/inbox-watch.js";
@@ -16,7 +16,6 @@ import { acquireOwner } from "../home/owner-lock.js";
 import type { HomePaths } from "../home/paths.js";
 import { readPlugins } from "../home/plugins.js";
 import { markPlugins, watchPlugins } from "../home/plugins-watch.js";
-import { compareCheckpoint } from "../log/audit.js";
 import type { Ledger } from "../log/ledger-types.js";
 import type { ActivePolicy } from "../pipeline/documents.js";
 import { readState } from "../pipeline/documents.js";
@@ -82,9 +81,10 @@ export async function openHomeCore(dir: string, world: World): Promise<HomeCore>
       counterparties: resolved.counterparties,
       secrets: homeSecrets(home.paths, resolved.secrets, world.env),
       onLedger: (ledger) => {
-        requireCurrent(home.trust, "runtime", signers.runtime, ledger.size);
         witnesses = witnessesOf(home, ledger, world);
-        return anchored(ledger, store, home.paths, { anchor, witnesses });
+        const kept = anchored(ledger, store, home.paths, { anchor, witnesses });
+        for (const role of ["runtime", "log"] as const) requireCurrent(home.trust, role, signers[role], ledger.size);
+        return kept;
       },
     });
     closers.push(() => core.close());
@@ -135,18 +135,7 @@ type Published = { readonly anchor: AnchorWriter; readonly witnesses: Witnesses 
  * and all work once a witness contradicted the store.
  */
 function anchored(ledger: Ledger, store: Store, paths: HomePaths, { anchor: writer, witnesses }: Published): Ledger {
-  const anchor = readAnchor(paths);
-  const standing = anchor === undefined ? "consistent" : compareCheckpoint(store, anchor);
-  if (standing !== "consistent") {
-    const size = anchor?.split("\n")[1] ?? "?";
-    throw new ExoArmurError(
-      standing === "behind" ? "EXO_STORE_ROLLED_BACK" : "EXO_STORE_DAMAGED",
-      standing === "behind"
-        ? `the store has ${ledger.size} log entries, ${paths.anchor} shows ${size} were published: it was rolled back to an older copy`
-        : `the store's log is not the one that ${paths.anchor} was published from`,
-      { file: paths.anchor },
-    );
-  }
+  requireAnchored(store, paths);
   let last = "";
   return {
     ...ledgerView(ledger),

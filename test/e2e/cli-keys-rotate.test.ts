@@ -1,8 +1,13 @@
+import { mkdirSync, rmSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { KeyFile } from "../../src/contracts/trust.js";
+import { systemEntropy } from "../../src/crypto/random.js";
+import { acquireOwner } from "../../src/home/owner-lock.js";
+import { homePaths } from "../../src/home/paths.js";
+import { systemClock } from "../../src/runtime/system.js";
 import { errorOf, jsonOf, removeIntent, Shell, statsIntent } from "./cli.js";
 
-const roles = ["runtime", "policy-author", "approver", "log"] as const;
+const roles = ["runtime", "policy-author", "approver", "operator", "publisher", "log"] as const;
 
 /** One home through the life of its keys, in order: every test goes on from the one before. */
 describe("keys rotate and keys revoke", () => {
@@ -20,6 +25,9 @@ describe("keys rotate and keys revoke", () => {
   beforeAll(async () => {
     shell = new Shell();
     await shell.exo(["init"]);
+    const publisher =
+      "keys new --role publisher --id acme -o .exoarmur/keys/publisher.key --trust .exoarmur/trust.json";
+    await shell.exo(publisher.split(" "));
     await run("old.proof.json");
     shell.write("old.checkpoint", (await shell.exo(["log", "checkpoint"])).stdout);
   });
@@ -78,7 +86,7 @@ describe("keys rotate and keys revoke", () => {
   });
 
   it.each([
-    [["keys", "rotate", "publisher"], "EXO_FILE", 1],
+    [["keys", "rotate", "witness"], "EXO_FILE", 1],
     [["keys", "rotate", "old.checkpoint"], "EXO_KEY_MODE", 1],
     [["keys", "revoke", "runtime"], "EXO_USAGE", 2],
     [["keys", "revoke", "0".repeat(32)], "EXO_TRUST", 1],
@@ -88,6 +96,75 @@ describe("keys rotate and keys revoke", () => {
     const before = shell.read(".exoarmur/trust.json");
     const ended = await shell.exo([...args, "--json"]);
     expect([errorOf(ended), ended.code]).toEqual([code, exit]);
+    expect(shell.read(".exoarmur/trust.json")).toBe(before);
+  });
+
+  it("a log's key, which has no bounds, an index beyond the log, and a home that has an owner are refused", async () => {
+    const before = shell.read(".exoarmur/trust.json");
+    const lock = await acquireOwner(homePaths(shell.path(".exoarmur")), {
+      pid: process.pid,
+      clock: systemClock,
+      entropy: systemEntropy,
+    });
+    const cases: [readonly string[], string, RegExp][] = [
+      [
+        ["revoke", keyId("log")],
+        "EXO_TRUST",
+        /is a log's key, .*: exoarmur keys rotate log, then take the old line out/,
+      ],
+      [["revoke", keyId("runtime"), "--from", "9999"], "EXO_USAGE", /--from: the log has \d+ entries, .* got 9999/],
+      [["rotate", "runtime"], "EXO_HOME_LOCKED", new RegExp(`process ${process.pid}`)],
+    ];
+    try {
+      for (const [args, code, message] of cases) {
+        const ended = await shell.exo(["keys", ...args, "--json"]);
+        expect([errorOf(ended), ended.stdout]).toEqual([code, expect.stringMatching(message)]);
+      }
+    } finally {
+      await lock.release();
+    }
+    expect(shell.read(".exoarmur/trust.json")).toBe(before);
+    expect(shell.list(".exoarmur/keys").filter((name) => name.endsWith(".next"))).toEqual([]);
+  });
+
+  it("what a stolen key signs in a copy of the home fails from the rotation on", async () => {
+    const thief = new Shell(shell);
+    try {
+      await shell.exo(["keys", "rotate", "runtime"]);
+      await thief.run(statsIntent, ["--out", "stolen.proof.json"]);
+      expect((await verdict("newest.proof.json"))[0]).toBe(0);
+      const [code, said] = await verdict(thief.path("stolen.proof.json"));
+      expect([code, said]).toEqual([1, expect.stringMatching(/^fail {3}envelope signature +EXO_TRUST: /m)]);
+    } finally {
+      thief.remove();
+    }
+  });
+
+  it("a log key that ended in the trust file signs nothing more", async () => {
+    const made = new Shell(shell);
+    try {
+      const store = made.read(".exoarmur/anchor");
+      await made.exo(["keys", "trust", "end", keyId("log"), "--at", "9"]);
+      const refused = await made.run(statsIntent, ["--json"]);
+      expect([errorOf(refused), refused.code]).toEqual(["EXO_TRUST", 1]);
+      expect(refused.stdout).toMatch(/the log key [0-9a-f]{32} counts .*until 9, .*: exoarmur keys rotate log/);
+      expect((await made.exo(["log", "checkpoint"])).stdout).toBe(store);
+    } finally {
+      made.remove();
+    }
+  });
+
+  it("over a store that was lost nothing is rotated or revoked: an index would mean nothing", async () => {
+    const before = shell.read(".exoarmur/trust.json");
+    rmSync(shell.path(".exoarmur/data"), { recursive: true });
+    mkdirSync(shell.path(".exoarmur/data"));
+    for (const args of [
+      ["rotate", "approver"],
+      ["revoke", keyId("approver")],
+    ]) {
+      const ended = await shell.exo(["keys", ...args, "--json"]);
+      expect([errorOf(ended), ended.code]).toEqual(["EXO_STORE_ROLLED_BACK", 1]);
+    }
     expect(shell.read(".exoarmur/trust.json")).toBe(before);
   });
 });

@@ -94,6 +94,40 @@ describe("a rotation", () => {
   });
 
   it.each(["approver", "log"] as const)(
+    "of a key of the role %s that is in place already is not taken for an unfinished one",
+    async (role) => {
+      write(role);
+      const first = await rotate(12);
+      // As a crash before the last step leaves it.
+      writeFileSync(path("a.key.next"), readFileSync(path("a.key")), { mode: 0o600 });
+      const second = await rotate(40);
+      expect(second).toMatchObject({ previous: first.keyId, from: 40 });
+      expect([second.keyId === first.keyId, keyFile().keyId]).toEqual([false, second.keyId]);
+      expect(existsSync(path("a.key.next"))).toBe(false);
+      const ranges = trustFile().keys.map(({ from, until }) => [from, until]);
+      expect(ranges).toEqual([
+        [null, 12],
+        [12, 40],
+        [40, null],
+      ]);
+    },
+  );
+
+  it("that was broken off does not put a key in place that was revoked since", async () => {
+    write("approver");
+    const before = readFileSync(path("a.key"));
+    const first = await rotate(12);
+    writeFileSync(path("a.key.next"), readFileSync(path("a.key")), { mode: 0o600 });
+    writeFileSync(path("a.key"), before);
+    const trust = trustFile();
+    const revoked = trust.keys.map((key) => (key.from === 12 ? { ...key, until: 20 } : key));
+    writeFileSync(path("trust.json"), canonicalText({ ...trust, keys: revoked }));
+    const second = await rotate(40);
+    expect([second.keyId === first.keyId, second.previous, second.from]).toEqual([false, old.keyId, 40]);
+    expect(keyFile().keyId).toBe(second.keyId);
+  });
+
+  it.each(["approver", "log"] as const)(
     "of a key of the role %s that was broken off later is finished",
     async (role) => {
       write(role);

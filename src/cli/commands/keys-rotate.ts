@@ -1,7 +1,10 @@
 import { resolve } from "node:path";
 import { keyIdSchema } from "../../contracts/common.js";
-import { type Role, roleSchema } from "../../contracts/trust.js";
+import { type Role, roleSchema, type Trust } from "../../contracts/trust.js";
+import { keyIdOf } from "../../crypto/key-id.js";
+import { parseVkey } from "../../crypto/note-key.js";
 import { ExoArmurError, isExoArmurError } from "../../errors.js";
+import { requireAnchored } from "../../home/anchor.js";
 import { keyFileOf } from "../../home/keys.js";
 import { type Home, openHome, readTrust } from "../../home/open.js";
 import { acquireOwner, readOwner } from "../../home/owner-lock.js";
@@ -19,7 +22,7 @@ import { indexOption, optionalRole } from "../trust-options.js";
 /**
  * `keys rotate ROLE|FILE`: a new key takes the place of the one in a key file, of the old one in trust.json from the
  * present end of the log on, and the change is recorded. EXO_HOME_LOCKED while a runtime owns the home, EXO_USAGE for a
- * role that a signer program has, EXO_TRUST, EXO_KEY*, EXO_FILE.
+ * role that a signer program has, EXO_STORE_ROLLED_BACK, EXO_TRUST, EXO_KEY*, EXO_FILE.
  */
 export async function rotateHomeKey(
   context: CliContext,
@@ -61,7 +64,8 @@ export async function rotateHomeKey(
 
 /**
  * `keys revoke KEYID [--from INDEX] [--role ROLE]`: ends a key of trust.json at a log index, which may lie in the past,
- * and has it recorded. EXO_TRUST when there is no such key, or it ends before already; EXO_USAGE, EXO_FILE.
+ * and has it recorded. EXO_TRUST when there is no such key, it ends before already, or it is a log's; EXO_USAGE for an
+ * index beyond the log, EXO_STORE_ROLLED_BACK, EXO_FILE.
  */
 export async function revokeKey(
   context: CliContext,
@@ -74,9 +78,16 @@ export async function revokeKey(
   const home = await openHome(homeDir(context, textOption(options, "home")));
   const { paths } = home;
   const given = textOption(options, "from");
-  const until = given === undefined ? await logSize(paths.home) : indexOption("from", given);
+  const size = await logSize(paths.home);
+  const until = given === undefined ? size : indexOption("from", given);
+  if (until > size) {
+    const message = `--from: the log has ${size} entries, expected at most that, got ${until}`;
+    throw new ExoArmurError("EXO_USAGE", `${message}; an end to come is set by: exoarmur keys trust end`);
+  }
   const role: Role | undefined = optionalRole(textOption(options, "role"));
-  await writeTrust(paths.trust, withEnd(await readTrust(paths.trust), keyId, until, role));
+  const trust = await readTrust(paths.trust);
+  requireBounded(trust, keyId, paths.trust);
+  await writeTrust(paths.trust, withEnd(trust, keyId, until, role));
   const pending = await record(context, home);
   if (hasFlag(options, "json")) {
     printJson(context, { schema: "exoarmur.key-revoked/v1", keyId, until, recorded: pending === undefined });
@@ -95,12 +106,23 @@ export async function revokeKey(
   return exitCodes.done;
 }
 
+/** Refuses to end a key that `logs` trusts at every index: it would count as before. EXO_TRUST. */
+function requireBounded({ logs }: Trust, keyId: string, file: string): void {
+  if (!logs.some(({ vkey }) => keyIdOf(parseVkey(vkey).publicKey) === keyId)) return;
+  const why = `${keyId} is a log's key, which logs of ${file} trusts at every index`;
+  throw new ExoArmurError("EXO_TRUST", `${why}: exoarmur keys rotate log, then take the old line out of logs`);
+}
+
 function recordedRow(pending: string | undefined): string[][] {
   return [pending === undefined ? ["recorded", "in the log"] : ["not recorded yet", pending]];
 }
 
+/** Entries of the log; of one that was rolled back or lost, an index means nothing. EXO_STORE_ROLLED_BACK. */
 async function logSize(dir: string): Promise<number> {
-  return await withHomeView(dir, ({ log }) => log()?.size ?? 0);
+  return await withHomeView(dir, ({ home, store, log }) => {
+    requireAnchored(store, home.paths);
+    return log()?.size ?? 0;
+  });
 }
 
 /** A start records what changed in the trust file. Gives why there was none: then the next start records it. */
