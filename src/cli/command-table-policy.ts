@@ -10,4 +10,21 @@ export const policyRows: readonly CommandRow[] = [
     example: "exoarmur policy explain 01KA4X6F7J2Z8Q0V5N3T9RBCDE",
     load: async () => (await import("./commands/policy-explain.js")).explain,
   },
+  {
+    path: ["backtest"],
+    about:
+      "every recorded policy decision under a candidate policy: what would have been decided otherwise, by which rule",
+    args: [],
+    options: [
+      () => option("--policy <file>", "the candidate, JSON or YAML")().makeOptionMandatory(),
+      option("--since <time>", "decisions from this day or time on, UTC"),
+      option("--until <time>", "decisions before this day or time, UTC"),
+      option("--tenant <id>", "one tenant only"),
+      option("--fail-on-flip", "end with 1 when a decision would have been another"),
+      home,
+      json,
+    ],
+    example: "exoarmur backtest --policy next.yaml --since 2026-01-01 --fail-on-flip",
+    load: async () => (await import("./commands/backtest.js")).backtest,
+  },
 ];

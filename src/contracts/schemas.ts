@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import { approvalGrantSchema, approvalRequestSchema, previewSchema } from "./approval.js";
+import { backtestSchema } from "./backtest.js";
 import { bundleSchema, statementSchema } from "./bundle.js";
 import { callDisclosureSchema } from "./call-disclosure.js";
 import { configSchema } from "./config.js";
@@ -47,4 +48,5 @@ export const publishedSchemas: Readonly<Record<string, z.ZodType>> = {
   "exoarmur.statement.v1": statementSchema,
   "exoarmur.proof.v1": bundleSchema,
   "exoarmur.replay.v1": replayReportSchema,
+  "exoarmur.backtest.v1": backtestSchema,
 };

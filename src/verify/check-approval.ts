@@ -1,7 +1,6 @@
 import { checkApproval, openGrant } from "../approval/check.js";
 import { excludedNames } from "../approval/exclusion.js";
-import { defaultExpirySeconds, thresholdOf } from "../approval/request.js";
-import { defaultApproverRole } from "../approval/roster.js";
+import { thresholdOf } from "../approval/request.js";
 import { digestOf } from "../canonical/digest.js";
 import { canonicalize, canonicalText } from "../canonical/jcs.js";
 import { formatTime, parseTime } from "../canonical/time.js";
@@ -11,7 +10,7 @@ import { envelopeSchema } from "../contracts/dsse.js";
 import type { Requester } from "../contracts/intent.js";
 import { previewOf } from "../contracts/invocation.js";
 import { grantsSchema } from "../contracts/manifest.js";
-import { policyInputSchema } from "../contracts/policy.js";
+import { defaultApproverRole, defaultExpirySeconds, policyInputSchema } from "../contracts/policy.js";
 import type { Trust } from "../contracts/trust.js";
 import { decodeBase64, equalBytes } from "../crypto/encoding.js";
 import { keyIdOf } from "../crypto/key-id.js";

@@ -1,4 +1,4 @@
-import { defaultApproverRole } from "../approval/roster.js";
+import { defaultApproverRole } from "../contracts/policy.js";
 import { isValidAt, type Role, type Trust } from "../contracts/trust.js";
 import { decodeBase64 } from "../crypto/encoding.js";
 import { parseProofFile } from "../log/proof-file.js";
