@@ -11,6 +11,22 @@ export const policyRows: readonly CommandRow[] = [
     load: async () => (await import("./commands/policy-explain.js")).explain,
   },
   {
+    path: ["policy", "diff"],
+    about: "whether a policy allows anything that another did not, with a request that shows it",
+    args: [argument("<old>", "the policy as it is"), argument("<new>", "the policy as it would be")],
+    options: [json],
+    example: "exoarmur policy diff .exoarmur/policy.json next.yaml",
+    load: async () => (await import("./commands/policy-diff.js")).diff,
+  },
+  {
+    path: ["policy", "test"],
+    about: "run the cases beside a policy: which request must get which verdict",
+    args: [argument("<path...>", "*.cases.json files, or folders with them")],
+    options: [option("--policy <file>", "the policy; default the policy.json, .yaml or .yml beside the cases"), json],
+    example: "exoarmur policy test policies --policy .exoarmur/policy.json",
+    load: async () => (await import("./commands/policy-test.js")).testPolicy,
+  },
+  {
     path: ["backtest"],
     about:
       "every recorded policy decision under a candidate policy: what would have been decided otherwise, by which rule",

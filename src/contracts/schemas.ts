@@ -11,6 +11,7 @@ import { grantsSchema, manifestDraftSchema, manifestSchema } from "./manifest.js
 import { killSwitchOrderSchema, resolutionOrderSchema, trustScoreOrderSchema } from "./order.js";
 import { pluginCaseSchema, pluginProjectSchema } from "./plugin-project.js";
 import { decisionSchema, policyInputSchema, policySchema } from "./policy.js";
+import { policyCasesSchema } from "./policy-cases.js";
 import { pluginAdmissionSchema } from "./publisher.js";
 import { replayReportSchema } from "./replay-report.js";
 import { finalVerdictSchema, safetyConfigSchema, safetySnapshotSchema, safetyVerdictSchema } from "./safety.js";
@@ -21,6 +22,7 @@ export const publishedSchemas: Readonly<Record<string, z.ZodType>> = {
   "exoarmur.intent.v1": intentSchema,
   "exoarmur.intent-draft.v1": intentDraftSchema,
   "exoarmur.policy.v1": policySchema,
+  "exoarmur.policy-cases.v1": policyCasesSchema,
   "exoarmur.policy-input.v1": policyInputSchema,
   "exoarmur.policy-decision.v1": decisionSchema,
   "exoarmur.safety-config.v1": safetyConfigSchema,
