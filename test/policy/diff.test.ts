@@ -116,6 +116,18 @@ describe("a widening has its class and a request that shows it", () => {
       "new_target",
     ],
     [
+      "any port",
+      [allow({ target: { url: { scheme: "https", host: "h.example", port: 443 } } })],
+      [allow({ target: { url: { scheme: "https", host: "h.example" } } })],
+      "new_target",
+    ],
+    [
+      "a query after the very path",
+      [allow({ target: "https://h.example/v1" })],
+      [allow({ target: { url: { scheme: "https", host: "h.example", port: 443, path: "/v1" } } }), deny({})],
+      "new_target",
+    ],
+    [
       "what a deny could not judge",
       [deny({ target: { under: "data" } }), allow({ action: "a.b" })],
       [deny({ target: "data" }), deny({ target: { prefix: "data/" } }), allow({ action: "a.b" })],
