@@ -2,7 +2,7 @@ import { canonicalText } from "../canonical/jcs.js";
 import { parseAliasPath, startsWithSegments } from "../contracts/alias-path.js";
 import type { Obligations } from "../contracts/policy.js";
 import { isPathPrefix } from "../contracts/url.js";
-import type { Change, Direction } from "./compare.js";
+import type { Change, Direction } from "./change.js";
 
 type Narrow = NonNullable<Obligations["narrow"]>;
 type Obliged = Narrow[string];

@@ -1,7 +1,8 @@
 import { canonicalText } from "../canonical/jcs.js";
 import type { IntentDraft } from "../contracts/intent.js";
 import type { PolicyDocument, PolicyRule, PolicyVerdict } from "../contracts/policy.js";
-import { type Change, compareDecisions, permits } from "./compare.js";
+import type { Change } from "./change.js";
+import { compareDecisions, permits } from "./compare.js";
 import { type CompiledPolicy, type CompiledRule, compilePolicy } from "./compile.js";
 import { type Assignment, assignments, openAtoms, parametersOf, withAssignment } from "./diff-atoms.js";
 import { listOf } from "./diff-literals.js";
