@@ -8,7 +8,7 @@ const declaration =
   /^export (?:declare )?(?:abstract )?(?:async )?(?:function\*?|class|const|let|type|interface) ([\w$]+)/;
 /** Several implementations of one set of functions, which is documented where it is offered. */
 const implementations = /^crypto\/(?:backend-|codecs-portable)/;
-const files = listFiles(root, /(?<!\.d)\.ts$/).filter((path) => !implementations.test(path));
+const files = listFiles(root, /(?<!\.d)\.tsx?$/).filter((path) => !implementations.test(path));
 let problems = 0;
 
 for (const path of files) {

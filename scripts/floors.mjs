@@ -43,6 +43,7 @@ export const closedPackages = {
   "@nats-io/": ["stores"],
   undici: ["capabilities/perform"],
   commander: ["cli"],
+  preact: ["web"],
   hono: ["control"],
   "@hono/": ["control"],
 };

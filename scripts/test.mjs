@@ -21,6 +21,8 @@ const nobleTests = "crypto canonical contracts policy safety approval wasm log p
 const gates = [
   { name: "build", args: [bin.tsc, "-p", "tsconfig.json"] },
   { name: "types", args: [bin.tsc, "-p", "tsconfig.test.json"] },
+  { name: "webtypes", args: [bin.tsc, "-p", "src/web"] },
+  { name: "web", says: true, args: ["scripts/build-web.mjs"] },
   { name: "format", args: [bin.biome, "ci", "--colors=off", "."] },
   { name: "lint", args: [bin.oxlint, "--type-aware", "--deny-warnings"] },
   { name: "floors", args: ["scripts/check-floors.mjs"] },

@@ -1,7 +1,10 @@
 import { decodeUtf8 } from "../crypto/encoding.js";
 import { ExoArmurError } from "../errors.js";
-import { canonicalTextOfParsed, defaultMaxBytes, type JsonValue } from "./jcs.js";
+import { canonicalTextOfParsed, defaultMaxBytes, type JsonValue, maxDepth } from "./jcs.js";
 import { parseText } from "./json-parser.js";
+
+/** Texts up to this length are parsed as they come: no nesting of theirs takes much. */
+const smallLength = 65_536;
 
 /** Bounds of a reading. `maxBytes` defaults to 64 MiB, `maxDepth` to 128, which is also its ceiling. */
 export type ReadOptions = { readonly maxBytes?: number; readonly maxDepth?: number };
@@ -14,6 +17,8 @@ export type ReadOptions = { readonly maxBytes?: number; readonly maxDepth?: numb
 export function parseCanonical(bytes: Uint8Array, options: { readonly maxBytes?: number } = {}): JsonValue {
   const maxBytes = options.maxBytes ?? defaultMaxBytes;
   const text = decode(bytes, maxBytes);
+  // Our own reader says so, before the engine's takes gigabytes for the nesting of a large text.
+  if (text.length > smallLength && isTooDeep(text)) parseText(text);
   let value: JsonValue;
   try {
     value = JSON.parse(text) as JsonValue;
@@ -54,6 +59,29 @@ function decode(bytes: Uint8Array, maxBytes: number): string {
     });
   }
   return text;
+}
+
+/** Does a text open more than it may at once? Looks at brackets outside strings, whether or not it is JSON. */
+function isTooDeep(text: string): boolean {
+  let depth = 0;
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code === 0x22) at = endOfString(text, at);
+    else if (code === 0x5b || code === 0x7b) {
+      if (++depth > maxDepth) return true;
+    } else if (code === 0x5d || code === 0x7d) depth--;
+  }
+  return false;
+}
+
+/** Where the string that begins at a quote ends: at its last quote, or at the end of the text. */
+function endOfString(text: string, start: number): number {
+  for (let end = text.indexOf('"', start + 1); end >= 0; end = text.indexOf('"', end + 1)) {
+    let escapes = end;
+    while (text.charCodeAt(escapes - 1) === 0x5c) escapes--;
+    if ((end - escapes) % 2 === 0) return end;
+  }
+  return text.length;
 }
 
 /** The longest well-formed prefix's length, by halving: prefixes that end inside a character count as well-formed. */

@@ -21,6 +21,12 @@ export const option = (form: string, about: string) => (): Option => new Option(
 /** Parses an option that may be given again and again. */
 export const collect = (text: string, before: readonly string[] = []): readonly string[] => [...before, text];
 
+/** `verify` shows the bundle in a browser. */
+export const open = option("--open", "serve the verifier's page with this bundle on this machine, and open it");
+
+/** For `--open`: only print the address. */
+export const noBrowser = option("--no-browser", "with --open: print the address and start no browser");
+
 /** The home that a command works on. */
 export const home = option("--home <dir>", "home folder; default $EXOARMUR_HOME, then ./.exoarmur");
 

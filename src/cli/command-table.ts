@@ -1,4 +1,5 @@
-import { argument, type CommandRow, collect, home, json, option, trust } from "./command-row.js";
+import { argument, type CommandRow, collect, home, json, noBrowser, open, option, trust } from "./command-row.js";
+import { keyRows } from "./command-table-keys.js";
 import { logRows } from "./command-table-log.js";
 import { policyRows } from "./command-table-policy.js";
 
@@ -127,7 +128,13 @@ export const commandRows: readonly CommandRow[] = [
     args: [
       argument("<bundle...>", "*.proof.json files, what log prove --call wrote, folders, or - for standard input"),
     ],
-    options: [trust, option("--jobs <n>", "threads for many bundles; default one for each processor"), json],
+    options: [
+      trust,
+      option("--jobs <n>", "threads for many bundles; default one for each processor"),
+      open,
+      noBrowser,
+      json,
+    ],
     example: "exoarmur verify 01KA4X6F7J2Z8Q0V5N3T9RBCDE.proof.json --trust trust.json",
     load: async () => (await import("./commands/verify.js")).verify,
   },
@@ -250,57 +257,7 @@ export const commandRows: readonly CommandRow[] = [
     example: "exoarmur plugins list",
     load: async () => (await import("./commands/plugins-list.js")).listPlugins,
   },
-  {
-    path: ["keys", "new"],
-    about: "make a key pair for one role",
-    args: [],
-    options: [
-      () => option("--role <role>", "what it may sign, such as publisher or approver")().makeOptionMandatory(),
-      () => option("--id <id>", "whose key it is; a publisher's is what manifests name")().makeOptionMandatory(),
-      () => option("-o, --out <file>", "the key file to make")().makeOptionMandatory(),
-      option("--trust <file>", "a trust file to add the public half to"),
-      json,
-    ],
-    example: "exoarmur keys new --role publisher --id acme -o publisher.key --trust .exoarmur/trust.json",
-    load: async () => (await import("./commands/keys-new.js")).newKey,
-  },
-  {
-    path: ["keys", "list"],
-    about: "list a home's key files: role, key id, permissions, and where trust.json names them",
-    args: [],
-    options: [home, json],
-    example: "exoarmur keys list",
-    load: async () => (await import("./commands/keys-list.js")).listHomeKeys,
-  },
-  {
-    path: ["keys", "export"],
-    about: "print the public half of a key: trust.json entry, verifier key, PEM, raw",
-    args: [argument("<key>", "a role, for the home's key of it, or a key file")],
-    options: [
-      () => option("--as <form>", "print this form alone")().choices(["entry", "vkey", "pem", "raw"]).conflicts("json"),
-      home,
-      json,
-    ],
-    example: "exoarmur keys export log --as vkey",
-    load: async () => (await import("./commands/keys-export.js")).exportKey,
-  },
-  {
-    path: ["keys", "trust"],
-    about: "judge a trust file and print it; add a key, or end one at a log index",
-    args: [
-      argument("[change]", "add or end; default: change nothing"),
-      argument("[what]", "add: a file with one entry, or -; end: the key id"),
-    ],
-    options: [
-      option("--at <index>", "end: the first log index at which the key counts no more"),
-      option("--role <role>", "end: which role of the key, where it has several"),
-      option("--trust <file>", "the trust file; default trust.json of the home"),
-      home,
-      json,
-    ],
-    example: "exoarmur keys trust end 0123456789abcdef0123456789abcdef --at 120",
-    load: async () => (await import("./commands/keys-trust.js")).trustKeys,
-  },
+  ...keyRows,
   {
     path: ["canonicalize"],
     about: "print the canonical bytes of a JSON document, without a newline",

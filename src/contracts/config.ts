@@ -77,7 +77,7 @@ function isWitnessUrl(text: string): boolean {
 }
 
 /** A witness that is asked to cosign every checkpoint (spec/log.md, Asking witnesses). */
-export const witnessSchema = z.strictObject({
+const witnessSchema = z.strictObject({
   /** For people; default the verifier key's name. */
   name: nameSchema.optional(),
   /** Verifier key of type 4. */

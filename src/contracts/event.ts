@@ -6,6 +6,7 @@ import {
   countSchema,
   digestSchema,
   jsonObjectSchema,
+  keyIdSchema,
   nameSchema,
   saltSchema,
   timeSchema,
@@ -126,7 +127,16 @@ export const eventPayloads = {
     /** Digest of the manifest's envelope, when its publisher signed it. */
     envelopeDigest: digestSchema.optional(),
   }),
-  key_rotated: z.strictObject({ role: nameSchema, keyId: nameSchema, previous: nameSchema.nullable() }),
+  /** A key that came in; `previous` is the key of the same role and id that ended with it. */
+  key_rotated: z.strictObject({
+    role: nameSchema,
+    id: nameSchema,
+    keyId: keyIdSchema,
+    from: countSchema.nullable(),
+    previous: keyIdSchema.nullable(),
+  }),
+  /** A key that ends: what it signs at log index `until` or later does not count. */
+  key_revoked: z.strictObject({ role: nameSchema, id: nameSchema, keyId: keyIdSchema, until: countSchema }),
 } as const;
 
 /** A registered event type. */

@@ -76,7 +76,7 @@ const figuresSchema = z.strictObject({
 
 const comparisonSchema = z.strictObject({ intentId: z.string(), recorded: figuresSchema, replayed: figuresSchema });
 
-/** Outcome of a replay, `exoarmur.replay/v1` (spec/replay.md, Report). It is shown, and never hashed. */
+/** Outcome of a replay, `exoarmur.replay/v1` (spec/replay.md, Report). It is shown; only resultDigest hashes it, to compare machines. */
 export const replayReportSchema = z.strictObject({
   schema: z.literal("exoarmur.replay/v1"),
   target: z.strictObject({ kind: z.enum(["bundle", "correlation"]), id: z.string() }),

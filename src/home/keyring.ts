@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import type { Role, Trust } from "../contracts/trust.js";
+import { isValidAt, type Role, type Trust } from "../contracts/trust.js";
 import { decodeBase64, equalBytes } from "../crypto/encoding.js";
 import { parseVkey } from "../crypto/note-key.js";
 import { ExoArmurError, isExoArmurError } from "../errors.js";
@@ -9,6 +9,7 @@ import type { ResolvedSigner, ResolvedSigners } from "./config-resolve.js";
 import { keyFileOf, readKeyFile, readSaltKey } from "./keys.js";
 import type { HomePaths } from "./paths.js";
 import { openProcessSigner, type ProcessSigner } from "./process-signer.js";
+import { rangeText } from "./trust-edit.js";
 
 /** The private keys of a home, in its key files or held by signer programs. */
 export type Keyring = {
@@ -89,6 +90,20 @@ function requireTrusted(trust: Trust, vkey: string, role: Role, signer: Signer, 
   throw new ExoArmurError("EXO_TRUST", `${what}: ${paths.trust} does not name this key for the role ${role}`, {
     file: keyFileOf(paths.keys, role),
   });
+}
+
+/**
+ * Refuses a key of the runtime that does not count where the log's next entry comes: nothing may be signed by it.
+ * EXO_TRUST. A log's key has no bounds; it is trusted or not.
+ */
+export function requireCurrent(trust: Trust, role: "runtime", signer: Signer, size: number): void {
+  const entries = trust.keys.filter((key) => key.role === role && isKey(key.publicKey, signer));
+  if (entries.some((key) => isValidAt(key, size))) return;
+  const ranges = entries.map(rangeText).join("; ");
+  throw new ExoArmurError(
+    "EXO_TRUST",
+    `the ${role} key ${signer.keyId} counts ${ranges}, and the log has ${size} entries; make the next one: exoarmur keys rotate ${role}`,
+  );
 }
 
 function cleanEnv(env: KeyringParts["env"], more: readonly string[]): Record<string, string> {

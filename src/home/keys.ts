@@ -12,8 +12,13 @@ import { readBounded, writeAtomic } from "./atomic.js";
 
 const maxKeyBytes = 65_536;
 
-/** A private key that was read: its id, role and signer. */
-export type OpenedKey = { readonly id: string; readonly role: Role; readonly signer: Signer };
+/** A private key that was read: its id, role and signer, and what the file holds. */
+export type OpenedKey = {
+  readonly id: string;
+  readonly role: Role;
+  readonly signer: Signer;
+  readonly file: KeyFile;
+};
 
 /** File of a role's key in the keys folder: `<role>.key`, and `author.key` for policy-author. */
 export function keyFileOf(folder: string, role: Role): string {
@@ -69,7 +74,7 @@ export async function readKeyFile(file: string, expectedRole?: Role): Promise<Op
   if (expectedRole !== undefined && role !== expectedRole) {
     throw bad(file, `is a key of the role ${role}, expected ${expectedRole}`);
   }
-  return { id, role, signer };
+  return { id, role, signer, file: parsed.data };
 }
 
 /** Text of a salt key file around 32 random bytes. */

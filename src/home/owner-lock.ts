@@ -131,11 +131,17 @@ function writeDurably(file: string, text: string): void {
   }
 }
 
-/** Removes our lock under its own claim, so that nobody takes it over in between. */
+/**
+ * Removes our lock under its own claim, so that nobody takes it over in between. On a full disk there is no room for a
+ * claim: our heartbeat has to keep others away for that moment, or the lock would stay as long as this process.
+ */
 async function giveUp(paths: HomePaths, self: Self): Promise<void> {
   const claim = `${paths.ownerLock}.${self.token}`;
   try {
-    const rival = await take(self, claim, 1);
+    const rival = await take(self, claim, 1).catch((error: unknown) => {
+      if (errnoOf(error) === "ENOSPC") return undefined;
+      throw error;
+    });
     if (rival !== undefined) return;
     if (readHolder(paths.ownerLock)?.token === self.token) unlinkSync(paths.ownerLock);
     remove(claim);

@@ -17,6 +17,7 @@ import { decide } from "./decide.js";
 import type { KillSwitchState } from "./documents.js";
 import { runStarted } from "./execute.js";
 import type { PolicyInForce } from "./judge.js";
+import { recordKeyChanges } from "./key-changes.js";
 import { applyKillSwitch, applyResolution, applyTrustScore } from "./orders.js";
 import { type ApprovalView, approvalViews, presentBundle, presentResult, readIntentRecord } from "./present.js";
 import { readEvent } from "./recorder.js";
@@ -72,7 +73,10 @@ export class ProxyPipeline {
    */
   async open(): Promise<string[]> {
     const { ledger, store } = this.#ports;
-    await ledger.transact((tx) => initialiseKillSwitches(tx, this.#ports));
+    await ledger.transact((tx) => {
+      initialiseKillSwitches(tx, this.#ports);
+      recordKeyChanges(tx, this.#ports);
+    });
     const inDoubt: string[] = [];
     for (const intentId of openIntents(store)) {
       // A run of this very process is not one that died.

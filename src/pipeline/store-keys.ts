@@ -79,7 +79,7 @@ export function budgetKey(tenantId: string): string {
 }
 
 /** Documents of which there is one. */
-export const stateKeys = { killSwitch: "s/kill-switch", policy: "s/policy" } as const;
+export const stateKeys = { keys: "s/keys", killSwitch: "s/kill-switch", policy: "s/policy" } as const;
 
 /** When the order that set an actor's trust score was signed. */
 export function trustScoreTimeKey(tenantId: string, actorId: string): string {

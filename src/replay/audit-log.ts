@@ -128,11 +128,13 @@ export function auditStore(store: StoreReader, options: LogAuditOptions): LogAud
   };
 }
 
-function checkSignature(store: StoreReader, { origin, vkey }: LogAuditOptions): LogCheck {
+function checkSignature(store: StoreReader, { origin, vkey, trust }: LogAuditOptions): LogCheck {
   const about = { id: "checkpoint", title: "checkpoint signature" };
   try {
     const { checkpoint, size } = readLedger(store, origin);
-    openCheckpoint(checkpoint, [vkey]);
+    // Until its first commit after a rotation, a log stands under a key it had before.
+    const former = trust.logs.filter((log) => log.origin === origin && log.vkey !== vkey).map((log) => log.vkey);
+    openCheckpoint(checkpoint, [vkey, ...former]);
     return { ...about, state: "pass", message: `log ${origin}, size ${size}` };
   } catch (error) {
     if (isExoArmurError(error)) return { ...about, state: "fail", code: error.code, message: error.message };

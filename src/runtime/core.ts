@@ -35,6 +35,8 @@ export type CoreParts = {
   readonly world: World;
   readonly store: Store;
   readonly origin: string;
+  /** Keys that signed for this log before. */
+  readonly formerVkeys?: readonly string[];
   readonly signers: { readonly runtime: Signer; readonly log: Signer };
   readonly saltKey: Uint8Array;
   readonly deployment: Deployment;
@@ -64,7 +66,8 @@ export async function openCore(parts: CoreParts): Promise<Core> {
   const voucher = createVoucher({ counterparties: parts.counterparties, trust, clock: world.clock });
   const http = await openHttp(parts.http, { resolve: world.resolver, desk, voucher });
   const epoch = await store.acquire();
-  const opened = await openLedger({ store, epoch, origin: parts.origin, signer: signers.log });
+  const { origin, formerVkeys = [] } = parts;
+  const opened = await openLedger({ store, epoch, origin, signer: signers.log, formerVkeys });
   const ledger = parts.onLedger?.(opened) ?? opened;
   const sandbox = await openSandbox(parts.sandbox, world.logger);
   const performers = {

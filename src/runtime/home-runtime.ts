@@ -9,8 +9,9 @@ import { type AnchorWriter, createAnchorWriter, readAnchor } from "../home/ancho
 import { readBounded } from "../home/atomic.js";
 import { sweepInbox } from "../home/inbox.js";
 import { watchInbox } from "../home/inbox-watch.js";
+import { requireCurrent } from "../home/keyring.js";
 import { killFileExists } from "../home/kill-file.js";
-import { type Home, openHome, readPolicyFile } from "../home/open.js";
+import { formerVkeys, type Home, openHome, readPolicyFile } from "../home/open.js";
 import { acquireOwner } from "../home/owner-lock.js";
 import type { HomePaths } from "../home/paths.js";
 import { readPlugins } from "../home/plugins.js";
@@ -56,12 +57,14 @@ export async function openHomeCore(dir: string, world: World): Promise<HomeCore>
     closers.push(() => anchor.flush());
     const desk = new OrderDesk(home.paths, world.logger);
     const { resolved } = home;
+    const signers = { runtime: await home.signer("runtime"), log: await home.signer("log") };
     let witnesses: Witnesses | undefined;
     const core = await openCore({
       world,
       store,
       origin: home.log.origin,
-      signers: { runtime: await home.signer("runtime"), log: await home.signer("log") },
+      formerVkeys: formerVkeys(home.trust, home.log),
+      signers,
       saltKey: await home.saltKey(),
       deployment: {
         cellId: resolved.cellId,
@@ -79,6 +82,7 @@ export async function openHomeCore(dir: string, world: World): Promise<HomeCore>
       counterparties: resolved.counterparties,
       secrets: homeSecrets(home.paths, resolved.secrets, world.env),
       onLedger: (ledger) => {
+        requireCurrent(home.trust, "runtime", signers.runtime, ledger.size);
         witnesses = witnessesOf(home, ledger, world);
         return anchored(ledger, store, home.paths, { anchor, witnesses });
       },

@@ -107,6 +107,26 @@ describe("parseCanonical", () => {
     expect(codeOf(() => parseCanonical(utf8("[1,2"), { maxBytes: 3 }))).toBe("EXO_JSON_SIZE");
   });
 
+  // Long texts are looked through before the engine's parser sees them: it takes gigabytes for the nesting of some.
+  const long = "x".repeat(70_000);
+  test.each([
+    ["too deep", `["${long}",${"[".repeat(128)}${"]".repeat(128)}]`, "EXO_JSON_DEPTH"],
+    ["too deep with members", `["${long}",${'{"a":'.repeat(128)}1${"}".repeat(128)}]`, "EXO_JSON_DEPTH"],
+    ["too deep after an escaped quote", `["${long}\\"[",${"[".repeat(128)}${"]".repeat(128)}]`, "EXO_JSON_DEPTH"],
+    ["as deep as may be", `["${long}",${"[".repeat(127)}${"]".repeat(127)}]`, "none"],
+    ["brackets in strings", `["${long}","${"[".repeat(200)}"]`, "none"],
+    ["brackets after an escaped quote", `["${long}\\"${"[".repeat(200)}"]`, "none"],
+    ["a backslash at a string's end", `["${long}\\\\","${"[".repeat(200)}"]`, "none"],
+    ["one after another", `["${long}"${",[]".repeat(200)}]`, "none"],
+    ["an open string", `["${long}`, "EXO_JSON_SYNTAX"],
+  ])("a long text: %s", (_, text, code) => {
+    const end = (): string => {
+      parseCanonical(utf8(text));
+      return "none";
+    };
+    expect(code === "none" ? end() : codeOf(end)).toBe(code);
+  });
+
   test("a syntax error says where", () => {
     expect(errorOf(() => parseCanonical(utf8('{"a":\n}')))).toMatchObject({
       code: "EXO_JSON_SYNTAX",

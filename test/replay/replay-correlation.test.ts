@@ -198,7 +198,7 @@ describe("events alone", () => {
       actor: { id: "runtime", type: "runtime" },
       correlationId: "moon",
       recordedAt: "2026-01-01T00:00:00.000Z",
-      payload: { role: "log", keyId: "k", previous: null },
+      payload: { role: "log", id: "log", keyId: "0".repeat(32), from: null, previous: null },
     });
     expect(await replayEvents("moon", [made])).toMatchObject({ result: "success", failures: [] });
     const unknown = { ...made, eventType: "moon_phase_changed" };

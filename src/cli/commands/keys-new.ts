@@ -2,7 +2,7 @@ import { lstat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { canonicalText } from "../../canonical/jcs.js";
 import { parseContract } from "../../contracts/common.js";
-import { type Role, roleSchema, trustSchema } from "../../contracts/trust.js";
+import { trustSchema } from "../../contracts/trust.js";
 import { ExoArmurError } from "../../errors.js";
 import { writeAtomic } from "../../home/atomic.js";
 import { generateKey, trustEntryOf, writeKeyFile } from "../../home/keys.js";
@@ -11,6 +11,7 @@ import { hasFlag, type Options, textOption } from "../action.js";
 import type { CliContext } from "../context.js";
 import { type ExitCode, exitCodes } from "../exit-codes.js";
 import { formatRows, printJson, shownPath } from "../output.js";
+import { roleOption } from "../trust-options.js";
 
 /**
  * `keys new --role ROLE --id ID -o FILE [--trust FILE]`: makes a key pair, mode 0600, and shows or adds the line of a trust
@@ -18,7 +19,7 @@ import { formatRows, printJson, shownPath } from "../output.js";
  * file can throw.
  */
 export async function newKey(context: CliContext, _args: readonly string[], options: Options): Promise<ExitCode> {
-  const role = roleOf(textOption(options, "role") ?? "");
+  const role = roleOption(textOption(options, "role") ?? "");
   const id = textOption(options, "id") ?? "";
   const out = textOption(options, "out") ?? "";
   const file = resolve(context.cwd, out);
@@ -52,10 +53,4 @@ export async function newKey(context: CliContext, _args: readonly string[], opti
     ]),
   );
   return exitCodes.done;
-}
-
-function roleOf(text: string): Role {
-  const role = roleSchema.safeParse(text);
-  if (role.success) return role.data;
-  throw new ExoArmurError("EXO_USAGE", `--role: there is no ${text}; there are ${roleSchema.options.join(", ")}`);
 }

@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import { keyIdSchema } from "../../contracts/common.js";
 import { formatOrigin } from "../../contracts/origin.js";
-import { type Role, roleSchema, type Trust, type TrustedKey } from "../../contracts/trust.js";
+import type { Trust, TrustedKey } from "../../contracts/trust.js";
 import { ExoArmurError } from "../../errors.js";
 import { readTrust } from "../../home/open.js";
 import { homePaths } from "../../home/paths.js";
@@ -11,6 +11,7 @@ import { type CliContext, homeDir } from "../context.js";
 import { type ExitCode, exitCodes } from "../exit-codes.js";
 import { inputName, inputs, readInput } from "../files.js";
 import { formatTable, printJson, shownPath } from "../output.js";
+import { indexOption, optionalRole } from "../trust-options.js";
 
 type Change = (context: CliContext, trust: Trust, what: string, options: Options) => Promise<Trust>;
 
@@ -25,7 +26,12 @@ const changes: Readonly<Record<string, Change>> = {
     if (!keyIdSchema.safeParse(what).success) {
       throw new ExoArmurError("EXO_USAGE", `expected a key id of 32 lower-case hexadecimal digits, got ${what}`);
     }
-    return withEnd(trust, what, indexOf(textOption(options, "at")), roleOf(textOption(options, "role")));
+    return withEnd(
+      trust,
+      what,
+      indexOption("at", textOption(options, "at")),
+      optionalRole(textOption(options, "role")),
+    );
   },
 };
 
@@ -97,19 +103,6 @@ function bounds({ person, tenants, roles, origins }: TrustedKey): string {
     origins === undefined ? "" : `origins ${origins.map(formatOrigin).join(", ")}`,
   ];
   return parts.filter((part) => part !== "").join("; ");
-}
-
-function indexOf(text: string | undefined): number {
-  const index = /^(0|[1-9]\d{0,15})$/.test(text ?? "") ? Number(text) : Number.NaN;
-  if (Number.isSafeInteger(index)) return index;
-  throw new ExoArmurError("EXO_USAGE", `--at: expected a log index such as 120, got ${text ?? "nothing"}`);
-}
-
-function roleOf(text: string | undefined): Role | undefined {
-  if (text === undefined) return undefined;
-  const role = roleSchema.safeParse(text);
-  if (role.success) return role.data;
-  throw new ExoArmurError("EXO_USAGE", `--role: there is no ${text}; there are ${roleSchema.options.join(", ")}`);
 }
 
 function refuse(options: Options, name: string, verb: string): void {

@@ -13,6 +13,7 @@ import { inputs, isFolder, readInput } from "../files.js";
 import { jobsOption } from "../jobs.js";
 import { countOf, formatRows, formatTable, printJson } from "../output.js";
 import { stateWords } from "../states.js";
+import type { GivenFile } from "./verify-open.js";
 
 /** Exit codes by result (spec/cli.md). */
 export const resultCodes: Readonly<Record<VerificationResult, ExitCode>> = {
@@ -30,16 +31,27 @@ export async function verify(context: CliContext, paths: readonly string[], opti
   const trust = await readTrustOption(context, options);
   const jobs = jobsOption(options);
   const [path = "-", ...more] = paths;
-  if (more.length > 0 || (path !== "-" && (await isFolder(resolve(context.cwd, path))))) {
+  const many = more.length > 0 || (path !== "-" && (await isFolder(resolve(context.cwd, path))));
+  if (many && hasFlag(options, "open")) throw new ExoArmurError("EXO_USAGE", "--open shows one bundle");
+  if (many) {
     const { verifyBatch } = await import("./verify-batch.js");
     return await verifyBatch(context, paths, { trust, jobs, json: hasFlag(options, "json") });
   }
   const bytes = await readInput(context, path, inputs.bundle);
+  if (hasFlag(options, "open")) return await openPage(context, { name: path, bytes }, options);
   const verifyFile = isCallDisclosure(bytes) ? verifyCall : verifyBundle;
   const report = verifyFile(bytes, trust === undefined ? {} : { trust });
   if (hasFlag(options, "json")) printJson(context, report);
   else context.stdout(formatReport(report));
   return resultCodes[report.result];
+}
+
+/** Hands the file to the page, and the trust file as it is: the page reads it by itself. */
+async function openPage(context: CliContext, bundle: GivenFile, options: Options): Promise<ExitCode> {
+  const { openVerifier } = await import("./verify-open.js");
+  const file = textOption(options, "trust");
+  const trust = file === undefined ? undefined : { name: file, bytes: await readInput(context, file, inputs.document) };
+  return await openVerifier(context, { bundle, trust, browser: options["browser"] !== false });
 }
 
 /** The trust file of `--trust`, or undefined without the option. EXO_FILE when it is missing, and as readTrust. */

@@ -107,7 +107,7 @@ SHAPES: dict[str, Any] = {
     ),
 }
 # Events of the system: no bundle of an intent has one, and their payloads are not looked at.
-SYSTEM = {"kill_switch_changed", "trust_score_changed", "policy_changed", "key_rotated", "plugin_admitted"}
+SYSTEM = {"kill_switch_changed", "trust_score_changed", "policy_changed", "key_rotated", "key_revoked", "plugin_admitted"}
 
 
 def header(value: Any) -> None:

@@ -1,0 +1,73 @@
+/**
+ * Builds the page that verifies: one HTML file with its script, its worker and its style inside, dist/web/verifier.html.
+ * Fails when the file is larger than it may be, or would hold what the page's own policy refuses to run.
+ */
+import { createHash } from "node:crypto";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build, transform } from "esbuild";
+
+const maxBytes = 1_500_000;
+const path = (name) => fileURLToPath(new URL(`../${name}`, import.meta.url));
+const read = (name) => readFileSync(path(`src/web/${name}`), "utf8");
+
+/** One classic script. The package's own code comes from its source, for a browser; zod's words in one language. */
+async function bundle(entry) {
+  const { outputFiles } = await build({
+    entryPoints: [path(`src/web/${entry}`)],
+    bundle: true,
+    minify: true,
+    write: false,
+    format: "iife",
+    platform: "browser",
+    target: "es2022",
+    charset: "ascii",
+    legalComments: "none",
+    // The schema validator makes a base address of the worker's own, which is no address in a worker made from a Blob
+    // and would differ from host to host. Without it, it takes the one it has in Node.
+    define: { "self.location": "undefined" },
+    tsconfig: path("src/web/tsconfig.json"),
+    logLevel: "error",
+    plugins: [{ name: "one-language", setup: oneLanguage }],
+  });
+  return inert(outputFiles[0].text, entry);
+}
+
+function oneLanguage({ onResolve }) {
+  onResolve({ filter: /locales\/index\.js$/ }, ({ resolveDir }) =>
+    /[\\/]zod[\\/]/.test(resolveDir) ? { path: join(resolveDir, "../locales/en.js") } : undefined,
+  );
+}
+
+/** Text that ends no script element and begins none. esbuild has escaped what it found in strings. */
+function inert(text, what) {
+  if (/<\/script|<script|<!--/i.test(text))
+    throw new Error(`${what} holds text that would end or nest a script element`);
+  return text;
+}
+
+const [script, worker] = await Promise.all([bundle("page.tsx"), bundle("worker.ts")]);
+const style = (await transform(read("page.css"), { loader: "css", minify: true })).code.trim();
+const hash = (text) => `'sha256-${createHash("sha256").update(text).digest("base64")}'`;
+const policy = [
+  "default-src 'none'",
+  `script-src ${hash(script)} 'wasm-unsafe-eval'`,
+  `style-src ${hash(style)}`,
+  "worker-src blob:",
+  "connect-src 'none'",
+  "img-src 'none'",
+  "base-uri 'none'",
+  "form-action 'none'",
+].join("; ");
+const parts = { policy, style, worker, script };
+const page = Object.entries(parts).reduce((text, [name, part]) => {
+  const [before, after, more] = text.split(`/* ${name} */`);
+  if (after === undefined || more !== undefined) throw new Error(`page.html must name its ${name} once`);
+  return `${before}${part}${after}`;
+}, read("page.html"));
+const bytes = Buffer.byteLength(page);
+if (bytes > maxBytes) throw new Error(`the page has ${bytes} bytes, at most ${maxBytes} are allowed`);
+mkdirSync(path("dist/web"), { recursive: true });
+writeFileSync(path("dist/web/verifier.html"), page);
+console.log(`web: verifier.html, ${bytes} bytes of at most ${maxBytes}`);

@@ -1,0 +1,93 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { KeyFile } from "../../src/contracts/trust.js";
+import { errorOf, jsonOf, removeIntent, Shell, statsIntent } from "./cli.js";
+
+const roles = ["runtime", "policy-author", "approver", "log"] as const;
+
+/** One home through the life of its keys, in order: every test goes on from the one before. */
+describe("keys rotate and keys revoke", () => {
+  let shell: Shell;
+  const keyId = (name: string): string => (JSON.parse(shell.read(`.exoarmur/keys/${name}.key`)) as KeyFile).keyId;
+  const run = async (out: string): Promise<void> => {
+    const ended = await shell.run(statsIntent, ["--out", out]);
+    expect([ended.stderr, ended.code]).toEqual(["", 0]);
+  };
+  const verdict = async (file: string): Promise<[number | null, string]> => {
+    const { code, stdout } = await shell.exo(["verify", file, "--trust", ".exoarmur/trust.json"]);
+    return [code, stdout];
+  };
+
+  beforeAll(async () => {
+    shell = new Shell();
+    await shell.exo(["init"]);
+    await run("old.proof.json");
+    shell.write("old.checkpoint", (await shell.exo(["log", "checkpoint"])).stdout);
+  });
+  afterAll(() => shell.remove());
+
+  it("every role's key can be replaced, and each change is in the log", async () => {
+    for (const role of roles) {
+      const ended = await shell.exo(["keys", "rotate", role, "--json"]);
+      expect(jsonOf(ended)).toMatchObject({ schema: "exoarmur.key-rotated/v1", role, recorded: true });
+      expect(ended.code).toBe(0);
+    }
+    const trust = await shell.exo(["keys", "trust", "--json"]);
+    const { keys, logs } = jsonOf(trust) as { keys: { role: string; until: number | null }[]; logs: unknown[] };
+    for (const role of roles) {
+      const ends = keys.filter((key) => key.role === role).map(({ until }) => until === null);
+      expect([role, ends]).toEqual([role, [false, true]]);
+    }
+    expect(logs).toHaveLength(2);
+  });
+
+  it("bundles of before and after verify under the same trust file, and the log goes on from the old checkpoint", async () => {
+    await run("new.proof.json");
+    expect((await verdict("old.proof.json"))[0]).toBe(0);
+    expect((await verdict("new.proof.json"))[0]).toBe(0);
+    const check = await shell.exo(["log", "check", "--since", "old.checkpoint"]);
+    expect([check.stderr, check.code]).toEqual(["", 0]);
+    const replayed = await shell.exo(["replay", "--all"]);
+    expect([replayed.stderr, replayed.code]).toEqual(["", 0]);
+    const pending = jsonOf(await shell.run(removeIntent, ["--json"]));
+    const approved = await shell.exo(["approvals", "approve", String(pending["intentId"]), "--yes"]);
+    expect([approved.stderr, approved.code]).toEqual(["", 0]);
+    shell.write("data/orders.csv", "order,region,amount\n1,north,1\n");
+  });
+
+  it("a revoked runtime key signs nothing more, and what it signed from then on fails", async () => {
+    const stolen = keyId("runtime");
+    const revoked = await shell.exo(["keys", "revoke", stolen, "--from", "9"]);
+    expect(revoked.stdout).toContain(`revoked            ${stolen}   nothing it signs at log index 9 or later counts`);
+    expect(revoked.stdout).toMatch(/not recorded yet +the runtime does not start: EXO_TRUST: /);
+    const refused = await shell.run(statsIntent, ["--json"]);
+    expect([errorOf(refused), refused.code]).toEqual(["EXO_TRUST", 1]);
+    expect(refused.stdout).toContain("make the next one: exoarmur keys rotate runtime");
+    expect((await verdict("old.proof.json"))[0]).toBe(0);
+    const [code, said] = await verdict("new.proof.json");
+    expect(code).toBe(1);
+    expect(said).toMatch(/^fail {3}envelope signature +EXO_TRUST: /m);
+  });
+
+  it("after a rotation it runs again, and the revocation is recorded too", async () => {
+    const rotated = await shell.exo(["keys", "rotate", "runtime"]);
+    expect(rotated.stdout).toMatch(/recorded +in the log\n$/);
+    await run("newest.proof.json");
+    expect((await verdict("newest.proof.json"))[0]).toBe(0);
+    const events = shell.read(".exoarmur/data/data.mdb");
+    expect(events.match(/"key_revoked"/g)?.length).toBeGreaterThan(roles.length);
+  });
+
+  it.each([
+    [["keys", "rotate", "publisher"], "EXO_FILE", 1],
+    [["keys", "rotate", "old.checkpoint"], "EXO_KEY_MODE", 1],
+    [["keys", "revoke", "runtime"], "EXO_USAGE", 2],
+    [["keys", "revoke", "0".repeat(32)], "EXO_TRUST", 1],
+    [["keys", "revoke", "0".repeat(32), "--from", "-1"], "EXO_USAGE", 2],
+    [["keys", "revoke", "0".repeat(32), "--role", "king"], "EXO_USAGE", 2],
+  ])("%j is refused", async (args, code, exit) => {
+    const before = shell.read(".exoarmur/trust.json");
+    const ended = await shell.exo([...args, "--json"]);
+    expect([errorOf(ended), ended.code]).toEqual([code, exit]);
+    expect(shell.read(".exoarmur/trust.json")).toBe(before);
+  });
+});
