@@ -32,7 +32,8 @@ export const policyRows: readonly CommandRow[] = [
       "every recorded policy decision under a candidate policy: what would have been decided otherwise, by which rule",
     args: [],
     options: [
-      () => option("--policy <file>", "the candidate, JSON or YAML")().makeOptionMandatory(),
+      option("--policy <file>", "the candidate, JSON or YAML"),
+      option("--plugin <file>", "instead: a module NAME.wasm for every recorded run of the executor NAME"),
       option("--since <time>", "decisions from this day or time on, UTC"),
       option("--until <time>", "decisions before this day or time, UTC"),
       option("--tenant <id>", "one tenant only"),

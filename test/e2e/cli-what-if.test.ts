@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { backtestSchema } from "../../src/contracts/backtest.js";
 import { type Ended, errorOf, jsonOf, ROOT, removeIntent, Shell, statsIntent } from "./cli.js";
@@ -92,6 +93,8 @@ describe("what if", () => {
   it.each([
     [["backtest"], 2, "EXO_USAGE"],
     [["backtest", "--policy", "strict.yaml", "--since", "yesterday"], 2, "EXO_USAGE"],
+    [["backtest", "--policy", "strict.yaml", "--plugin", "x.wasm"], 2, "EXO_USAGE"],
+    [["backtest", "--plugin", "x.bin"], 2, "EXO_USAGE"],
     [["backtest", "--policy", "none.json"], 1, "EXO_FILE"],
     [["policy", "diff", "strict.yaml", "none.json"], 1, "EXO_FILE"],
     [["policy", "test", "data"], 1, "EXO_FILE"],
@@ -107,6 +110,28 @@ describe("what if", () => {
     const failing = await shell.exo(["policy", "test", cases, "--policy", "open.json", "--json"]);
     expect(failing.code).toBe(1);
     expect(jsonOf(failing)).toMatchObject({ schema: "exoarmur.policy-test/v1", passed: 0, failed: 5 });
+  });
+
+  it("runs recorded inputs and answers under another module: identical, other output, refused", async () => {
+    const module = readFileSync(shell.path(".exoarmur/plugins/table-stats.wasm"));
+    shell.write("table-stats.wasm", module);
+    const same = await shell.exo(["backtest", "--plugin", "table-stats.wasm", "--fail-on-flip"]);
+    expect(same.code).toBe(0);
+    expect(same.stdout).toMatch(/fuel {8}min \+0, median \+0, p99 \+0, max \+0\nruns {8}1 run {3}1 identical\n$/);
+    // The name of a member of the output, in the module's data.
+    const altered = Buffer.from(module);
+    altered.write("colomns", altered.indexOf(Buffer.from("columns", "utf16le")), "utf16le");
+    shell.write("table-stats.wasm", altered);
+    const other = await shell.exo(["backtest", "--plugin", "table-stats.wasm", "--fail-on-flip"]);
+    expect(other.code).toBe(1);
+    expect(other.stdout).toMatch(new RegExp(`^output differs {3}${statsId} {3}table.stats {3}output\n`));
+    expect(other.stdout).toMatch(/first difference at byte \d+\n.*expected.*colu/);
+    expect(other.stdout).toContain("no identical run");
+    shell.write("table-stats.wasm", Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0));
+    const refused = await shell.exo(["backtest", "--plugin", "table-stats.wasm"]);
+    expect([refused.code, refused.stdout]).toEqual([6, expect.stringMatching(/^unable {5,}\S+ {3}EXO_WASM_/)]);
+    const nobody = await shell.exo(["backtest", "--plugin", ".exoarmur/plugins/fs.wasm", "--json"]);
+    expect(jsonOf(nobody)).toMatchObject({ runs: 0, fuelChange: null, differences: [] });
   });
 
   it("compares two policies: proven narrower, wider with a request, or not decided", async () => {

@@ -22,7 +22,15 @@ export async function backtest(context: CliContext, _args: readonly string[], op
     until: timeOption(options, "until"),
     tenant: textOption(options, "tenant") ?? null,
   };
-  const candidate = await readPolicyArgument(context, textOption(options, "policy") ?? "");
+  const [file, plugin] = [textOption(options, "policy"), textOption(options, "plugin")];
+  if (plugin !== undefined && file === undefined) {
+    const { backtestModule } = await import("./backtest-plugin.js");
+    return await backtestModule(context, plugin, filter, options);
+  }
+  if (file === undefined || plugin !== undefined) {
+    throw new ExoArmurError("EXO_USAGE", "backtest takes --policy or --plugin");
+  }
+  const candidate = await readPolicyArgument(context, file);
   const report = await withHomeView(homeDir(context, textOption(options, "home")), ({ store }) =>
     backtestPolicy(store, candidate, filter),
   );
