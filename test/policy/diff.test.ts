@@ -124,7 +124,10 @@ describe("a widening has its class and a request that shows it", () => {
     [
       "a query after the very path",
       [allow({ target: "https://h.example/v1" })],
-      [allow({ target: { url: { scheme: "https", host: "h.example", port: 443, path: "/v1" } } }), deny({})],
+      [
+        deny({ target: { url: { path: "/v1/" } } }),
+        allow({ target: { url: { scheme: "https", host: "h.example", port: 443, path: "/v1" } } }),
+      ],
       "new_target",
     ],
     [
