@@ -2,11 +2,8 @@ import type { Digest } from "../canonical/digest.js";
 import { formatTime, parseTime } from "../canonical/time.js";
 import type { ApprovalRequest, RosterEntry } from "../contracts/approval.js";
 import type { ActionIntent } from "../contracts/intent.js";
-import type { Obligations } from "../contracts/policy.js";
+import { defaultExpirySeconds, type Obligations } from "../contracts/policy.js";
 import { ok, type Result, refuse } from "../errors.js";
-
-/** Seconds a request stays open when the policy does not say. */
-export const defaultExpirySeconds = 900;
 
 /** What a request is made of. `now` is milliseconds since the Unix epoch; `nonce` is 32 bytes in unpadded base64url. */
 export type RequestInput = {

@@ -1,5 +1,6 @@
 import type { RosterEntry } from "../contracts/approval.js";
 import type { ActionIntent, Requester } from "../contracts/intent.js";
+import { defaultApproverRole } from "../contracts/policy.js";
 import { isValidAt, type Trust, type TrustedKey } from "../contracts/trust.js";
 import { decodeBase64 } from "../crypto/encoding.js";
 import { keyIdOf } from "../crypto/key-id.js";
@@ -14,9 +15,6 @@ export type RosterInput = {
   readonly roles: readonly string[];
   readonly logSize: number;
 };
-
-/** Role of an approver key that names none, and what is asked for when a policy names none. */
-export const defaultApproverRole = "approver";
 
 /**
  * Who may decide a request (spec/approval.md, roster): the people behind the approver keys that are valid now, may act

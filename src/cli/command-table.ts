@@ -1,6 +1,7 @@
 import { argument, type CommandRow, collect, home, json, noBrowser, open, option, trust } from "./command-row.js";
 import { keyRows } from "./command-table-keys.js";
 import { logRows } from "./command-table-log.js";
+import { policyRows } from "./command-table-policy.js";
 
 /** What the groups of commands are about. */
 export const groups: Readonly<Record<string, string>> = {
@@ -8,6 +9,7 @@ export const groups: Readonly<Record<string, string>> = {
   keys: "key pairs and what they are for",
   killswitch: "stops everything, or one tenant, and lets it go on",
   log: "the append-only log of a home",
+  policy: "what a policy says, said, or would have said",
   plugins: "executors: write, build, test, sign and install them",
   secrets: "values that executors may use and never see",
 };
@@ -332,6 +334,7 @@ export const commandRows: readonly CommandRow[] = [
     example: "exoarmur secrets remove API_KEY",
     load: async () => (await import("./commands/secrets.js")).removeSecret,
   },
+  ...policyRows,
   ...logRows,
   {
     path: ["doctor"],

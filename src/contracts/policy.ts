@@ -86,6 +86,12 @@ const obligationsSchema = z.strictObject({
     .optional(),
 });
 
+/** Role of an approver key that names none, and what is asked for when a policy names none. */
+export const defaultApproverRole = "approver";
+
+/** Seconds an approval request stands when the policy names none. */
+export const defaultExpirySeconds = 900;
+
 /** Obligations of a decision. */
 export type Obligations = z.infer<typeof obligationsSchema>;
 

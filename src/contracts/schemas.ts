@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import { approvalGrantSchema, approvalRequestSchema, previewSchema } from "./approval.js";
+import { backtestSchema } from "./backtest.js";
 import { bundleSchema, statementSchema } from "./bundle.js";
 import { callDisclosureSchema } from "./call-disclosure.js";
 import { configSchema } from "./config.js";
@@ -10,6 +11,7 @@ import { grantsSchema, manifestDraftSchema, manifestSchema } from "./manifest.js
 import { killSwitchOrderSchema, resolutionOrderSchema, trustScoreOrderSchema } from "./order.js";
 import { pluginCaseSchema, pluginProjectSchema } from "./plugin-project.js";
 import { decisionSchema, policyInputSchema, policySchema } from "./policy.js";
+import { policyCasesSchema } from "./policy-cases.js";
 import { pluginAdmissionSchema } from "./publisher.js";
 import { replayReportSchema } from "./replay-report.js";
 import { finalVerdictSchema, safetyConfigSchema, safetySnapshotSchema, safetyVerdictSchema } from "./safety.js";
@@ -20,6 +22,7 @@ export const publishedSchemas: Readonly<Record<string, z.ZodType>> = {
   "exoarmur.intent.v1": intentSchema,
   "exoarmur.intent-draft.v1": intentDraftSchema,
   "exoarmur.policy.v1": policySchema,
+  "exoarmur.policy-cases.v1": policyCasesSchema,
   "exoarmur.policy-input.v1": policyInputSchema,
   "exoarmur.policy-decision.v1": decisionSchema,
   "exoarmur.safety-config.v1": safetyConfigSchema,
@@ -47,4 +50,5 @@ export const publishedSchemas: Readonly<Record<string, z.ZodType>> = {
   "exoarmur.statement.v1": statementSchema,
   "exoarmur.proof.v1": bundleSchema,
   "exoarmur.replay.v1": replayReportSchema,
+  "exoarmur.backtest.v1": backtestSchema,
 };

@@ -1,5 +1,5 @@
 import { buildRequest } from "../approval/request.js";
-import { buildRoster, defaultApproverRole } from "../approval/roster.js";
+import { buildRoster } from "../approval/roster.js";
 import { pendingApproval } from "../approval/state.js";
 import type { Digest } from "../canonical/digest.js";
 import { canonicalize } from "../canonical/jcs.js";
@@ -7,6 +7,7 @@ import type { ApprovalRequest, RosterEntry } from "../contracts/approval.js";
 import type { EventPayload } from "../contracts/event.js";
 import { effectKeyOf, guestInput, previewOf } from "../contracts/invocation.js";
 import { plainMaterial, saltedMaterial } from "../contracts/material.js";
+import { defaultApproverRole } from "../contracts/policy.js";
 import { encodeBase64Url } from "../crypto/encoding.js";
 import { ok, type Result, refuse } from "../errors.js";
 import type { LedgerTx } from "../log/ledger-types.js";

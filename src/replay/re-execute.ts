@@ -15,6 +15,7 @@ import type { SandboxHost, SandboxOutcome } from "../ports.js";
 import { executionOf, resealPlugin } from "../verify/check-execution.js";
 import type { Evidence } from "../verify/evidence.js";
 import { unable } from "../verify/report.js";
+import type { SealedModule } from "../wasm/seal.js";
 
 /** An absent output is compared as an empty one. */
 const none = new Uint8Array(0);
@@ -24,6 +25,9 @@ const guardMs = 120_000;
 
 /** Figures of a re-execution beside the recorded ones, and the first difference. */
 export type ReExecution = { readonly comparison: ExecutionComparison; readonly divergence: Divergence | null };
+
+/** Seals another module for the run of a bundle; ends the check when it is refused there. */
+export type SealCandidate = (evidence: Evidence) => Pick<SealedModule, "digest" | "bytes">;
 
 type Rerun = {
   readonly calls: readonly HostCall[];
@@ -35,9 +39,14 @@ type Rerun = {
 /**
  * Runs a bundle's plugin again on the recorded input, with every host call answered from the transcript; no capability
  * is constructed. Ends the running check as not_applicable when nothing was executed, as unable (EXO_REPLAY_UNABLE)
- * when the recorded end was the infrastructure's or this machine could not carry the run.
+ * when the recorded end was the infrastructure's or this machine could not carry the run. With a `candidate` that module
+ * runs instead, and may have used other fuel when it calls.
  */
-export async function reExecute(evidence: Evidence, sandbox: SandboxHost): Promise<ReExecution> {
+export async function reExecute(
+  evidence: Evidence,
+  sandbox: SandboxHost,
+  candidate?: SealCandidate,
+): Promise<ReExecution> {
   if (evidence.predicate.execution === undefined && evidence.eventsOf("execution_in_doubt").length > 0) {
     return unable("EXO_REPLAY_UNABLE", "the run ended in doubt and left no record");
   }
@@ -46,7 +55,7 @@ export async function reExecute(evidence: Evidence, sandbox: SandboxHost): Promi
   if (irreproducibleStatuses.has(execution.status)) {
     return unable("EXO_REPLAY_UNABLE", `the run ended ${execution.status}, which is not claimed to be reproducible`);
   }
-  const rerun = await runAgain(evidence, execution, sandbox);
+  const rerun = await runAgain(evidence, execution, sandbox, candidate);
   const { end, outcome, player } = rerun;
   if (player.divergence() === null && irreproducibleStatuses.has(end.status)) {
     return unable("EXO_REPLAY_UNABLE", `this machine ended the replay ${end.status}: ${end.error?.code ?? ""}`);
@@ -79,13 +88,18 @@ export async function reExecute(evidence: Evidence, sandbox: SandboxHost): Promi
   return { comparison: { intentId, recorded, replayed }, divergence };
 }
 
-async function runAgain(evidence: Evidence, execution: ExecutionRecord, sandbox: SandboxHost): Promise<Rerun> {
+async function runAgain(
+  evidence: Evidence,
+  execution: ExecutionRecord,
+  sandbox: SandboxHost,
+  candidate?: SealCandidate,
+): Promise<Rerun> {
   const { fn, manifest } = evidence.invocation();
   await loadSchemaChecks(manifest);
-  const sealed = resealPlugin(evidence);
+  const sealed = (candidate ?? resealPlugin)(evidence);
   const { limits } = evidence.document(evidence.started().payload.grantsDigest, "grants", grantsSchema);
   const calls = evidence.digestsOf("host_call").map((digest) => evidence.document(digest, "host_call", hostCallSchema));
-  const player = createPlayer(calls);
+  const player = createPlayer(calls, { anyFuel: candidate !== undefined });
   const outcome = await sandbox.run({
     module: { digest: sealed.digest, bytes: sealed.bytes },
     function: fn.name,

@@ -1,6 +1,5 @@
 import { checkApproval, openGrant } from "../approval/check.js";
-import { defaultExpirySeconds, thresholdOf } from "../approval/request.js";
-import { defaultApproverRole } from "../approval/roster.js";
+import { thresholdOf } from "../approval/request.js";
 import { type ApprovalState, applyGrant, pendingApproval } from "../approval/state.js";
 import { digestOf } from "../canonical/digest.js";
 import { canonicalize, canonicalText } from "../canonical/jcs.js";
@@ -10,7 +9,7 @@ import type { AttestationFacts } from "../contracts/attestation.js";
 import { envelopeSchema } from "../contracts/dsse.js";
 import { previewOf } from "../contracts/invocation.js";
 import { grantsSchema } from "../contracts/manifest.js";
-import { policyInputSchema } from "../contracts/policy.js";
+import { defaultApproverRole, defaultExpirySeconds, policyInputSchema } from "../contracts/policy.js";
 import { equalBytes } from "../crypto/encoding.js";
 import { keyIdOf } from "../crypto/key-id.js";
 import { isWitnessedBy } from "./check-log.js";

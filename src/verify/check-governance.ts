@@ -12,8 +12,9 @@ import {
 } from "../contracts/safety.js";
 import { equalBytes } from "../crypto/encoding.js";
 import { compilePolicy } from "../policy/compile.js";
-import { evaluatePolicy, evaluatorName, policyRevision } from "../policy/evaluate.js";
+import { evaluatorName, policyRevision } from "../policy/evaluate.js";
 import { isWithin, limitToEffects } from "../policy/narrow.js";
+import { evaluateRecorded } from "../policy/recorded.js";
 import { evaluateSafety } from "../safety/gate.js";
 import { resolveVerdict } from "../safety/resolve.js";
 import type { Evidence } from "./evidence.js";
@@ -76,12 +77,7 @@ export function checkPolicy(evidence: Evidence): string {
     expect(input.effects === fn.effects, "EXO_CHECK_FAILED", "the policy judged other effects");
     expect(input.evaluatedAt === event.header.recordedAt, "EXO_CHECK_FAILED", "the policy judged at another time");
     const policy = compilePolicy(evidence.document(decision.policyDigest, "policy", policySchema));
-    const again = evaluatePolicy(policy, {
-      intent,
-      requester: input.requester,
-      effects: fn.effects,
-      attestations: input.attestations ?? [],
-    });
+    const again = evaluateRecorded(policy, intent, input);
     for (const name of ["verdict", "ruleIds", "rationale", "obligations"] as const) {
       expect(
         sameJson(again[name], decision[name]),

@@ -1,6 +1,6 @@
 import { excludedNames } from "../approval/exclusion.js";
-import { defaultApproverRole } from "../approval/roster.js";
 import type { Requester } from "../contracts/intent.js";
+import { defaultApproverRole } from "../contracts/policy.js";
 import { isValidAt, type Role, type Trust } from "../contracts/trust.js";
 import { decodeBase64 } from "../crypto/encoding.js";
 import { keyIdOf } from "../crypto/key-id.js";

@@ -82,6 +82,13 @@ describe("createPlayer", () => {
     expect(player.divergence()).toEqual({ seq: 0, kind: "fuel", expected: "100", actual: "101" });
   });
 
+  it("serves at other fuel where another module may call, and nothing else that differs", () => {
+    const player = createPlayer(recordedCalls, { anyFuel: true });
+    expect(answerOf(player.call({ ...callOf(0, "clock_now", {}), fuel: 7 }))).toEqual({ ok: { answer: 10 } });
+    expect(stopOf(player.call(callOf(1, "fs_read", { path: "data/b" }))).code).toBe("EXO_REPLAY_DIVERGED");
+    expect(player.divergence()).toMatchObject({ seq: 1, kind: "request" });
+  });
+
   it("names the capability before the request, the request before the fuel", () => {
     const one = createPlayer(recordedCalls);
     one.call(callOf(0, "log", { a: 1 }, 7));

@@ -1,0 +1,87 @@
+import { isTime } from "../../canonical/time.js";
+import type { Backtest } from "../../contracts/backtest.js";
+import { ExoArmurError } from "../../errors.js";
+import { backtestPolicy } from "../../replay/backtest.js";
+import { hasFlag, type Options, textOption } from "../action.js";
+import { type CliContext, homeDir } from "../context.js";
+import { type ExitCode, exitCodes } from "../exit-codes.js";
+import { withHomeView } from "../home-view.js";
+import { countOf, formatCount, formatRows, formatTable, printJson } from "../output.js";
+import { readPolicyArgument } from "../policy/read-policy.js";
+
+/** Flips and missing inputs shown one by one above the sums, at most. */
+const shownRows = 20;
+
+/**
+ * `backtest --policy FILE`: every recorded decision under a candidate policy. Reads only, beside the owner. Exit 1 for
+ * flips with `--fail-on-flip`, else 6 when a decision could not be evaluated. EXO_USAGE for a malformed time.
+ */
+export async function backtest(context: CliContext, _args: readonly string[], options: Options): Promise<ExitCode> {
+  const filter = {
+    since: timeOption(options, "since"),
+    until: timeOption(options, "until"),
+    tenant: textOption(options, "tenant") ?? null,
+  };
+  const [file, plugin] = [textOption(options, "policy"), textOption(options, "plugin")];
+  if (plugin !== undefined && file === undefined) {
+    const { backtestModule } = await import("./backtest-plugin.js");
+    return await backtestModule(context, plugin, filter, options);
+  }
+  if (file === undefined || plugin !== undefined) {
+    throw new ExoArmurError("EXO_USAGE", "backtest takes --policy or --plugin");
+  }
+  const candidate = await readPolicyArgument(context, file);
+  const report = await withHomeView(homeDir(context, textOption(options, "home")), ({ store }) =>
+    backtestPolicy(store, candidate, filter),
+  );
+  if (hasFlag(options, "json")) printJson(context, report);
+  else context.stdout(formatBacktest(report));
+  if (hasFlag(options, "failOnFlip") && report.flips.length > 0) return exitCodes.refused;
+  return report.notCheckable.length > 0 ? exitCodes.unable : exitCodes.done;
+}
+
+/** A day, which begins at midnight UTC, or a time as documents write it. */
+function timeOption(options: Options, name: string): string | null {
+  const given = textOption(options, name);
+  if (given === undefined) return null;
+  const time = /^\d{4}-\d{2}-\d{2}$/.test(given) ? `${given}T00:00:00.000Z` : given;
+  if (isTime(time)) return time;
+  throw new ExoArmurError(
+    "EXO_USAGE",
+    `--${name} expects a day such as 2026-01-31 or a time such as 2026-01-31T09:05:00.000Z`,
+  );
+}
+
+function formatBacktest({ candidate, counts, flips, notCheckable, result }: Backtest): string {
+  const rows = flips.map(({ intentId, recordedAt, action, target, classes, recorded, candidate: now }) => [
+    classes.join(", "),
+    recordedAt,
+    intentId,
+    action,
+    `${recorded.ruleIds.join(", ")} -> ${now.ruleIds.join(", ")}`,
+    target ?? "",
+  ]);
+  const unable = notCheckable.map(({ intentId, code, message }) => ["unable", intentId, `${code}: ${message}`]);
+  const shown = (all: readonly string[][]): string =>
+    all.length === 0 ? "" : `${formatTable(all.slice(0, shownRows))}${moreOf(all.length)}\n`;
+  const classes = Object.entries(counts.classes).sort(([a], [b]) => (a < b ? -1 : 1));
+  const sums = [
+    `${formatCount(counts.same)} the same`,
+    ...(counts.flips === 0 ? [] : [`${formatCount(counts.flips)} would differ`]),
+    ...(counts.notCheckable === 0 ? [] : [`${formatCount(counts.notCheckable)} not checkable`]),
+  ];
+  return [
+    shown(rows),
+    shown(unable),
+    classes.length === 0 ? "" : `${formatRows(classes.map(([name, count]) => [formatCount(count), name]))}\n`,
+    formatRows([
+      ["candidate", `${candidate.policyId} version ${candidate.version}`, candidate.digest],
+      ["records", countOf(counts.intents, "intent"), `${formatCount(counts.notJudged)} not judged by policy`],
+    ]),
+    `${[result, countOf(counts.decisions, "decision"), sums.join(", ")].join("   ")}\n`,
+  ].join("");
+}
+
+function moreOf(count: number): string {
+  return count > shownRows ? `... and ${formatCount(count - shownRows)} more; --json has all\n` : "";
+}

@@ -1,0 +1,112 @@
+import { digestOf } from "../canonical/digest.js";
+import { canonicalize } from "../canonical/jcs.js";
+import { parseCanonical } from "../canonical/read.js";
+import type { Backtest, Flip } from "../contracts/backtest.js";
+import { parseContract } from "../contracts/common.js";
+import { eventHeaderSchema } from "../contracts/event.js";
+import type { PolicyDocument } from "../contracts/policy.js";
+import { isExoArmurError } from "../errors.js";
+import type { IntentRecord } from "../pipeline/documents.js";
+import { unpackEvent } from "../pipeline/recorder.js";
+import { eventKeys } from "../pipeline/store-keys.js";
+import type { Change } from "../policy/change.js";
+import { compareDecisions } from "../policy/compare.js";
+import { type CompiledPolicy, compilePolicy } from "../policy/compile.js";
+import { evaluateRecorded } from "../policy/recorded.js";
+import type { StoreReader } from "../ports.js";
+import { type RecordedDecision, recordedDecisions, recordedIntents } from "./recorded-decisions.js";
+
+/** Which decisions are evaluated: `since` is included, `until` is not. null does not limit. */
+export type BacktestFilter = Backtest["filter"];
+
+/** Names of what changed under the same verdict. */
+const words: Readonly<Record<Change["class"], Readonly<Record<Change["direction"], string>>>> = {
+  permission: { widens: "wider", narrows: "narrower", unknown: "not comparable" },
+  approvals: { widens: "fewer approvals", narrows: "more approvals", unknown: "not comparable" },
+  approvers: { widens: "other approvers", narrows: "fewer approvers", unknown: "not comparable" },
+  expiry: { widens: "longer to approve", narrows: "shorter to approve", unknown: "not comparable" },
+  grant: { widens: "wider", narrows: "narrower", unknown: "not comparable" },
+};
+
+/**
+ * Evaluates every recorded policy decision of a store again under a candidate (spec/what-if.md). Reads only; nothing is
+ * recorded and nothing runs. A decision whose input is missing or altered is `notCheckable`, and so is one whose time
+ * cannot be read, whatever the filter.
+ */
+export function backtestPolicy(store: StoreReader, candidate: PolicyDocument, filter: BacktestFilter): Backtest {
+  const compiled = compilePolicy(candidate);
+  const counts = { intents: 0, notJudged: 0, decisions: 0, same: 0, flips: 0, notCheckable: 0 };
+  const classes: Record<string, number> = {};
+  const flips: Flip[] = [];
+  const notCheckable: Backtest["notCheckable"] = [];
+  for (const record of recordedIntents(store)) {
+    const { intentId } = record;
+    if (filter.tenant !== null && record.tenantId !== filter.tenant) continue;
+    const all = recordedDecisions(store, record);
+    const found = all.filter(({ recordedAt }) => isWithin(recordedAt, filter));
+    if (all.length === 0 && isWithin(receivedAt(store, record), filter)) {
+      counts.intents++;
+      counts.notJudged++;
+    }
+    if (found.length > 0) counts.intents++;
+    for (const { recorded, missing } of found) {
+      counts.decisions++;
+      if (missing !== undefined) notCheckable.push({ intentId, code: missing.code, message: missing.message });
+      const flip = recorded === undefined ? null : flipOf(compiled, recorded);
+      if (flip !== null) flips.push(flip);
+      for (const name of flip?.classes ?? []) classes[name] = (classes[name] ?? 0) + 1;
+    }
+  }
+  counts.flips = flips.length;
+  counts.notCheckable = notCheckable.length;
+  counts.same = counts.decisions - counts.flips - counts.notCheckable;
+  const { policyId, version } = candidate;
+  return {
+    schema: "exoarmur.backtest/v1",
+    candidate: { policyId, version, digest: digestOf(canonicalize(candidate)) },
+    filter,
+    result: notCheckable.length > 0 ? "unable" : flips.length > 0 ? "flips" : "same",
+    counts: { ...counts, classes },
+    flips,
+    notCheckable,
+  };
+}
+
+/** Times are of one form, so their order is that of their text. */
+function isWithin(time: string | null, { since, until }: BacktestFilter): boolean {
+  return time === null || ((since === null || time >= since) && (until === null || time < until));
+}
+
+/** When an intent was taken in, or null when its first event cannot be read. */
+function receivedAt(store: StoreReader, { tenantId, correlationId, events }: IntentRecord): string | null {
+  const first = events[0];
+  const packed = first && store.get(eventKeys.one(tenantId, correlationId, first.sequence));
+  if (packed === undefined) return null;
+  try {
+    return parseContract(eventHeaderSchema, parseCanonical(unpackEvent(packed).header), "event").recordedAt;
+  } catch (error) {
+    if (isExoArmurError(error)) return null;
+    throw error;
+  }
+}
+
+function flipOf(candidate: CompiledPolicy, { intent, input, decision, recordedAt }: RecordedDecision): Flip | null {
+  const again = evaluateRecorded(candidate, intent, input);
+  const classes =
+    again.verdict === decision.verdict
+      ? compareDecisions(decision, again, intent.target).map((change) => words[change.class][change.direction])
+      : [`${decision.verdict}->${again.verdict}`];
+  if (classes.length === 0) return null;
+  return {
+    intentId: intent.intentId,
+    tenantId: intent.tenantId,
+    correlationId: intent.correlationId,
+    actor: intent.actor.id,
+    action: intent.action,
+    target: intent.target ?? null,
+    recordedAt,
+    recorded: { verdict: decision.verdict, ruleIds: decision.ruleIds, rationale: decision.rationale },
+    candidate: { verdict: again.verdict, ruleIds: again.ruleIds, rationale: again.rationale },
+    classes: [...new Set(classes)],
+  };
+}
