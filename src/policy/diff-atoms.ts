@@ -27,7 +27,7 @@ export function withAssignment(policy: CompiledPolicy, assignment: Assignment): 
 }
 
 /** The predicates of a rule on parameters and attestations: member name to what it asks. */
-export function atomsOf({ match }: PolicyRule): Map<string, string> {
+function atomsOf({ match }: PolicyRule): Map<string, string> {
   const atoms = new Map<string, string>();
   for (const [pointer, parameter] of Object.entries(match.parameters ?? {})) {
     atoms.set(pointerOf(["parameters", pointer]), canonicalText([pointer, parameter]));

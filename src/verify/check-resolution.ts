@@ -48,7 +48,7 @@ export function checkResolution(evidence: Evidence, keys: KeySource): string {
   const own = excludedNames(requester, actor.id);
   const mine = own.has(payload.resolver) || own.has(order.operator.keyId);
   expect(!mine, "EXO_ORDER", `${payload.resolver} is the requester or the actor`);
-  if (keys.trust !== null && operator?.person != null) {
+  if (keys.trust !== null && operator !== undefined && operator.person !== null) {
     const barred = own.has(operator.person) || barredPeople(keys.trust, requester, actor.id).has(operator.person);
     expect(!barred, "EXO_ORDER", `${payload.resolver} is the requester or the actor by another key`);
   }
