@@ -4,7 +4,7 @@ import { canonicalText } from "../canonical/jcs.js";
 import { type ExecutionRecord, type HostCall, hostCallSchema, runConfigSchema } from "../contracts/execution.js";
 import { effectKeyOf, guestInput, readOutput } from "../contracts/invocation.js";
 import { checkInput, checkOutput } from "../contracts/json-schema-check.js";
-import { grantsSchema, type ManifestFunction } from "../contracts/manifest.js";
+import { grantsSchema, type ManifestFunction, manifestSchema } from "../contracts/manifest.js";
 import { isRecordedWrite } from "../contracts/recorded-call.js";
 import { safetySnapshotSchema } from "../contracts/safety.js";
 import { decodeBase64Url, equalBytes } from "../crypto/encoding.js";
@@ -247,6 +247,10 @@ function checkEffects(evidence: Evidence, calls: readonly HostCall[], doubtful: 
 
 /** What effect ids are made from: the effect key where the function has one, else the intent. */
 function effectBaseOf(evidence: Evidence): Digest {
+  const { functions } = evidence.document(evidence.only("manifest"), "manifest", manifestSchema);
+  const ran = evidence.predicate.execution?.function;
+  // Without an effect key the intent's digest is enough, and the intent may be withheld.
+  if (functions.every(({ name, effectKey }) => name !== ran || effectKey === undefined)) return evidence.only("intent");
   const { fn, intent } = evidence.invocation();
   const key = effectKeyOf(fn, intent);
   if (!key.ok) return fail(key.error.code, key.error.message);
