@@ -68,6 +68,9 @@ export function blobKey(digest: string): string {
   return `b/${digest.slice("sha256:".length)}`;
 }
 
+/** All materials. */
+export const blobKeys = { gte: "b/", lt: "b0" } as const;
+
 /** Signed envelope and log index of an intent's bundle. */
 export function bundleKey(intentId: string): string {
   return `p/${intentId}`;

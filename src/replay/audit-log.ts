@@ -8,8 +8,8 @@ import { openCheckpoint } from "../log/checkpoint.js";
 import { readLeaf } from "../log/leaf.js";
 import { type IntentRecord, readState, type StoredBundle } from "../pipeline/documents.js";
 import { presentBundle } from "../pipeline/present.js";
-import { chainHeads, chainLength, readEvent, storedEvents } from "../pipeline/recorder.js";
-import { blobKey, bundleKey, intentKeys } from "../pipeline/store-keys.js";
+import { chainHeads, chainLength, headGoesOn, readEvent, storedEvents } from "../pipeline/recorder.js";
+import { blobKey, blobKeys, bundleKey, intentKeys } from "../pipeline/store-keys.js";
 import type { StoreReader } from "../ports.js";
 import type { CheckState } from "../verify/report.js";
 import { verifyBundle } from "../verify/verify-bundle.js";
@@ -150,6 +150,9 @@ function gather(store: StoreReader): Gathered {
     try {
       const inputs = storedEvents(store, tenantId, correlationId).map(readEvent);
       events.push(...replayChain(chains, inputs, chainLength(store, tenantId, correlationId)).events);
+      if (!headGoesOn(store, tenantId, correlationId)) {
+        throw new ExoArmurError("EXO_STORE_DAMAGED", "the chain's head does not go on from its last event");
+      }
     } catch (error) {
       const code = isExoArmurError(error) ? error.code : "EXO_STORE_DAMAGED";
       const about = { level: "structure", intentId: null, id: "chain", title: "event chain" } as const;
@@ -257,17 +260,18 @@ function checkSpent({ events }: Gathered): LogCheck {
 }
 
 function checkMaterials(store: StoreReader, records: readonly IntentRecord[]): LogCheck {
-  const known = new Map<Digest, string | null>();
   const problems: string[] = [];
+  const whole = new Set<string>();
+  for (const [key, bytes] of store.range(blobKeys)) {
+    whole.add(key);
+    // Not only what intents name: policies and plugins lie here before the first run.
+    if (blobKey(digestOf(bytes)) !== key) problems.push(`the material sha256:${key.slice(2)} has other bytes`);
+  }
+  const known = new Set<Digest>();
   for (const { materials, intentId } of records) {
     for (const { digest, role } of materials) {
-      let problem = known.get(digest);
-      if (problem === undefined) {
-        const bytes = store.get(blobKey(digest));
-        problem = bytes === undefined ? "is missing" : digestOf(bytes) === digest ? null : "has other bytes";
-        known.set(digest, problem);
-      }
-      if (problem !== null) problems.push(`${role} ${digest} of intent ${intentId} ${problem}`);
+      known.add(digest);
+      if (!whole.has(blobKey(digest))) problems.push(`${role} ${digest} of intent ${intentId} is missing`);
     }
   }
   return result("materials", "materials present", {

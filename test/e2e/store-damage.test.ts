@@ -14,8 +14,8 @@ import { mountShell } from "./support/mount.js";
 
 const page = 4096;
 
-/** Families of keys that an audit does not read: admissions, budgets, reservations, held effect keys, standing orders. */
-const workingState = /^[afgknsu]\//;
+/** Families of keys that an audit does not compare: admissions, budgets, reservations, standing orders, states of intents. */
+const workingState = /^[afgiknsu]\//;
 
 /** Keys whose value differs between two store files, or that only one has. */
 async function changedKeys(before: Uint8Array, after: Uint8Array): Promise<string[]> {
@@ -102,9 +102,9 @@ describe("bits that flipped while the store was at rest", () => {
   });
 
   it("that comparison finds a changed value, an evidence's among them", async () => {
-    const at = offsetsOf(file(), '"table.stats"')[0] ?? expect.fail("the event's action is in the file");
     const flipped = Buffer.from(whole);
-    flipped[at + 1] = (flipped[at + 1] ?? 0) ^ 1;
+    // At every place: pages that were replaced may hold copies that nobody reads.
+    for (const at of offsetsOf(file(), '"table.stats"')) flipped[at + 1] = (flipped[at + 1] ?? 0) ^ 1;
     expect(await changedKeys(whole, flipped)).not.toEqual([]);
     expect(await changedKeys(whole, whole)).toEqual([]);
   });

@@ -33,6 +33,20 @@ function recordOf(ending: keyof Bundles["intentIds"]): IntentRecord {
   return record;
 }
 
+describe("the head of a chain", () => {
+  it.each([
+    ["recordedAt", "2031-01-01T00:00:00.000Z"],
+    ["previous", `sha256:${"0".repeat(64)}`],
+    ["previous", null],
+    ["next", 1],
+  ])("with another %s is damage: the next event would be linked to it", (name, value) => {
+    const store = tampered();
+    const [key = ""] = store.keys("c/");
+    store.put(key, encodeUtf8(JSON.stringify({ ...readState<object>(store, key), [name]: value })));
+    expect(failed(audit(store))).toContain("chains");
+  });
+});
+
 describe("an honest store", () => {
   it("passes every check", () => {
     const report = audit(all.rig.store);
