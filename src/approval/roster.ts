@@ -1,10 +1,10 @@
 import type { RosterEntry } from "../contracts/approval.js";
 import type { ActionIntent, Requester } from "../contracts/intent.js";
 import { defaultApproverRole } from "../contracts/policy.js";
-import { isValidAt, type Trust, type TrustedKey } from "../contracts/trust.js";
+import { isValidAt, personOf, type Trust, type TrustedKey } from "../contracts/trust.js";
 import { decodeBase64 } from "../crypto/encoding.js";
 import { keyIdOf } from "../crypto/key-id.js";
-import { excludedNames } from "./exclusion.js";
+import { excludedNames, holdersOf } from "./exclusion.js";
 
 /** Whom to look for. `roles`: any of them will do. `logSize`: entries in the log now, for the keys' validity. */
 export type RosterInput = {
@@ -28,11 +28,10 @@ export function buildRoster(input: RosterInput): RosterEntry[] {
     return raw === undefined ? [] : [{ key, keyId: keyIdOf(raw), person: personOf(key) }];
   });
   const excluded = excludedNames(input.requester, input.actor.id);
-  const barred = new Set(excluded);
+  const barred = new Set([...excluded, ...holdersOf(trust.keys, excluded)]);
   const owner = new Map<string, string>();
   const shared = new Set<string>();
-  for (const { key, keyId, person } of keys) {
-    if (excluded.has(key.id) || excluded.has(keyId)) barred.add(person);
+  for (const { keyId, person } of keys) {
     if (owner.has(keyId) && owner.get(keyId) !== person) shared.add(keyId);
     owner.set(keyId, person);
   }
@@ -48,10 +47,6 @@ export function buildRoster(input: RosterInput): RosterEntry[] {
   return [...people]
     .map(([id, entry]) => ({ id, keyIds: [...entry.keyIds].sort(), roles: [...entry.roles].sort() }))
     .sort((a, b) => (a.id < b.id ? -1 : 1));
-}
-
-function personOf(key: TrustedKey): string {
-  return key.person ?? key.id;
 }
 
 function mayApprove(key: TrustedKey, tenantId: string, logSize: number): boolean {

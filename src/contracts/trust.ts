@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { decodeBase64, equalBytes } from "../crypto/encoding.js";
+import { keyIdOf } from "../crypto/key-id.js";
 import { parseVkey } from "../crypto/note-key.js";
 import { isExoArmurError } from "../errors.js";
 import { base64Schema, countSchema, digestSchema, keyIdSchema, nameSchema } from "./common.js";
@@ -42,6 +43,16 @@ const trustedKeySchema = z.strictObject({
 /** One key of a trust file. */
 export type TrustedKey = z.infer<typeof trustedKeySchema>;
 
+/** Key id of a trust file's entry. */
+export function entryKeyId({ publicKey }: Pick<TrustedKey, "publicKey">): string {
+  return keyIdOf(decodeBase64(publicKey) ?? new Uint8Array(0));
+}
+
+/** Whose key it is: the person it names, else its own id. */
+export function personOf({ person, id }: Pick<TrustedKey, "person" | "id">): string {
+  return person ?? id;
+}
+
 /** True when a key is valid at a place in the log: an index, or the size at which the next leaf would come. */
 export function isValidAt({ from, until }: TrustedKey, index: number): boolean {
   return (from ?? 0) <= index && (until === null || index < until);
@@ -73,6 +84,23 @@ export const trustSchema = z
 
 /** Whom a verifier trusts, and for what. */
 export type Trust = z.infer<typeof trustSchema>;
+
+/** Public keys of a role that are valid at a log size. */
+export function roleKeys(
+  trust: Trust,
+  role: Role,
+  logSize: number,
+): readonly { key: TrustedKey; publicKey: Uint8Array }[] {
+  return trust.keys.flatMap((key) => {
+    const publicKey = decodeBase64(key.publicKey);
+    return key.role === role && isValidAt(key, logSize) && publicKey !== undefined ? [{ key, publicKey }] : [];
+  });
+}
+
+/** Verifier keys that a log had before its present one. */
+export function formerVkeys({ logs }: Trust, { origin, vkey }: Trust["logs"][number]): string[] {
+  return logs.filter((log) => log.origin === origin && log.vkey !== vkey).map((log) => log.vkey);
+}
 
 type TrustedKeys = {
   readonly keys: readonly TrustedKey[];

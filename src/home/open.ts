@@ -68,11 +68,6 @@ export async function openHome(dir: string, options: OpenHomeOptions = {}): Prom
   };
 }
 
-/** Verifier keys that a home's own log had before its present one, the newest first. */
-export function formerVkeys({ logs }: Trust, { origin, vkey }: Trust["logs"][number]): string[] {
-  return logs.filter((log) => log.origin === origin && log.vkey !== vkey).map((log) => log.vkey);
-}
-
 /** Reads a trust file and admits every key in it. Errors as parseDocument, and EXO_KEY, EXO_KEY_REFUSED with the pointer. */
 export async function readTrust(file: string): Promise<Trust> {
   const trust = await readDocument(file, { schema: trustSchema, version: "exoarmur.trust/v1" });

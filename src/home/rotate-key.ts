@@ -1,13 +1,13 @@
 import { rm } from "node:fs/promises";
 import { parseContract } from "../contracts/common.js";
-import { type KeyFile, type Role, type Trust, type TrustedKey, trustSchema } from "../contracts/trust.js";
+import { entryKeyId, type KeyFile, type Role, type Trust, type TrustedKey, trustSchema } from "../contracts/trust.js";
 import { decodeBase64, equalBytes } from "../crypto/encoding.js";
 import { formatVkey, noteKey, parseVkey } from "../crypto/note-key.js";
 import { ExoArmurError, isExoArmurError } from "../errors.js";
 import type { Entropy } from "../ports.js";
 import { generateKey, type OpenedKey, readKeyFile, writeKeyFile } from "./keys.js";
 import { readTrust } from "./open.js";
-import { entryKeyId, withEnd, writeTrust } from "./trust-edit.js";
+import { withEnd, writeTrust } from "./trust-edit.js";
 
 /** What a rotation is given. `size`: entries of the log, where the old key ends and the new one begins. */
 export type RotationParts = {

@@ -1,17 +1,11 @@
 import { canonicalText } from "../canonical/jcs.js";
 import { readJson } from "../canonical/read.js";
 import { parseContract } from "../contracts/common.js";
-import { type Role, type Trust, type TrustedKey, trustSchema } from "../contracts/trust.js";
+import { entryKeyId, type Role, type Trust, type TrustedKey, trustSchema } from "../contracts/trust.js";
 import { admitPublicKey } from "../crypto/ed25519.js";
 import { decodeBase64 } from "../crypto/encoding.js";
-import { keyIdOf } from "../crypto/key-id.js";
 import { ExoArmurError } from "../errors.js";
 import { writeAtomic } from "./atomic.js";
-
-/** Key id of a trust file's entry. */
-export function entryKeyId({ publicKey }: Pick<TrustedKey, "publicKey">): string {
-  return keyIdOf(decodeBase64(publicKey) ?? new Uint8Array(0));
-}
 
 /**
  * Reads one entry of a trust file's `keys`. EXO_JSON_*, EXO_SCHEMA; EXO_KEY and EXO_KEY_REFUSED for a key that is not

@@ -6,8 +6,7 @@ import {
   verifyAttestation,
 } from "../contracts/attestation.js";
 import { type Material, saltedMaterial, unsalt } from "../contracts/material.js";
-import { isValidAt } from "../contracts/trust.js";
-import { decodeBase64 } from "../crypto/encoding.js";
+import { roleKeys } from "../contracts/trust.js";
 import { ExoArmurError, ok, type Result, refuse } from "../errors.js";
 import type { LedgerTx } from "../log/ledger-types.js";
 import type { IntentWork } from "./intent-work.js";
@@ -79,10 +78,7 @@ export function verifyStoredAttestations(tx: LedgerTx, work: IntentWork): Result
 }
 
 function attesterKeys(tx: LedgerTx, { record, ports }: IntentWork): readonly AttesterKey[] {
-  return ports.deployment.trust.keys.flatMap((key) => {
-    const counts =
-      key.role === "attester" && isValidAt(key, tx.size) && (key.tenants?.includes(record.tenantId) ?? true);
-    const publicKey = counts ? decodeBase64(key.publicKey) : undefined;
-    return publicKey === undefined ? [] : [{ id: key.id, publicKey }];
-  });
+  return roleKeys(ports.deployment.trust, "attester", tx.size)
+    .filter(({ key }) => key.tenants?.includes(record.tenantId) ?? true)
+    .map(({ key, publicKey }) => ({ id: key.id, publicKey }));
 }

@@ -9,7 +9,7 @@ import { digestSchema, parseContract } from "../contracts/common.js";
 import { type Envelope, payloadTypes } from "../contracts/dsse.js";
 import { plainMaterial } from "../contracts/material.js";
 import { readPointer } from "../contracts/pointer.js";
-import { isValidAt, type Trust, type TrustedKey } from "../contracts/trust.js";
+import { roleKeys } from "../contracts/trust.js";
 import { decodeBase64 } from "../crypto/encoding.js";
 import { keyIdOf } from "../crypto/key-id.js";
 import { ExoArmurError, type Refusal } from "../errors.js";
@@ -36,18 +36,6 @@ export type DecideContext = {
   readonly registry: ExecutorRegistry;
   readonly policy: PolicyInForce | null;
 };
-
-/** Public keys of a role that are valid at a log size. */
-export function roleKeys(
-  trust: Trust,
-  role: TrustedKey["role"],
-  logSize: number,
-): readonly { key: TrustedKey; publicKey: Uint8Array }[] {
-  return trust.keys.flatMap((key) => {
-    const publicKey = decodeBase64(key.publicKey);
-    return key.role === role && isValidAt(key, logSize) && publicKey !== undefined ? [{ key, publicKey }] : [];
-  });
-}
 
 /**
  * Counts a signed grant. The one that completes the threshold has everything judged again, in the same transaction that

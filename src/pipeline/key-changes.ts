@@ -1,6 +1,4 @@
-import type { Role, Trust } from "../contracts/trust.js";
-import { decodeBase64 } from "../crypto/encoding.js";
-import { keyIdOf } from "../crypto/key-id.js";
+import { entryKeyId, type Role, type Trust } from "../contracts/trust.js";
 import type { LedgerTx } from "../log/ledger-types.js";
 import { readState, writeState } from "./documents.js";
 import { runtimeActor } from "./intent-work.js";
@@ -56,11 +54,11 @@ function endOf(key: KnownKey, present: readonly KnownKey[]): (Omit<KnownKey, "fr
 }
 
 function keysOf({ keys }: Trust): KnownKey[] {
-  return keys.map(({ role, id, publicKey, from, until }) => ({
-    role,
-    id,
-    keyId: keyIdOf(decodeBase64(publicKey) ?? new Uint8Array(0)),
-    from,
-    until,
+  return keys.map((key) => ({
+    role: key.role,
+    id: key.id,
+    keyId: entryKeyId(key),
+    from: key.from,
+    until: key.until,
   }));
 }

@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import { excludedNames } from "../approval/exclusion.js";
+import { excludedNames, holdersOf } from "../approval/exclusion.js";
 import { canonicalize } from "../canonical/jcs.js";
 import { parseCanonical } from "../canonical/read.js";
 import { parseContract } from "../contracts/common.js";
@@ -14,12 +14,11 @@ import {
   type TrustScoreOrder,
   trustScoreOrderSchema,
 } from "../contracts/order.js";
-import type { Trust, TrustedKey } from "../contracts/trust.js";
-import { decodeBase64, equalBytes } from "../crypto/encoding.js";
+import { personOf, roleKeys, type Trust, type TrustedKey } from "../contracts/trust.js";
+import { equalBytes } from "../crypto/encoding.js";
 import { keyIdOf } from "../crypto/key-id.js";
 import { ExoArmurError } from "../errors.js";
 import type { LedgerTx } from "../log/ledger-types.js";
-import { roleKeys } from "./decide.js";
 import { type EffectHolder, type KillSwitchState, readState, writeState } from "./documents.js";
 import { finish } from "./finish.js";
 import { IntentWork } from "./intent-work.js";
@@ -103,12 +102,8 @@ function keepOrder(tx: LedgerTx, { order, material }: OpenedOrder<Order>): void 
 
 /** Whether an operator is the requester, the actor, or a person who holds a key of theirs, in any role. */
 function isOwn(trust: Trust, own: ReadonlySet<string>, operator: TrustedKey): boolean {
-  const barred = new Set(own);
-  for (const key of trust.keys) {
-    const raw = decodeBase64(key.publicKey);
-    if (own.has(key.id) || (raw !== undefined && own.has(keyIdOf(raw)))) barred.add(key.person ?? key.id);
-  }
-  return barred.has(operator.id) || barred.has(operator.person ?? operator.id);
+  const barred = new Set([...own, ...holdersOf(trust.keys, own)]);
+  return barred.has(operator.id) || barred.has(personOf(operator));
 }
 
 /** Appends an event that belongs to no intent, and gives it back. */

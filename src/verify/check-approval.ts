@@ -1,4 +1,5 @@
 import { checkApproval, openGrant } from "../approval/check.js";
+import { excludedNames, holdersOf } from "../approval/exclusion.js";
 import { thresholdOf } from "../approval/request.js";
 import { type ApprovalState, applyGrant, pendingApproval } from "../approval/state.js";
 import { digestOf } from "../canonical/digest.js";
@@ -14,7 +15,7 @@ import { equalBytes } from "../crypto/encoding.js";
 import { keyIdOf } from "../crypto/key-id.js";
 import { isWitnessedBy } from "./check-log.js";
 import type { Evidence } from "./evidence.js";
-import { barredPeople, type KeySource } from "./keys.js";
+import type { KeySource } from "./keys.js";
 import { expect, fail, notApplicable, unable } from "./report.js";
 
 /**
@@ -211,7 +212,7 @@ function countApprovers(
   if (!checked.ok) return fail(checked.error.code, checked.error.message);
   if (keys.trust === null) return checked.value.approvers;
   // The roster is the runtime's statement; with a trust file, whose key it is comes from there.
-  const barred = barredPeople(keys.trust, requester, actor.id);
+  const barred = holdersOf(keys.trust.keys, excludedNames(requester, actor.id));
   for (const entry of request.roster) {
     expect(!barred.has(entry.id), "EXO_APPROVAL_APPROVER", `${entry.id} is the requester or the actor by another key`);
     for (const key of admissible.filter((candidate) => entry.keyIds.includes(keyIdOf(candidate.publicKey)))) {

@@ -1,10 +1,10 @@
-import { excludedNames } from "../approval/exclusion.js";
+import { excludedNames, holdersOf } from "../approval/exclusion.js";
 import { canonicalText } from "../canonical/jcs.js";
 import { parseTime } from "../canonical/time.js";
 import { envelopeSchema, openEnvelope, payloadTypes } from "../contracts/dsse.js";
 import { type ResolutionOrder, resolutionOrderSchema } from "../contracts/order.js";
 import { type Evidence, parseDocument } from "./evidence.js";
-import { barredPeople, type CheckKey, type KeySource } from "./keys.js";
+import type { CheckKey, KeySource } from "./keys.js";
 import { expect, fail, notApplicable } from "./report.js";
 
 /**
@@ -49,7 +49,7 @@ export function checkResolution(evidence: Evidence, keys: KeySource): string {
   const mine = own.has(payload.resolver) || own.has(order.operator.keyId);
   expect(!mine, "EXO_ORDER", `${payload.resolver} is the requester or the actor`);
   if (keys.trust !== null && operator !== undefined && operator.person !== null) {
-    const barred = own.has(operator.person) || barredPeople(keys.trust, requester, actor.id).has(operator.person);
+    const barred = own.has(operator.person) || holdersOf(keys.trust.keys, own).has(operator.person);
     expect(!barred, "EXO_ORDER", `${payload.resolver} is the requester or the actor by another key`);
   }
   return `${payload.outcome}, resolved by ${payload.resolver}`;

@@ -1,9 +1,6 @@
-import { excludedNames } from "../approval/exclusion.js";
-import type { Requester } from "../contracts/intent.js";
 import { defaultApproverRole } from "../contracts/policy.js";
-import { isValidAt, type Role, type Trust } from "../contracts/trust.js";
+import { isValidAt, personOf, type Role, type Trust } from "../contracts/trust.js";
 import { decodeBase64 } from "../crypto/encoding.js";
-import { keyIdOf } from "../crypto/key-id.js";
 import { parseProofFile } from "../log/proof-file.js";
 import type { Evidence } from "./evidence.js";
 
@@ -58,18 +55,7 @@ export function keySource(evidence: Evidence, trust: Trust | null): KeySource {
         const inside = !bounded || (index >= 0 && isValidAt(key, index));
         const forTenant = key.tenants === undefined || key.tenants.includes(tenantId);
         if (key.role !== role || publicKey === undefined || !inside || !forTenant) return [];
-        return [{ publicKey, id: key.id, person: key.person ?? key.id, roles: key.roles ?? [defaultApproverRole] }];
+        return [{ publicKey, id: key.id, person: personOf(key), roles: key.roles ?? [defaultApproverRole] }];
       }),
   };
-}
-
-/** People one of whose keys, of any role, is the requester or the actor by id or key id. */
-export function barredPeople(trust: Trust, requester: Requester, actorId: string): ReadonlySet<string> {
-  const excluded = excludedNames(requester, actorId);
-  const barred = new Set<string>();
-  for (const key of trust.keys) {
-    const raw = decodeBase64(key.publicKey);
-    if (excluded.has(key.id) || (raw !== undefined && excluded.has(keyIdOf(raw)))) barred.add(key.person ?? key.id);
-  }
-  return barred;
 }

@@ -6,7 +6,7 @@ import { encodeBase64, encodeUtf8 } from "../../src/crypto/encoding.js";
 import { systemEntropy } from "../../src/crypto/random.js";
 import { generateKey, trustEntryOf } from "../../src/home/keys.js";
 import { readTrust } from "../../src/home/open.js";
-import { entryKeyId, rangeText, readTrustEntry, withEnd, withKey, writeTrust } from "../../src/home/trust-edit.js";
+import { rangeText, readTrustEntry, withEnd, withKey, writeTrust } from "../../src/home/trust-edit.js";
 import { faultOf, freshFolder } from "./support.js";
 
 const empty: Trust = {

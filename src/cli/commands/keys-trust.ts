@@ -1,11 +1,11 @@
 import { resolve } from "node:path";
 import { keyIdSchema } from "../../contracts/common.js";
 import { formatOrigin } from "../../contracts/origin.js";
-import type { Trust, TrustedKey } from "../../contracts/trust.js";
+import { entryKeyId, type Trust, type TrustedKey } from "../../contracts/trust.js";
 import { ExoArmurError } from "../../errors.js";
 import { readTrust } from "../../home/open.js";
 import { homePaths } from "../../home/paths.js";
-import { entryKeyId, rangeText, readTrustEntry, withEnd, withKey, writeTrust } from "../../home/trust-edit.js";
+import { rangeText, readTrustEntry, withEnd, withKey, writeTrust } from "../../home/trust-edit.js";
 import { hasFlag, type Options, textOption } from "../action.js";
 import { type CliContext, homeDir } from "../context.js";
 import { type ExitCode, exitCodes } from "../exit-codes.js";
