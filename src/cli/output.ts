@@ -38,6 +38,13 @@ export function formatTable(rows: readonly (readonly string[])[]): string {
     .join("");
 }
 
+/** The first rows as a table, how many there are more, and an empty line; nothing for no rows. */
+export function formatFirst(rows: readonly (readonly string[])[], most: number): string {
+  if (rows.length === 0) return "";
+  const more = rows.length > most ? `... and ${formatCount(rows.length - most)} more; --json has all\n` : "";
+  return `${formatTable(rows.slice(0, most))}${more}\n`;
+}
+
 /** One JSON document and a newline. */
 export function printJson(context: CliContext, value: unknown): void {
   context.stdout(`${JSON.stringify(value, null, 2)}\n`);

@@ -1,10 +1,11 @@
 import { type Role, roleSchema } from "../contracts/trust.js";
 import { ExoArmurError } from "../errors.js";
+import { readDecimal } from "../log/checkpoint.js";
 
 /** A log index given as an option. EXO_USAGE. */
 export function indexOption(name: string, text: string | undefined): number {
-  const index = /^(0|[1-9]\d{0,15})$/.test(text ?? "") ? Number(text) : Number.NaN;
-  if (Number.isSafeInteger(index)) return index;
+  const index = readDecimal(text ?? "");
+  if (index !== undefined) return index;
   throw new ExoArmurError("EXO_USAGE", `--${name}: expected a log index such as 120, got ${text ?? "nothing"}`);
 }
 

@@ -131,6 +131,15 @@ export const manifestSchema = z.strictObject({
 /** A whole manifest. */
 export type ExecutorManifest = z.infer<typeof manifestSchema>;
 
+/** What a manifest's module is admitted and metered for: capabilities by name, caps in pages and elements. */
+export function sealingOf({ capabilities, limits: { memoryPages, tableElements } }: ExecutorManifest): {
+  readonly capabilities: readonly string[];
+  readonly memoryPages: number;
+  readonly tableElements: number;
+} {
+  return { capabilities: capabilities.map(({ name }) => name), memoryPages, tableElements };
+}
+
 /** A manifest as people write it: digest, input, output, effects, capabilities and limits have defaults. */
 export const manifestDraftSchema = z.strictObject({
   $schema: z.string().optional(),

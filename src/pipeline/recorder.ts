@@ -141,10 +141,14 @@ export function chainLength(reader: StoreReader, tenantId: string, correlationId
   return readState<ChainHead>(reader, eventKeys.head(tenantId, correlationId))?.next ?? 0;
 }
 
-/** Whether a chain's head goes on from its last stored event: the next one is linked to what the head says. */
-export function headGoesOn(reader: StoreReader, tenantId: string, correlationId: string): boolean {
+/** Whether a chain's head goes on from its last event, as stored: the next one is linked to what the head says. */
+export function headGoesOn(
+  reader: StoreReader,
+  tenantId: string,
+  correlationId: string,
+  last: Uint8Array | undefined,
+): boolean {
   const head = readState<ChainHead>(reader, eventKeys.head(tenantId, correlationId));
-  const last = storedEvents(reader, tenantId, correlationId).at(-1);
   if (head === undefined || last === undefined) return head === undefined && last === undefined;
   return head.previous === digestOf(unpackEvent(last).header) && head.recordedAt === readEvent(last).recordedAt;
 }

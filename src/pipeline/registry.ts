@@ -3,7 +3,7 @@ import { canonicalize } from "../canonical/jcs.js";
 import { parseCanonical } from "../canonical/read.js";
 import { parseContract } from "../contracts/common.js";
 import type { IntentDraft } from "../contracts/intent.js";
-import { type ExecutorManifest, type ManifestFunction, manifestSchema } from "../contracts/manifest.js";
+import { type ExecutorManifest, type ManifestFunction, manifestSchema, sealingOf } from "../contracts/manifest.js";
 import { type Material, plainMaterial } from "../contracts/material.js";
 import { ok, type Refusal, type Result, refuse } from "../errors.js";
 import type { SealedModule } from "../wasm/seal.js";
@@ -45,11 +45,9 @@ export async function admitExecutor(given: ExecutorManifest, wasm: Uint8Array): 
       `${manifest.name}: the manifest names ${manifest.wasm.digest}, the module is ${plugin.digest}`,
     );
   }
-  const { memoryPages, tableElements } = manifest.limits;
-  const capabilities = manifest.capabilities.map((capability) => capability.name);
   // Loaded with the first executor: importing the package needs no meter.
   const { sealModule } = await import("../wasm/seal.js");
-  const sealed = sealModule(plugin.bytes, { capabilities, memoryPages, tableElements });
+  const sealed = sealModule(plugin.bytes, sealingOf(manifest));
   if (!sealed.ok) return refuse(sealed.error.code, `${manifest.name}: ${sealed.error.message}`);
   for (const fn of manifest.functions) {
     if (!sealed.value.exports.includes(fn.name)) {

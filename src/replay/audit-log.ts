@@ -1,7 +1,7 @@
 import { type Digest, digestOf } from "../canonical/digest.js";
 import { type CanonicalEvent, terminalEventTypes } from "../contracts/event.js";
 import { endStates } from "../contracts/lifecycle.js";
-import type { Trust } from "../contracts/trust.js";
+import { formerVkeys, type Trust } from "../contracts/trust.js";
 import { type ErrorCode, ExoArmurError, isExoArmurError } from "../errors.js";
 import { auditTree, readLedger } from "../log/audit.js";
 import { openCheckpoint } from "../log/checkpoint.js";
@@ -133,8 +133,7 @@ function checkSignature(store: StoreReader, { origin, vkey, trust }: LogAuditOpt
   try {
     const { checkpoint, size } = readLedger(store, origin);
     // Until its first commit after a rotation, a log stands under a key it had before.
-    const former = trust.logs.filter((log) => log.origin === origin && log.vkey !== vkey).map((log) => log.vkey);
-    openCheckpoint(checkpoint, [vkey, ...former]);
+    openCheckpoint(checkpoint, [vkey, ...formerVkeys(trust, { origin, vkey })]);
     return { ...about, state: "pass", message: `log ${origin}, size ${size}` };
   } catch (error) {
     if (isExoArmurError(error)) return { ...about, state: "fail", code: error.code, message: error.message };
@@ -148,9 +147,10 @@ function gather(store: StoreReader): Gathered {
   const unreadable: string[] = [];
   for (const { tenantId, correlationId } of readable(unreadable, () => chainHeads(store)) ?? []) {
     try {
-      const inputs = storedEvents(store, tenantId, correlationId).map(readEvent);
+      const stored = storedEvents(store, tenantId, correlationId);
+      const inputs = stored.map(readEvent);
       events.push(...replayChain(chains, inputs, chainLength(store, tenantId, correlationId)).events);
-      if (!headGoesOn(store, tenantId, correlationId)) {
+      if (!headGoesOn(store, tenantId, correlationId, stored.at(-1))) {
         throw new ExoArmurError("EXO_STORE_DAMAGED", "the chain's head does not go on from its last event");
       }
     } catch (error) {

@@ -1,4 +1,5 @@
 import { type Digest, digestOf } from "../canonical/digest.js";
+import { sealingOf } from "../contracts/manifest.js";
 import type { Divergence } from "../contracts/replay-report.js";
 import { isExoArmurError } from "../errors.js";
 import type { LogProver } from "../log/cosigned.js";
@@ -7,7 +8,7 @@ import type { SandboxHost, StoreReader } from "../ports.js";
 import { Evidence } from "../verify/evidence.js";
 import { CheckEnd, fail } from "../verify/report.js";
 import { sealModule } from "../wasm/seal.js";
-import type { BacktestFilter } from "./backtest.js";
+import { type BacktestFilter, isWithin } from "./backtest.js";
 import { reExecute, type SealCandidate } from "./re-execute.js";
 import { recordedIntents } from "./recorded-decisions.js";
 
@@ -66,8 +67,7 @@ export async function backtestPlugin(
       const evidence = Evidence.open(bytes);
       const { manifest, intent } = evidence.invocation();
       const { recordedAt } = evidence.started().event.header;
-      const tooEarly = filter.since !== null && recordedAt < filter.since;
-      if (manifest.name !== name || tooEarly || (filter.until !== null && recordedAt >= filter.until)) continue;
+      if (manifest.name !== name || !isWithin(recordedAt, filter)) continue;
       const { divergence, comparison } = await reExecute(evidence, sandbox, seal);
       const end = endOf(divergence);
       ends[end]++;
@@ -114,10 +114,9 @@ function sealOnce(wasm: Uint8Array): SealCandidate {
   const known = new Map<string, ReturnType<typeof sealModule>>();
   return (evidence) => {
     const { manifest, fn } = evidence.invocation();
-    const { memoryPages, tableElements } = manifest.limits;
-    const capabilities = manifest.capabilities.map((capability) => capability.name);
-    const key = JSON.stringify([memoryPages, tableElements, capabilities]);
-    const sealed = known.get(key) ?? sealModule(wasm, { capabilities, memoryPages, tableElements });
+    const sealing = sealingOf(manifest);
+    const key = JSON.stringify(sealing);
+    const sealed = known.get(key) ?? sealModule(wasm, sealing);
     known.set(key, sealed);
     if (!sealed.ok) return fail(sealed.error.code, sealed.error.message);
     if (!sealed.value.exports.includes(fn.name))

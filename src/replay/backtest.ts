@@ -72,8 +72,8 @@ export function backtestPolicy(store: StoreReader, candidate: PolicyDocument, fi
   };
 }
 
-/** Times are of one form, so their order is that of their text. */
-function isWithin(time: string | null, { since, until }: BacktestFilter): boolean {
+/** Whether a filter takes a time in; one that is not known is. Times are of one form, so their order is that of their text. */
+export function isWithin(time: string | null, { since, until }: BacktestFilter): boolean {
   return time === null || ((since === null || time >= since) && (until === null || time < until));
 }
 

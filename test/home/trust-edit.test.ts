@@ -1,7 +1,7 @@
 import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import type { Trust, TrustedKey } from "../../src/contracts/trust.js";
+import { entryKeyId, type Trust, type TrustedKey } from "../../src/contracts/trust.js";
 import { encodeBase64, encodeUtf8 } from "../../src/crypto/encoding.js";
 import { systemEntropy } from "../../src/crypto/random.js";
 import { generateKey, trustEntryOf } from "../../src/home/keys.js";

@@ -6,7 +6,7 @@ import { hasFlag, type Options, textOption } from "../action.js";
 import { type CliContext, homeDir } from "../context.js";
 import { type ExitCode, exitCodes } from "../exit-codes.js";
 import { withHomeView } from "../home-view.js";
-import { countOf, formatCount, formatRows, formatTable, printJson } from "../output.js";
+import { countOf, formatCount, formatFirst, formatRows, printJson } from "../output.js";
 import { readPolicyArgument } from "../policy/read-policy.js";
 
 /** Flips and missing inputs shown one by one above the sums, at most. */
@@ -62,8 +62,6 @@ function formatBacktest({ candidate, counts, flips, notCheckable, result }: Back
     target ?? "",
   ]);
   const unable = notCheckable.map(({ intentId, code, message }) => ["unable", intentId, `${code}: ${message}`]);
-  const shown = (all: readonly string[][]): string =>
-    all.length === 0 ? "" : `${formatTable(all.slice(0, shownRows))}${moreOf(all.length)}\n`;
   const classes = Object.entries(counts.classes).sort(([a], [b]) => (a < b ? -1 : 1));
   const sums = [
     `${formatCount(counts.same)} the same`,
@@ -71,8 +69,8 @@ function formatBacktest({ candidate, counts, flips, notCheckable, result }: Back
     ...(counts.notCheckable === 0 ? [] : [`${formatCount(counts.notCheckable)} not checkable`]),
   ];
   return [
-    shown(rows),
-    shown(unable),
+    formatFirst(rows, shownRows),
+    formatFirst(unable, shownRows),
     classes.length === 0 ? "" : `${formatRows(classes.map(([name, count]) => [formatCount(count), name]))}\n`,
     formatRows([
       ["candidate", `${candidate.policyId} version ${candidate.version}`, candidate.digest],
@@ -80,8 +78,4 @@ function formatBacktest({ candidate, counts, flips, notCheckable, result }: Back
     ]),
     `${[result, countOf(counts.decisions, "decision"), sums.join(", ")].join("   ")}\n`,
   ].join("");
-}
-
-function moreOf(count: number): string {
-  return count > shownRows ? `... and ${formatCount(count - shownRows)} more; --json has all\n` : "";
 }

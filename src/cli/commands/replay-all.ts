@@ -1,8 +1,9 @@
 import type { ReplayReport } from "../../contracts/replay-report.js";
 import type { ReplayEngine } from "../../replay/replay-engine.js";
+import { type Outcomes, tally } from "../batch/tally.js";
 import type { CliContext } from "../context.js";
 import { type ExitCode, exitCodes } from "../exit-codes.js";
-import { countOf, formatCount, formatTable, printJson } from "../output.js";
+import { countOf, formatFirst, printJson } from "../output.js";
 import { withBar } from "../progress.js";
 
 /** How everything is replayed and reported. */
@@ -11,7 +12,7 @@ export type ReplayAllOptions = { readonly jobs: number; readonly json: boolean }
 type Result = ReplayReport["result"];
 
 /** Results from the one that decides over all others. */
-const worst: readonly (readonly [Result, ExitCode, string])[] = [
+const worst: Outcomes<Result> = [
   ["no_audit_records", exitCodes.refused, "without records"],
   ["failure", exitCodes.refused, "diverged"],
   ["partial", exitCodes.unable, "could not be checked whole or have not ended"],
@@ -53,29 +54,16 @@ export async function replayAll(
     };
     await Promise.all(Array.from({ length: Math.min(jobs, all.length) }, work));
   });
-  const [result, code] = worst.find(([state]) => rows.some((row) => row.result === state)) ?? [
-    "success",
-    exitCodes.done,
-  ];
-  const count = (state: Result): number => rows.filter((row) => row.result === state).length;
-  const counts = Object.fromEntries(worst.map(([state]) => [state, count(state)]));
+  const { result, code, counts, bad, sums } = tally(worst, rows, { good: "success", none: "success" });
   if (json) {
     printJson(context, { schema: "exoarmur.replay-batch/v1", result, trustMode, counts, correlations: rows });
     return code;
   }
-  const bad = worst.flatMap(([state]) => rows.filter((row) => row.result === state && state !== "success"));
-  const shown = bad.slice(0, shownRows).map((row) => [row.result, row.correlationId, reasonOf(row)]);
-  const more = bad.length > shownRows ? `... and ${formatCount(bad.length - shownRows)} more; --json has all\n` : "";
-  const sums = worst
-    .toReversed()
-    .flatMap(([state, , words]) =>
-      count(state) === 0 && state !== "success" ? [] : [`${formatCount(count(state))} ${words}`],
-    );
   const total = (what: "intents" | "executions"): number => rows.reduce((sum, row) => sum + row.counts[what], 0);
   const records = [countOf(total("intents"), "intent"), countOf(total("executions"), "execution")].join(", ");
-  const table = shown.length === 0 ? "" : `${formatTable(shown)}${more}\n`;
-  const line = [result, countOf(rows.length, "correlation"), records, sums.join(", ")].join("   ");
-  context.stdout(`${table}${line}\n`);
+  const shown = bad.map((row) => [row.result, row.correlationId, reasonOf(row)]);
+  const line = [result, countOf(rows.length, "correlation"), records, sums].join("   ");
+  context.stdout(`${formatFirst(shown, shownRows)}${line}\n`);
   return code;
 }
 

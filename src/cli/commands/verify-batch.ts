@@ -3,10 +3,11 @@ import { ExoArmurError } from "../../errors.js";
 import type { VerificationResult } from "../../verify/report.js";
 import { type FoundBundles, findBundles } from "../batch/find-bundles.js";
 import { type BatchRow, rowWithout } from "../batch/rows.js";
+import { type Outcomes, type Tally, tally } from "../batch/tally.js";
 import { verifyFiles } from "../batch/verify-pool.js";
 import type { CliContext } from "../context.js";
 import { type ExitCode, exitCodes } from "../exit-codes.js";
-import { countOf, formatCount, formatTable, printJson, shownPath } from "../output.js";
+import { countOf, formatFirst, printJson, shownPath } from "../output.js";
 import { withBar } from "../progress.js";
 
 /** How a batch is verified and reported. */
@@ -16,7 +17,7 @@ export type BatchOptions = { readonly trust: Trust | undefined; readonly jobs: n
 const shownFiles = 20;
 
 /** Results from the one that decides over all others. */
-const worst: readonly (readonly [VerificationResult, ExitCode, string])[] = [
+const worst: Outcomes<VerificationResult> = [
   ["fail", exitCodes.refused, "failed"],
   ["unsupported_revision", exitCodes.unable, "of a revision this build does not know"],
   ["unable", exitCodes.unable, "could not be checked"],
@@ -50,15 +51,15 @@ export async function verifyBatch(
       ...rowWithout("fail", "EXO_FILE", `the folder could not be listed: ${errno}`),
     })),
   ].sort((a, b) => (a.path < b.path ? -1 : 1));
-  const [result, code] = worst.find(([state]) => named.some((row) => row.result === state)) ?? ["fail", 1];
-  const batch = { result, trustMode: trust === undefined ? "self_check_only" : "pinned", rows: named, found } as const;
+  const trustMode = trust === undefined ? "self_check_only" : "pinned";
+  const batch = { trustMode, rows: named, found, tally: tally(worst, named, { good: "pass", none: "fail" }) } as const;
   if (json) printJson(context, documentOf(context, batch));
   else context.stdout(formatBatch(context, batch));
-  return code;
+  return batch.tally.code;
 }
 
 type Batch = {
-  readonly result: VerificationResult;
+  readonly tally: Tally<VerificationResult, NamedRow>;
   readonly trustMode: "pinned" | "self_check_only";
   readonly rows: readonly NamedRow[];
   readonly found: FoundBundles;
@@ -66,16 +67,18 @@ type Batch = {
 
 const limitsOf = ({ rows }: Batch): readonly string[] => [...new Set(rows.flatMap(({ limits }) => limits))];
 
-const numberOf = ({ rows }: Batch, state: VerificationResult): number =>
-  rows.filter(({ result }) => result === state).length;
-
 function documentOf(context: CliContext, batch: Batch): object {
-  const { result, trustMode, rows, found } = batch;
+  const {
+    tally: { result, counts },
+    trustMode,
+    rows,
+    found,
+  } = batch;
   return {
     schema: "exoarmur.verification-batch/v1",
     trustMode,
     result,
-    counts: Object.fromEntries(worst.map(([state]) => [state, numberOf(batch, state)])),
+    counts,
     files: rows.map(({ limits: _said, ...row }) => row),
     notFollowed: found.notFollowed.map((path) => shownPath(context, path)),
     limits: limitsOf(batch),
@@ -83,20 +86,18 @@ function documentOf(context: CliContext, batch: Batch): object {
 }
 
 function formatBatch(context: CliContext, batch: Batch): string {
-  const { result, trustMode, rows, found } = batch;
-  const bad = worst.flatMap(([state]) => rows.filter((row) => row.result === state && state !== "pass"));
-  const shown = bad.slice(0, shownFiles).map((row) => [row.result, row.path, reasonOf(row)]);
-  const more = bad.length > shownFiles ? `... and ${formatCount(bad.length - shownFiles)} more; --json has all\n` : "";
+  const {
+    tally: { result, bad, sums },
+    trustMode,
+    rows,
+    found,
+  } = batch;
+  const shown = bad.map((row) => [row.result, row.path, reasonOf(row)]);
   const links = found.notFollowed.map((path) => `not followed: ${shownPath(context, path)}, a link to a folder\n`);
-  const sums = worst.toReversed().flatMap(([state, , words]) => {
-    const count = numberOf(batch, state);
-    return count === 0 && state !== "pass" ? [] : [`${formatCount(count)} ${words}`];
-  });
   const mode = trustMode === "pinned" ? "pinned" : "self-check only";
   const said = limitsOf(batch).map((limit) => `${limit}\n`);
-  const table = shown.length === 0 ? "" : `${formatTable(shown)}${more}\n`;
-  const line = [result, mode, countOf(rows.length, "file"), sums.join(", ")].join("   ");
-  return `${table}${links.slice(0, shownFiles).join("")}${line}\n${said.join("")}`;
+  const line = [result, mode, countOf(rows.length, "file"), sums].join("   ");
+  return `${formatFirst(shown, shownFiles)}${links.slice(0, shownFiles).join("")}${line}\n${said.join("")}`;
 }
 
 /** What is hidden; else the first check that failed, or that could not be made, and how many more there are. */
