@@ -2,9 +2,7 @@ import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Config } from "../contracts/config.js";
 import { type Trust, trustSchema } from "../contracts/trust.js";
-import { admitPublicKey } from "../crypto/ed25519.js";
-import { decodeBase64 } from "../crypto/encoding.js";
-import { parseVkey } from "../crypto/note-key.js";
+import { refusedKeyOf } from "../contracts/trust-admission.js";
 import { ExoArmurError, isExoArmurError } from "../errors.js";
 import { readBounded } from "./atomic.js";
 import { checkRoots } from "./check-roots.js";
@@ -71,18 +69,10 @@ export async function openHome(dir: string, options: OpenHomeOptions = {}): Prom
 /** Reads a trust file and admits every key in it. Errors as parseDocument, and EXO_KEY, EXO_KEY_REFUSED with the pointer. */
 export async function readTrust(file: string): Promise<Trust> {
   const trust = await readDocument(file, { schema: trustSchema, version: "exoarmur.trust/v1" });
-  for (const [index, key] of trust.keys.entries()) {
-    const admitted = admitPublicKey(decodeBase64(key.publicKey) ?? new Uint8Array(0));
-    if (!admitted.ok) throw wrongKey(admitted.error, file, `/keys/${index}/publicKey`);
-  }
-  for (const [index, { origin, vkey }] of trust.logs.entries()) {
-    const pointer = `/logs/${index}/vkey`;
-    const { name } = readVkey(vkey, file, pointer);
-    if (name === origin) continue;
-    throw wrongKey({ code: "EXO_KEY", message: `expected a key named ${origin}, got ${name}` }, file, pointer);
-  }
-  for (const [index, vkey] of trust.witnesses.vkeys.entries()) readVkey(vkey, file, `/witnesses/vkeys/${index}`);
-  return trust;
+  const refused = refusedKeyOf(trust);
+  if (refused === undefined) return trust;
+  const { error, pointer } = refused;
+  throw new ExoArmurError(error.code, `${file}: ${pointer}: ${error.message}`, { file, pointer });
 }
 
 /** Bytes of the home's policy: policy.json, policy.yaml or policy.yml. EXO_HOME_DAMAGED unless exactly one is there. */
@@ -123,17 +113,4 @@ async function checkThere({ home }: HomePaths): Promise<void> {
     });
   }
   throw new ExoArmurError("EXO_HOME_DAMAGED", `${home} is no folder`, { file: home });
-}
-
-function readVkey(vkey: string, file: string, pointer: string): ReturnType<typeof parseVkey> {
-  try {
-    return parseVkey(vkey);
-  } catch (error) {
-    if (!(error instanceof ExoArmurError)) throw error;
-    throw wrongKey(error, file, pointer);
-  }
-}
-
-function wrongKey(error: Pick<ExoArmurError, "code" | "message">, file: string, pointer: string): ExoArmurError {
-  return new ExoArmurError(error.code, `${file}: ${pointer}: ${error.message}`, { file, pointer });
 }

@@ -1,6 +1,6 @@
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { ExoArmurError } from "../errors.js";
-import { findTreeDamage, type Pages } from "./lmdb-tree.js";
+import { BRANCH, findTreeDamage, HEADER, LEAF, type Pages } from "./lmdb-tree.js";
 
 /*
  * LMDB trusts its file: it maps it and follows page numbers, and a cut or overwritten file ends the process with a
@@ -9,12 +9,9 @@ import { findTreeDamage, type Pages } from "./lmdb-tree.js";
  * meta page   24 magic u32, 28 version u32, 48 and 96 two tree records, 144 last page u64, 152 txnid u64
  * tree record  0 page size u32 (first record), 6 depth u16, 40 root page u64
  */
-const HEADER = 24;
 const META_BYTES = 168;
 const MAGIC = 0xbeefc0de;
 const VERSION = 2;
-const BRANCH = 0x01;
-const LEAF = 0x02;
 const META = 0x08;
 const NO_PAGE = 2n ** 64n - 1n;
 const MAX_DEPTH = 32;

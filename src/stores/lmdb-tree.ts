@@ -4,10 +4,13 @@
  * branch  0 child page u48, 6 key size u16, 8 key (of the first node: none)
  * An overflow page's header has the number of pages at 20 u32.
  */
-const HEADER = 24;
+/** Bytes of a page's header. */
+export const HEADER = 24;
+/** Kind of a page that names others. */
+export const BRANCH = 0x01;
+/** Kind of a page that holds keys and values. */
+export const LEAF = 0x02;
 const NODE = 8;
-const BRANCH = 0x01;
-const LEAF = 0x02;
 const OVERFLOW = 0x04;
 const BIG = 0x01;
 

@@ -29,15 +29,3 @@ export function textOf(bytes: Uint8Array): string {
       .replace(/[\u0000-\u0008\u000b-\u001f]/g, (char) => String.fromCharCode(0x2400 + char.charCodeAt(0)))
   );
 }
-
-/** Bytes in rows of `width`: offset, counted from `from`, hex, and what is printable ASCII. */
-export function hexRows(bytes: Uint8Array, width: number, from = 0): readonly string[] {
-  const rows: string[] = [];
-  for (let at = 0; at < bytes.length; at += width) {
-    const row = [...bytes.subarray(at, at + width)];
-    const hex = row.map((byte) => byte.toString(16).padStart(2, "0")).join(" ");
-    const text = row.map((byte) => (byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : ".")).join("");
-    rows.push(`${(from + at).toString(16).padStart(5, "0")}  ${hex.padEnd(width * 3 - 1)}  ${text}`);
-  }
-  return rows;
-}

@@ -1,4 +1,4 @@
-import { hexRows } from "./format.js";
+import { hexRows } from "../replay/hex-rows.js";
 
 const rowBytes = 8;
 
@@ -12,7 +12,7 @@ type HexProps = {
 
 /** Bytes in rows of hex and text, with the row of one byte marked. */
 export function Hex({ bytes, mark, from = 0 }: HexProps) {
-  const rows = hexRows(bytes, rowBytes, from);
+  const rows = hexRows(bytes, { width: rowBytes, from, digits: 5 });
   const at = mark === undefined ? -1 : Math.floor((mark - from) / rowBytes);
   if (rows[at] === undefined) return <>{rows.join("\n")}</>;
   return (

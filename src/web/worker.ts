@@ -2,8 +2,7 @@ import "./jitless.js";
 import { readJson } from "../canonical/read.js";
 import { parseContract } from "../contracts/common.js";
 import { type Trust, trustSchema } from "../contracts/trust.js";
-import { admitPublicKey } from "../crypto/ed25519.js";
-import { decodeBase64 } from "../crypto/encoding.js";
+import { refusedKeyOf } from "../contracts/trust-admission.js";
 import { ExoArmurError } from "../errors.js";
 import { ReplayEngine } from "../replay/replay-engine.js";
 import { resultDigest } from "../replay/result-digest.js";
@@ -21,11 +20,9 @@ const seenCalls = 100_000;
 /** Reads a trust file and admits every key in it. EXO_JSON_*, EXO_SCHEMA, EXO_KEY, EXO_KEY_REFUSED. */
 function readTrust(bytes: Uint8Array): Trust {
   const trust = parseContract(trustSchema, readJson(bytes, { maxBytes: 16_777_216 }), "trust file");
-  for (const { publicKey } of trust.keys) {
-    const admitted = admitPublicKey(decodeBase64(publicKey) ?? new Uint8Array(0));
-    if (!admitted.ok) throw new ExoArmurError(admitted.error.code, admitted.error.message);
-  }
-  return trust;
+  const refused = refusedKeyOf(trust);
+  if (refused === undefined) return trust;
+  throw new ExoArmurError(refused.error.code, `${refused.pointer}: ${refused.error.message}`);
 }
 
 async function check({ bundle, trust }: CheckMessage, post: (message: WorkerMessage) => void): Promise<void> {

@@ -226,11 +226,16 @@ describe.skipIf(!present)("the page in Chromium", () => {
     });
 
     it.each([
-      ["a trust file that is none", "[]", "EXO_SCHEMA"],
-      ["a trust file that is no JSON", "<script>", "EXO_JSON_SYNTAX"],
+      ["a trust file that is none", () => "[]", "EXO_SCHEMA"],
+      ["a trust file that is no JSON", () => "<script>", "EXO_JSON_SYNTAX"],
+      [
+        "a trust file that gives a log's key to another log",
+        () => JSON.stringify({ ...rig.trust, logs: rig.trust.logs.map((log) => ({ ...log, origin: "other" })) }),
+        "EXO_KEY",
+      ],
     ])("%s: unable, never a self-check", async (_, content, code) => {
       const { page } = await open();
-      await page.setInputFiles("#trust-file", fileIn(folder, "bad.json", content));
+      await page.setInputFiles("#trust-file", fileIn(folder, "bad.json", content()));
       await page.setInputFiles("#bundle-file", fileIn(folder, "executed.json", bundle("executed")));
       expect(await resultOf(page)).toBe("Unable");
       expect(await page.textContent(".sentence")).toContain(code);

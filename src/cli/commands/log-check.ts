@@ -13,8 +13,8 @@ import { checkExport } from "./log-check-export.js";
 const resultCodes = { pass: exitCodes.done, fail: exitCodes.refused, unable: exitCodes.unable } as const;
 
 /**
- * `log check`: reads the store's whole file and audits it against its log, beside the owner or without one, and with --since against an
- * earlier checkpoint; with --dir an export instead. EXO_LOG_RANGE when empty, EXO_STORE_DAMAGED for a
+ * `log check`: reads the store's whole file and audits it against its log, beside the owner or without one, and with
+ * --since against an earlier checkpoint; with --dir an export instead. EXO_LOG_RANGE when empty, EXO_STORE_DAMAGED for a
  * file that is not whole, EXO_USAGE for keys without --dir.
  */
 export async function checkLog(context: CliContext, args: readonly string[], options: Options): Promise<ExitCode> {
