@@ -15,6 +15,7 @@ import { policyCasesSchema } from "./policy-cases.js";
 import { pluginAdmissionSchema } from "./publisher.js";
 import { replayReportSchema } from "./replay-report.js";
 import { finalVerdictSchema, safetyConfigSchema, safetySnapshotSchema, safetyVerdictSchema } from "./safety.js";
+import { materialsDropOrderSchema } from "./retention.js";
 import { trustSchema } from "./trust.js";
 
 /** Every published contract by name; spec/schemas holds the JSON Schema generated from each. */
@@ -43,6 +44,7 @@ export const publishedSchemas: Readonly<Record<string, z.ZodType>> = {
   "exoarmur.plugin-case.v1": pluginCaseSchema,
   "exoarmur.plugin-admission.v1": pluginAdmissionSchema,
   "exoarmur.kill-switch.v1": killSwitchOrderSchema,
+  "exoarmur.materials-drop.v1": materialsDropOrderSchema,
   "exoarmur.resolution.v1": resolutionOrderSchema,
   "exoarmur.trust-score.v1": trustScoreOrderSchema,
   "exoarmur.trust.v1": trustSchema,
