@@ -21,7 +21,7 @@ export const droppableRoles = [
 export type DroppableRole = (typeof droppableRoles)[number];
 
 /** Roles that are read with the help of the intent, or that show its parameters: without it none of them is kept. */
-const rolesOfIntent: readonly DroppableRole[] = ["policy_input", "preview", "input", "output"];
+export const rolesOfIntent: readonly DroppableRole[] = ["policy_input", "preview", "input", "output"];
 
 const droppableRoleSchema = z.enum(droppableRoles);
 

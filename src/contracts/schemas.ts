@@ -14,8 +14,8 @@ import { decisionSchema, policyInputSchema, policySchema } from "./policy.js";
 import { policyCasesSchema } from "./policy-cases.js";
 import { pluginAdmissionSchema } from "./publisher.js";
 import { replayReportSchema } from "./replay-report.js";
-import { finalVerdictSchema, safetyConfigSchema, safetySnapshotSchema, safetyVerdictSchema } from "./safety.js";
 import { materialsDropOrderSchema } from "./retention.js";
+import { finalVerdictSchema, safetyConfigSchema, safetySnapshotSchema, safetyVerdictSchema } from "./safety.js";
 import { trustSchema } from "./trust.js";
 
 /** Every published contract by name; spec/schemas holds the JSON Schema generated from each. */

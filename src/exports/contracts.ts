@@ -15,9 +15,9 @@ export { intentDraftSchema, intentSchema } from "../contracts/intent.js";
 export type { Constraints, ExecutorManifest, Grants, Limits, ManifestDraft } from "../contracts/manifest.js";
 export { grantsSchema, manifestDraftSchema, manifestSchema } from "../contracts/manifest.js";
 export { killSwitchOrderSchema, resolutionOrderSchema, trustScoreOrderSchema } from "../contracts/order.js";
-export { materialsDropOrderSchema } from "../contracts/retention.js";
 export type { PolicyDecision, PolicyDocument, PolicyInput, PolicyRule } from "../contracts/policy.js";
 export { decisionSchema, policyInputSchema, policySchema } from "../contracts/policy.js";
+export { materialsDropOrderSchema } from "../contracts/retention.js";
 export type { FinalVerdict, SafetyConfig, SafetySnapshot, SafetyVerdict } from "../contracts/safety.js";
 export {
   finalVerdictSchema,

@@ -173,7 +173,8 @@ function endOf(reader: StoreReader, { tenantId, correlationId, events }: IntentR
   );
 }
 
-function requireEnded(reader: StoreReader, intentId: string, { tenantId }: DropChoice): void {
+/** Refuses a named intent that is not of the choice. EXO_INTENT_UNKNOWN, EXO_MATERIAL_KEPT while it has not ended. */
+export function requireEnded(reader: StoreReader, intentId: string, { tenantId }: DropChoice): void {
   const record = readIntentRecord(reader, intentId);
   if (tenantId !== null && record.tenantId !== tenantId) {
     throw new ExoArmurError("EXO_INTENT_UNKNOWN", `no intent of tenant ${tenantId} has the id ${intentId}`);

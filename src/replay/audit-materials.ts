@@ -53,15 +53,17 @@ function problemsOf(
 ): string[] {
   const of = `of intent ${intentId}`;
   const seen = new Set<string>();
+  const gone = new Set<string>(dropped);
   const problems = materials.flatMap(({ digest, role }) => {
     const drop = own.get(digest);
     seen.add(digest);
-    if (drop?.role === role) return whole.has(blobKey(digest)) ? [`${role} ${digest} ${of} was dropped and is there`] : [];
+    if (drop?.role === role)
+      return whole.has(blobKey(digest)) ? [`${role} ${digest} ${of} was dropped and is there`] : [];
     return whole.has(blobKey(digest)) ? [] : [`${role} ${digest} ${of} is missing`];
   });
   for (const digest of own.keys()) {
     if (!seen.has(digest)) problems.push(`${digest} was dropped, and is no material ${of}`);
-    if (!dropped.includes(digest)) problems.push(`the state ${of} does not say that ${digest} was dropped`);
+    if (!gone.has(digest)) problems.push(`the state ${of} does not say that ${digest} was dropped`);
   }
   for (const digest of dropped) {
     if (!own.has(digest)) problems.push(`the state ${of} says that ${digest} was dropped, and the log does not`);
