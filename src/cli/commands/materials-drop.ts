@@ -2,11 +2,22 @@ import { z } from "zod";
 import { isUlid } from "../../canonical/ids.js";
 import { formatTime } from "../../canonical/time.js";
 import { payloadTypes } from "../../contracts/dsse.js";
-import { type DroppableRole, droppableRoles, materialsDropOrderSchema, rolesOfIntent } from "../../contracts/retention.js";
+import {
+  type DroppableRole,
+  droppableRoles,
+  materialsDropOrderSchema,
+  rolesOfIntent,
+} from "../../contracts/retention.js";
 import { ExoArmurError } from "../../errors.js";
 import { hasBundleFile, removeBundleFile } from "../../home/bundles.js";
 import { type Home, openHome } from "../../home/open.js";
-import { chosenIntents, type DropChoice, type DropCounts, droppableOf, requireEnded } from "../../pipeline/retention.js";
+import {
+  chosenIntents,
+  type DropChoice,
+  type DropCounts,
+  droppableOf,
+  requireEnded,
+} from "../../pipeline/retention.js";
 import { hasFlag, type Options, textOption, textsOption, timeOption, type Work } from "../action.js";
 import { type CliContext, homeDir } from "../context.js";
 import { exitCodes } from "../exit-codes.js";
