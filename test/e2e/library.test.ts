@@ -50,6 +50,7 @@ describe("the package", () => {
     ],
     "exoarmur/approval": ["signGrant"],
     "exoarmur/wasm": ["inspectModule", "meterModule", "meterRevision"],
+    "exoarmur/what-if": ["backtestPolicy", "diffPolicies"],
     "exoarmur/stores/memory": ["createMemoryStore"],
     "exoarmur/stores/lmdb": ["openLmdbStore"],
   };
