@@ -36,7 +36,8 @@ for (const path of ["data/orders.csv", "data/salaries.csv", "archive/2019.csv", 
 // 1. Every recorded decision under the candidate. A store of a home: openLmdbStore(PATH, { readOnly: true }).
 const { counts, flips } = backtestPolicy(store, candidate, { since: null, until: null, tenant: null });
 console.log(`backtest: ${counts.decisions} decisions, ${counts.same} the same, ${counts.flips} would differ`);
-for (const { target, classes, candidate: now } of flips) console.log(`  ${target}: ${classes.join()} by ${now.ruleIds.join()}`);
+for (const { target, classes, candidate: now } of flips)
+  console.log(`  ${target}: ${classes.join()} by ${now.ruleIds.join()}`);
 
 // 2. The two documents, whatever was asked so far: proven, or with a request that shows otherwise.
 const { result, widenings } = diffPolicies(present, candidate);
