@@ -10,7 +10,7 @@ import { createSandboxPool } from "../../dist/sandbox/pool.js";
 
 const [trustFile, ...files] = process.argv.slice(2);
 const trust = JSON.parse(readFileSync(trustFile, "utf8"));
-const sandbox = createSandboxPool({ size: 1 });
+const sandbox = createSandboxPool({ workerUrl: new URL("../../dist/sandbox/worker.js", import.meta.url), size: 1 });
 try {
   const engine = new ReplayEngine({ sandbox, trust });
   const found = {};
