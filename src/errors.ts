@@ -148,6 +148,7 @@ export const errorTable = {
   EXO_LOG_RANGE: ["input", "A log index or size is out of range."],
   EXO_LOG_FORK: ["verification", "A log contradicts what it published earlier."],
   EXO_LOG_PROOF: ["verification", "A log proof does not verify."],
+  EXO_MIRROR_BUSY: ["state", "Another import is writing into the mirror, or did meanwhile."],
   EXO_WITNESS_BUSY: ["state", "Another witness is updating the same state file."],
   // bundle, verification, replay
   EXO_BUNDLE: ["verification", "The file is not a well-formed proof bundle."],

@@ -2,7 +2,8 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, wr
 import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
 import { parseVkey } from "../../src/crypto/note-key.js";
-import { exportLog, exportReader } from "../../src/home/log-export.js";
+import { exportLog } from "../../src/home/log-export.js";
+import { exportReader } from "../../src/home/tile-folder.js";
 import type { LogView } from "../../src/log/audit.js";
 import { auditTiles } from "../../src/log/tiles-audit.js";
 import { witnessCheckpoint } from "../../src/log/witness.js";
