@@ -16,6 +16,7 @@ import { executionRecordSchema } from "./execution.js";
 import { requesterSchema } from "./intent.js";
 import { decisionSchema } from "./policy.js";
 import { finalVerdictSchema, safetyVerdictSchema } from "./safety.js";
+import { endReasonSchema } from "./trust.js";
 
 /** Why something was not done: a stable code, words, the rules, and what the caller may do about it. */
 const reasonSchema = z.strictObject({
@@ -135,8 +136,14 @@ export const eventPayloads = {
     from: countSchema.nullable(),
     previous: keyIdSchema.nullable(),
   }),
-  /** A key that ends: what it signs at log index `until` or later does not count. */
-  key_revoked: z.strictObject({ role: nameSchema, id: nameSchema, keyId: keyIdSchema, until: countSchema }),
+  /** A key that ends: what it signs at log index `until` or later does not count; `reason` as the trust file has it. */
+  key_revoked: z.strictObject({
+    role: nameSchema,
+    id: nameSchema,
+    keyId: keyIdSchema,
+    until: countSchema,
+    reason: endReasonSchema.optional(),
+  }),
 } as const;
 
 /** A registered event type. */

@@ -64,8 +64,9 @@ describe("keys rotate and keys revoke", () => {
 
   it("a revoked runtime key signs nothing more, and what it signed from then on fails", async () => {
     const stolen = keyId("runtime");
-    const revoked = await shell.exo(["keys", "revoke", stolen, "--from", "9"]);
+    const revoked = await shell.exo(["keys", "revoke", stolen, "--from", "9", "--reason", "laptop stolen"]);
     expect(revoked.stdout).toContain(`revoked            ${stolen}   nothing it signs at log index 9 or later counts`);
+    expect(revoked.stdout).toMatch(/^reason +laptop stolen$/m);
     expect(revoked.stdout).toMatch(/not recorded yet +the runtime does not start: EXO_TRUST: /);
     const refused = await shell.run(statsIntent, ["--json"]);
     expect([errorOf(refused), refused.code]).toEqual(["EXO_TRUST", 1]);
@@ -83,6 +84,8 @@ describe("keys rotate and keys revoke", () => {
     expect((await verdict("newest.proof.json"))[0]).toBe(0);
     const events = shell.read(".exoarmur/data/data.mdb");
     expect(events.match(/"key_revoked"/g)?.length).toBeGreaterThan(roles.length);
+    expect(events).toMatch(/"reason":"laptop stolen","role":"runtime","until":9/);
+    expect((await shell.exo(["keys", "trust"])).stdout).toMatch(/^runtime .* until 9 +ended: laptop stolen$/m);
   });
 
   it.each([
@@ -92,6 +95,7 @@ describe("keys rotate and keys revoke", () => {
     [["keys", "revoke", "0".repeat(32)], "EXO_TRUST", 1],
     [["keys", "revoke", "0".repeat(32), "--from", "-1"], "EXO_USAGE", 2],
     [["keys", "revoke", "0".repeat(32), "--role", "king"], "EXO_USAGE", 2],
+    [["keys", "revoke", "0".repeat(32), "--reason", ""], "EXO_USAGE", 2],
   ])("%j is refused", async (args, code, exit) => {
     const before = shell.read(".exoarmur/trust.json");
     const ended = await shell.exo([...args, "--json"]);
