@@ -86,12 +86,19 @@ export const logRows: readonly CommandRow[] = [
   },
   {
     path: ["log", "witness"],
-    about: "cosign another log's checkpoint, if it is the one cosigned before, grown",
-    args: [argument("<checkpoint>", "the log's signed checkpoint, or - for standard input")],
+    about: "cosign another log's checkpoint, if it is the one cosigned before, grown; with --serve by HTTP",
+    args: [argument("[checkpoint]", "the log's signed checkpoint, or - for standard input")],
     options: [
       () => option("--key <file>", "witness key; its id is the witness's name")().makeOptionMandatory(),
-      () => option("--state <file>", "the last checkpoint cosigned of this log")().makeOptionMandatory(),
+      () =>
+        option(
+          "--state <file>",
+          "the last checkpoint cosigned of this log; with --serve a folder of them",
+        )().makeOptionMandatory(),
       option("--first", "begin to witness this log: there is no state file yet"),
+      option("--serve", "answer logs by the C2SP witness protocol until Ctrl-C"),
+      option("--port <n>", "with --serve: the port; default any that is free"),
+      option("--host <address>", "with --serve: the address; default 127.0.0.1, this machine alone"),
       option("--proof <file>", "what log consistency printed, from the last checkpoint to this one"),
       vkey,
       trust,
