@@ -36,7 +36,10 @@ export async function serveWitness(
   { host, port, logger }: WitnessServerOptions,
 ): Promise<WitnessServer> {
   const timeouts = { requestTimeout: requestMs, headersTimeout: requestMs, connectionsCheckingInterval: 1000 };
+  let closing = false;
   const server = createServer({ ...timeouts, maxHeaderSize: 8192 }, (request, response) => {
+    // A connection that is kept open for more must not hold up the end.
+    response.once("finish", () => closing && setImmediate(() => server.closeIdleConnections()));
     answer(witness, request, response).catch((error: unknown) => {
       logger.log("error", "a checkpoint could not be cosigned", { error: String(error) });
       if (response.headersSent) response.destroy();
@@ -49,6 +52,7 @@ export async function serveWitness(
   return {
     url: `http://${host.includes(":") ? `[${host}]` : host}:${taken}`,
     close: async () => {
+      closing = true;
       const timer = setTimeout(() => server.closeAllConnections(), farewellMs).unref();
       await new Promise((resolve) => server.close(resolve));
       clearTimeout(timer);
