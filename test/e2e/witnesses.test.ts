@@ -3,7 +3,10 @@ import { once } from "node:events";
 import { cpSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { openCheckpoint } from "../../src/log/checkpoint.js";
+import { diagnoseWitnesses } from "../../src/cli/diagnose-witnesses.js";
+import type { Diagnosis } from "../../src/cli/diagnosis.js";
+import { withHomeView } from "../../src/cli/home-view.js";
+import { openCheckpoint, readCheckpoint } from "../../src/log/checkpoint.js";
 import { parseProofFile } from "../../src/log/proof-file.js";
 import { WitnessServer } from "../support/witness-server.js";
 import { errorOf, jsonOf, Shell, statsIntent } from "./cli.js";
@@ -102,6 +105,49 @@ describe("a home with a witness", () => {
     const run = await shell.run(statsIntent);
     expect(run.code).toBe(0);
     expect(run.stderr).toMatch(/witness w\.example did not cosign: no answer in time/);
+  });
+
+  it("is told by doctor whether its witnesses answer and what they cosigned, and moves none on", async () => {
+    const look = (): Promise<readonly Diagnosis[]> => withHomeView(shell.path(".exoarmur"), diagnoseWitnesses);
+    const line = (state: string, message: string, code?: string): object[] => [
+      { id: "witness w.example", state, message, ...(code === undefined ? {} : { code }) },
+    ];
+    const { url, vkey } = server;
+    expect(await look()).toEqual(line("ok", `${url}, not asked: the log is empty`));
+    configure();
+    expect(await look()).toEqual([{ id: "witnesses", state: "ok", message: "none configured" }]);
+    await shell.run(statsIntent);
+    configure({ vkey, url, timeoutMs: 60_000 });
+    const first = (await exo(shell, ["log", "checkpoint"])).stdout;
+    expect(await look()).toEqual(line("ok", `${url}, cosigned nothing of this log yet`));
+    expect(server.last).toBeUndefined();
+    await shell.run(statsIntent);
+    const size = readCheckpoint((await exo(shell, ["log", "checkpoint"])).stdout).size;
+    const doctor = await shell.exo(["doctor"]);
+    expect(doctor.stdout).toMatch(
+      new RegExp(`^ok +witness w\\.example +http://\\S+, cosigned ${size} of ${size} entries$`, "m"),
+    );
+    server.last = undefined;
+    await server.cosign(first, []);
+    const behind = `${url}, cosigned ${readCheckpoint(first).size} of ${size} entries`;
+    expect(await look()).toEqual(line("ok", behind));
+
+    const answers: [number, string, string, string, string?][] = [
+      [404, "", "warn", `${url} did not cosign: status 404; before, it cosigned ${size} of ${size} entries`],
+      [409, `${size + 1}\n`, "fail", `${url} knows ${size + 1} entries, the log has ${size}`, "EXO_STORE_ROLLED_BACK"],
+      [409, `${size}\n`, "fail", `${url} knows another tree of ${size} entries`, "EXO_LOG_FORK"],
+    ];
+    for (const [status, body, state, message, code] of answers) {
+      server.misbehave = (_asked, response) => {
+        response.writeHead(status).end(body);
+        return true;
+      };
+      expect(await look()).toEqual(line(state, message, code));
+    }
+    await server.close();
+    expect(await look()).toEqual(
+      line("warn", expect.stringMatching(/did not cosign: .*ECONNREFUSED.*; before, it cosigned/) as unknown as string),
+    );
   });
 
   it.each([

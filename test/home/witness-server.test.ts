@@ -30,7 +30,7 @@ beforeEach(async () => {
 });
 afterEach(() => server.close());
 
-const post = (body: BodyInit, path = "/add-checkpoint", method = "POST"): Promise<Response> =>
+const post = (body: string, path = "/add-checkpoint", method = "POST"): Promise<Response> =>
   fetch(`${server.url}${path}`, { method, body, redirect: "manual" });
 
 /** A connection on which bytes are sent by hand, and all that came back once it has ended. */
