@@ -127,7 +127,7 @@ export const errorTable = {
   EXO_APPROVAL_PENDING: ["denied", "The approval request has too few approvals."],
   EXO_APPROVAL_SPENT: ["input", "The approval has been spent."],
   EXO_APPROVAL_STALE: ["denied", "What was approved is no longer what would run."],
-  EXO_APPROVAL_ROSTER: ["denied", "Nobody in the trust file may approve this request."],
+  EXO_APPROVAL_ROSTER: ["denied", "Too few people in the trust file may approve this request."],
   EXO_ORDER: ["input", "An operator's order is malformed, unsigned or by a key without the role."],
   EXO_ORDER_TIMEOUT: ["state", "The owner of the home did not answer an order in time."],
   EXO_INTENT_UNKNOWN: ["input", "No intent has this id."],

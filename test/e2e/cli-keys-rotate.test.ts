@@ -6,6 +6,7 @@ import { acquireOwner } from "../../src/home/owner-lock.js";
 import { homePaths } from "../../src/home/paths.js";
 import { systemClock } from "../../src/runtime/system.js";
 import { errorOf, jsonOf, removeIntent, Shell, statsIntent } from "./cli.js";
+import { exo } from "./support/in-process.js";
 
 const roles = ["runtime", "policy-author", "approver", "operator", "publisher", "log"] as const;
 
@@ -59,6 +60,36 @@ describe("keys rotate and keys revoke", () => {
     const pending = jsonOf(await shell.run(removeIntent, ["--json"]));
     const approved = await shell.exo(["approvals", "approve", String(pending["intentId"]), "--yes"]);
     expect([approved.stderr, approved.code]).toEqual(["", 0]);
+    shell.write("data/orders.csv", "order,region,amount\n1,north,1\n");
+  });
+
+  it("a request that waits while its approver's key is rotated has to be asked again, and says so", async () => {
+    const before = keyId("approver");
+    const waiting = jsonOf(await shell.run({ ...removeIntent, actor: "waiting" }, ["--json"]));
+    const id = String(waiting["intentId"]);
+    expect(jsonOf(await exo(shell, ["approvals", "show", id, "--json"]))["outdated"]).toBeNull();
+    await shell.exo(["keys", "rotate", "approver"]);
+    const shown = await exo(shell, ["approvals", "show", id]);
+    expect(shown.stdout).toMatch(
+      new RegExp(`^ask again +EXO_APPROVAL_ROSTER: .*approver's ${before}.*give the intent anew$`, "m"),
+    );
+    expect(shown.stdout).toMatch(new RegExp(`^may decide +approver +approver +${before} \\(no longer counts\\)$`, "m"));
+    const outdated = {
+      code: "EXO_APPROVAL_ROSTER",
+      message: expect.stringContaining("give the intent anew") as unknown,
+    };
+    expect(jsonOf(await exo(shell, ["approvals", "show", id, "--json"]))).toMatchObject({
+      status: "pending",
+      outdated,
+    });
+    const approved = await exo(shell, ["approvals", "approve", id, "--yes", "--json"]);
+    expect([approved.code, errorOf(approved)]).toEqual([1, "EXO_APPROVAL_ROSTER"]);
+    const denied = await exo(shell, ["approvals", "deny", id, "--reason", "asked again", "--yes", "--json"]);
+    expect([denied.code, errorOf(denied)]).toEqual([1, "EXO_APPROVAL_APPROVER"]);
+    expect(denied.stdout).toContain(`the request was made for ${before}`);
+    const again = jsonOf(await shell.run({ ...removeIntent, actor: "waiting" }, ["--json"]));
+    const done = await shell.exo(["approvals", "approve", String(again["intentId"]), "--yes"]);
+    expect([done.stderr, done.code]).toEqual(["", 0]);
     shell.write("data/orders.csv", "order,region,amount\n1,north,1\n");
   });
 

@@ -111,7 +111,7 @@ describe("a witness by HTTP", () => {
     const pending = post("x");
     await expect.poll(() => asked).toEqual(["x"]);
     const closed = server.close();
-    await expect(post("late")).rejects.toThrow();
+    await expect(post("late")).rejects.toThrow("fetch failed");
     release();
     expect((await pending).status).toBe(200);
     await closed;

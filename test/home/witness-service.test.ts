@@ -166,9 +166,8 @@ describe("a witness that serves", () => {
 
   it("of requests at once cosigns one, and the others learn what it knows now", async () => {
     const replies = await Promise.all([7, 9, 11, 13].map((size) => ask({ size })));
-    expect(replies.map(({ status }) => status).sort()).toEqual([200, 409, 409, 409]);
     const won = replies.findIndex(({ status }) => status === 200);
-    const size = [7, 9, 11, 13][won] ?? 0;
+    const size = [7, 9, 11, 13][won] ?? expect.fail("none was cosigned");
     expect(replies.filter((_, at) => at !== won)).toEqual([conflict(size), conflict(size), conflict(size)]);
   });
 

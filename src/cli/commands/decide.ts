@@ -3,7 +3,7 @@ import type { ApprovalGrant, ApprovalRequest, Preview } from "../../contracts/ap
 import { ExoArmurError } from "../../errors.js";
 import { readPreview } from "../../pipeline/present.js";
 import { hasFlag, type Options, textOption } from "../action.js";
-import { findApproval, previewCells } from "../approval-text.js";
+import { findApproval, outdatedOf, previewCells } from "../approval-text.js";
 import { type CliContext, homeDir } from "../context.js";
 import { type ExitCode, exitCodes, statusCodes } from "../exit-codes.js";
 import { withHomeView } from "../home-view.js";
@@ -31,9 +31,13 @@ type Found = { readonly home: SigningHome; readonly request: ApprovalRequest; re
 async function decide(context: CliContext, id: string, options: Options, decision: Decision): Promise<ExitCode> {
   const { home, request, preview } = await withHomeView(
     homeDir(context, textOption(options, "home")),
-    ({ home, store }): Found => {
-      const { request } = findApproval(store, id);
-      return { home, request, preview: readPreview(store, request) };
+    (view): Found => {
+      const found = findApproval(view.store, id);
+      const outdated = decision === "approve" ? outdatedOf(context, view, found) : null;
+      // Before anybody is asked: no approval of it could be carried out.
+      if (outdated !== null) throw new ExoArmurError(outdated.code, outdated.message);
+      const { request } = found;
+      return { home: view.home, request, preview: readPreview(view.store, request) };
     },
   );
   const json = hasFlag(options, "json");
