@@ -164,6 +164,7 @@ export const commandRows: readonly CommandRow[] = [
       trust,
       option("--all", "every correlation of the home"),
       option("--jobs <n>", "executions at a time with --all; default one for each processor"),
+      option("--verbose", "show every host call in the timeline, not the first and last alone"),
       json,
     ],
     example: "exoarmur replay 01KA4X6F7J2Z8Q0V5N3T9RBCDE.proof.json --trust trust.json",

@@ -5,8 +5,10 @@ import type { ReplayReport } from "../../contracts/replay-report.js";
 import { ExoArmurError, isExoArmurError } from "../../errors.js";
 import { openHome } from "../../home/open.js";
 import type { SandboxHost } from "../../ports.js";
-import { storeAuditSource } from "../../replay/audit-source.js";
+import { type AuditStore, storeAuditSource } from "../../replay/audit-source.js";
 import { ReplayEngine } from "../../replay/replay-engine.js";
+import type { Story } from "../../replay/story/step.js";
+import { tellStory } from "../../replay/story/story.js";
 import { openSandbox } from "../../runtime/sandbox.js";
 import { hasFlag, type Options, textOption } from "../action.js";
 import { type CliContext, homeDir } from "../context.js";
@@ -19,6 +21,7 @@ import { createStderrLogger } from "../logging.js";
 import { countOf, formatCount, formatRows, formatTable, printJson } from "../output.js";
 import { withProgress } from "../progress.js";
 import { stateWords } from "../states.js";
+import { formatTimeline } from "../timeline-text.js";
 import { readTrustOption } from "./verify.js";
 
 const resultCodes = {
@@ -48,9 +51,13 @@ export async function replay(context: CliContext, [what]: readonly string[], opt
         replayAll(context, engine, { jobs, json: hasFlag(options, "json") }),
       );
     }
-    const report = await withProgress(context, "replaying", replayOne(context, what, options, sandbox));
+    const { report, stories } = await withProgress(context, "replaying", replayOne(context, what, options, sandbox));
     if (hasFlag(options, "json")) printJson(context, report);
-    else context.stdout(formatReport(report));
+    else {
+      const verbose = hasFlag(options, "verbose");
+      for (const story of stories) context.stdout(`${formatTimeline(story, report.divergence, verbose)}\n`);
+      context.stdout(formatReport(report));
+    }
     return resultCodes[report.result];
   } finally {
     await sandbox.close();
@@ -67,18 +74,25 @@ async function sandboxConfigOf(dir: string): Promise<SandboxConfig> {
   }
 }
 
-async function replayOne(
-  context: CliContext,
-  what: string,
-  options: Options,
-  sandbox: SandboxHost,
-): Promise<ReplayReport> {
+/** A report, and the stories of the actions that it is about, in the order in which they began. */
+type Told = { readonly report: ReplayReport; readonly stories: readonly Story[] };
+
+async function replayOne(context: CliContext, what: string, options: Options, sandbox: SandboxHost): Promise<Told> {
   if (isBundle(context, what)) {
     const trust = await readTrustOption(context, options);
     const engine = new ReplayEngine(trust === undefined ? { sandbox } : { sandbox, trust });
-    return await engine.replayBundle(await readInput(context, what, inputs.bundle));
+    const bytes = await readInput(context, what, inputs.bundle);
+    return { report: await engine.replayBundle(bytes), stories: storiesOf([bytes]) };
   }
-  return await withEngine(context, options, sandbox, (engine) => engine.replayCorrelation(what));
+  return await withEngine(context, options, sandbox, async (engine, { bundle }) => {
+    const report = await engine.replayCorrelation(what);
+    const intents = new Set(report.checks.flatMap(({ intentId }) => intentId ?? []));
+    return { report, stories: storiesOf([...intents].map((id) => bundle?.(id))) };
+  });
+}
+
+function storiesOf(bundles: readonly (Uint8Array | undefined)[]): Story[] {
+  return bundles.flatMap((bytes) => (bytes === undefined ? [] : (tellStory(bytes) ?? [])));
 }
 
 /** Does `work` with an engine over the home's records, under its trust file unless `--trust` names another. */
@@ -86,12 +100,12 @@ async function withEngine<T>(
   context: CliContext,
   options: Options,
   sandbox: SandboxHost,
-  work: (engine: ReplayEngine) => Promise<T>,
+  work: (engine: ReplayEngine, auditStore: AuditStore) => Promise<T>,
 ): Promise<T> {
   const given = await readTrustOption(context, options);
   return await withHomeView(homeDir(context, textOption(options, "home")), async ({ home, store, prover }) => {
     const auditStore = storeAuditSource(store, prover);
-    return await work(new ReplayEngine({ trust: given ?? home.trust, sandbox, auditStore }));
+    return await work(new ReplayEngine({ trust: given ?? home.trust, sandbox, auditStore }), auditStore);
   });
 }
 
