@@ -4,6 +4,7 @@ import { backtestSchema } from "./backtest.js";
 import { bundleSchema, statementSchema } from "./bundle.js";
 import { callDisclosureSchema } from "./call-disclosure.js";
 import { configSchema } from "./config.js";
+import { counterfactualSchema } from "./counterfactual.js";
 import { eventSchema } from "./event.js";
 import { executionRecordSchema, hostCallSchema } from "./execution.js";
 import { intentDraftSchema, intentSchema } from "./intent.js";
@@ -53,4 +54,5 @@ export const publishedSchemas: Readonly<Record<string, z.ZodType>> = {
   "exoarmur.proof.v1": bundleSchema,
   "exoarmur.replay.v1": replayReportSchema,
   "exoarmur.backtest.v1": backtestSchema,
+  "exoarmur.counterfactual.v1": counterfactualSchema,
 };

@@ -41,6 +41,15 @@ export async function replay(context: CliContext, [what]: readonly string[], opt
   if (all === (what !== undefined)) {
     throw new ExoArmurError("EXO_USAGE", "replay takes a bundle, a correlation id, or --all");
   }
+  const [override, answer] = [textOption(options, "override"), textOption(options, "answer")];
+  if (override !== undefined || answer !== undefined) {
+    if (what === undefined || (override !== undefined && answer !== undefined) || !isBundle(context, what)) {
+      throw new ExoArmurError("EXO_USAGE", "--answer and --override take a bundle, one of them at a time");
+    }
+    const { printAnswer, replayOverride } = await import("./replay-override.js");
+    if (override === undefined) return await printAnswer(context, what, answer ?? "");
+    return await withSandbox(context, options, 1, (sandbox) => replayOverride(context, what, override, options, sandbox));
+  }
   const jobs = jobsOption(options);
   const config = await sandboxConfigOf(homeDir(context, textOption(options, "home")));
   const sandbox = await openSandbox({ ...config, workers: all ? jobs : 1 }, createStderrLogger(context));
