@@ -13,6 +13,7 @@ import { pluginCaseSchema, pluginProjectSchema } from "./plugin-project.js";
 import { decisionSchema, policyInputSchema, policySchema } from "./policy.js";
 import { policyCasesSchema } from "./policy-cases.js";
 import { pluginAdmissionSchema } from "./publisher.js";
+import { referenceReplaySchema } from "./reference-event.js";
 import { replayReportSchema } from "./replay-report.js";
 import { finalVerdictSchema, safetyConfigSchema, safetySnapshotSchema, safetyVerdictSchema } from "./safety.js";
 import { trustSchema } from "./trust.js";
@@ -50,5 +51,6 @@ export const publishedSchemas: Readonly<Record<string, z.ZodType>> = {
   "exoarmur.statement.v1": statementSchema,
   "exoarmur.proof.v1": bundleSchema,
   "exoarmur.replay.v1": replayReportSchema,
+  "exoarmur.reference-replay.v1": referenceReplaySchema,
   "exoarmur.backtest.v1": backtestSchema,
 };
