@@ -164,6 +164,12 @@ export const commandRows: readonly CommandRow[] = [
       trust,
       option("--all", "every correlation of the home"),
       option("--jobs <n>", "executions at a time with --all; default one for each processor"),
+      () =>
+        option(
+          "--mode <mode>",
+          "reference: the file holds events of ExoArmur-Core; told by its shape otherwise",
+        )().choices(["reference"]),
+      option("--correlation <id>", "of the events of ExoArmur-Core, those of one correlation"),
       json,
     ],
     example: "exoarmur replay 01KA4X6F7J2Z8Q0V5N3T9RBCDE.proof.json --trust trust.json",

@@ -4,7 +4,9 @@ import { isObject, NumberLiteral, type ReferenceJson, type ReferenceObject } fro
 import { plain } from "./reference-read.js";
 
 /** An intent as the reference's model has it, or what is wrong with it, in words. */
-type ReadIntent = { readonly ok: true; readonly value: ReferenceObject } | { readonly ok: false; readonly error: string };
+type ReadIntent =
+  | { readonly ok: true; readonly value: ReferenceObject }
+  | { readonly ok: false; readonly error: string };
 
 /**
  * Reads an ExecutionIntentV1 as the reference's model does: every member present, absent ones null, the time in its own
@@ -19,7 +21,8 @@ export function readReferenceIntent(value: ReferenceJson): ReadIntent {
   }
   const { requested_at, ttl_seconds } = parsed.data;
   const requested = referenceTime(requested_at);
-  if (requested === undefined) return { ok: false, error: `/requested_at: expected an ISO 8601 time, came ${requested_at}` };
+  if (requested === undefined)
+    return { ok: false, error: `/requested_at: expected an ISO 8601 time, came ${requested_at}` };
   const lifetime = typeof ttl_seconds === "number" ? new NumberLiteral(String(ttl_seconds), true) : null;
   return { ok: true, value: { parameters: null, ...value, requested_at: requested, ttl_seconds: lifetime } };
 }

@@ -48,7 +48,9 @@ function eventOf(value: ReferenceJson, index: number): ReferenceEvent {
   const shape = isObject(payload) ? { payload: {} } : payload === undefined ? {} : { payload: null };
   const parsed = referenceEventSchema.safeParse({ ...plainMembers(rest), ...shape });
   if (!parsed.success) {
-    const problems = parsed.error.issues.slice(0, 8).map((issue) => `${pointerOf(issue.path) || "/"}: ${issue.message}`);
+    const problems = parsed.error.issues
+      .slice(0, 8)
+      .map((issue) => `${pointerOf(issue.path) || "/"}: ${issue.message}`);
     throw new ExoArmurError("EXO_SCHEMA", `${what}; ${problems.join("; ")}`, {
       pointer: pointerOf(parsed.error.issues[0]?.path ?? []),
     });

@@ -38,7 +38,9 @@ function conflicts(events: readonly ReferenceEvent[]): StricterFinding[] {
 
 /** Numbers, where events have them, count from 0 without a gap; what has none is not missed. */
 function sequence(events: readonly ReferenceEvent[]): StricterFinding[] {
-  const numbers = events.flatMap(({ sequence_number }) => (typeof sequence_number === "number" ? [sequence_number] : []));
+  const numbers = events.flatMap(({ sequence_number }) =>
+    typeof sequence_number === "number" ? [sequence_number] : [],
+  );
   const sorted = numbers.sort((a, b) => a - b);
   const at = sorted.findIndex((number, index) => number !== index);
   if (at < 0) return [];
@@ -48,7 +50,13 @@ function sequence(events: readonly ReferenceEvent[]): StricterFinding[] {
 function tenants(events: readonly ReferenceEvent[]): StricterFinding[] {
   const names = [...new Set(events.map(({ tenant_id }) => tenant_id ?? ""))].sort(compareCodePoints);
   if (names.length < 2) return [];
-  return [failure("tenants", null, `events of ${names.length} tenants: ${names.map((name) => JSON.stringify(name)).join(", ")}`)];
+  return [
+    failure(
+      "tenants",
+      null,
+      `events of ${names.length} tenants: ${names.map((name) => JSON.stringify(name)).join(", ")}`,
+    ),
+  ];
 }
 
 function rounded(events: readonly ReferenceEvent[]): StricterFinding[] {
@@ -81,7 +89,9 @@ function bindings(events: readonly ReferenceEvent[]): StricterFinding[] {
         const message = `approval ${approval_id} is bound to an intent that these events do not hold`;
         return [partial("binding_unchecked", event_id, message)];
       }
-      return [failure("binding_mismatch", event_id, `approval ${approval_id} is bound to another intent than was executed`)];
+      return [
+        failure("binding_mismatch", event_id, `approval ${approval_id} is bound to another intent than was executed`),
+      ];
     });
 }
 
