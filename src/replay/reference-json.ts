@@ -83,7 +83,7 @@ function numberText({ text, integer }: NumberLiteral): string {
 }
 
 /** Rounds the exact value of a double to twelve decimals, ties to the even digit, and takes the nearest double. */
-export function roundToTwelve(value: number): number {
+function roundToTwelve(value: number): number {
   if (Number.isInteger(value)) return value;
   const view = new DataView(new ArrayBuffer(8));
   view.setFloat64(0, value);
