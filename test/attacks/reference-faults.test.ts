@@ -14,7 +14,7 @@ const sections = page
   });
 
 const root = new URL("../../", folder);
-const listens = /\bcreate(?:Secure|Http2|Http2Secure)?Server\b|\bserve\(/;
+const listens = /\bcreate\w*Server\(|\.listen\(|(?<!\.)\bserve\(/;
 
 describe("the faults of the reference implementation", () => {
   test("are sixteen, in order", () => {

@@ -16,7 +16,7 @@ import {
   requestOf,
   signedPlugin,
 } from "../support/rig.js";
-import { grant, killOrder, resolution } from "../support/sign.js";
+import { grant, killOrder, resolution, scoreOrder } from "../support/sign.js";
 import { keys, testClock, trusted, usualKeys } from "../support/world.js";
 
 /** A bundle as it is recorded, under the name of what happened. */
@@ -227,6 +227,17 @@ async function signedAndAttested(options: RigOptions): Promise<Recording[]> {
   return [recorded(rig, "signed-and-attested", intentId), recorded(rig, "denied-not-attested", no)];
 }
 
+/** An action that the policy allows and the safety gate does not, for an agent that lost its operator's trust. */
+async function distrusted(options: RigOptions): Promise<Recording> {
+  const allow: PolicyRule = { id: "any", match: {}, verdict: "allow" };
+  const plugins = [pluginAt("test/fixtures/echo")];
+  const rig = await openRig({ ...options, seed: "histories/distrusted", rules: [allow], plugins });
+  await rig.pipeline.setTrustScore(await scoreOrder(0.4));
+  const intentId = await act(rig, ["approved-for-safety", "test.echo", {}]);
+  await rig.pipeline.decide(await grant(requestOf(rig.pipeline.status(intentId)), "alice", keys.alice));
+  return recorded(rig, "approved-for-safety", intentId);
+}
+
 /**
  * Makes every recording through the pipeline on a real sandbox. All but what a machine's load decides (the time that a
  * loop was stopped at) is the same in every run.
@@ -254,6 +265,7 @@ export async function makeRecordings(sandbox: SandboxHost): Promise<Recordings> 
   await rig.pipeline.switchKill(await killOrder(true));
   recordings.push(recorded(rig, "denied-kill-switch", await act(rig, ["denied-kill-switch", "test.echo", {}])));
   recordings.push(...(await signedAndAttested({ ...options, clock: testClock() })));
+  recordings.push(await distrusted({ ...options, clock: testClock() }));
   const echoed = recordings.find(({ name }) => name === "echo");
   if (echoed === undefined) throw new Error("nothing was echoed");
   recordings.push({ name: "redacted", bytes: redactBundle(echoed.bytes, { hide: ["input", "output"] }).bytes });

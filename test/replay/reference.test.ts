@@ -120,6 +120,15 @@ describe("a stream", () => {
     }
   });
 
+  it("has one report also where events agree in type, id and number", async () => {
+    const lines = linesOf(streamOf("two verdicts under one id, numbers 1 and 2")).map((line) =>
+      line.replace(/"sequence_number":\d/, '"sequence_number":null'),
+    );
+    const reports = await Promise.all(orders(lines).map(async (order) => await replay(order.join("\n"))));
+    expect(reports[0]).toEqual(reports[1]);
+    expect(reports[0]?.result).toBe("failure");
+  });
+
   it("has one report, however often it is replayed, and as an array or as lines", async () => {
     const lines = linesOf(streamOf("executed"));
     const wanted = await replay(lines.join("\n"));

@@ -172,6 +172,10 @@ def streams():
     other = edited(whole(), 2, event_id="01J4NR5X9Z8GABCDEF12345600")
     yield other.reported("two events with one id")
     yield edited(other, 1, payload_hash="x").reported("two events with one id, another changed")
+    for first, second in ((1, 2), (2, 1)):
+        verdicts = Stream().add("safety_gate_evaluated", {"verdict": "allow"}, event_id="one", sequence_number=first)
+        verdicts.add("safety_gate_evaluated", {"verdict": "deny"}, event_id="one", sequence_number=second)
+        yield verdicts.reported(f"two verdicts under one id, numbers {first} and {second}")
     quote = edited(edited(whole(), 0, event_id="it's"), 2, event_id="it's")
     yield quote.reported("a quote in a doubled id")
     yield edited(edited(whole(), 0, event_id="\U0001f600"), 1, event_id="\ufffd").reported("ids beyond the first plane")
