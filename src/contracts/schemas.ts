@@ -15,6 +15,7 @@ import { policyCasesSchema } from "./policy-cases.js";
 import { pluginAdmissionSchema } from "./publisher.js";
 import { referenceReplaySchema } from "./reference-event.js";
 import { replayReportSchema } from "./replay-report.js";
+import { materialsDropOrderSchema } from "./retention.js";
 import { finalVerdictSchema, safetyConfigSchema, safetySnapshotSchema, safetyVerdictSchema } from "./safety.js";
 import { trustSchema } from "./trust.js";
 
@@ -44,6 +45,7 @@ export const publishedSchemas: Readonly<Record<string, z.ZodType>> = {
   "exoarmur.plugin-case.v1": pluginCaseSchema,
   "exoarmur.plugin-admission.v1": pluginAdmissionSchema,
   "exoarmur.kill-switch.v1": killSwitchOrderSchema,
+  "exoarmur.materials-drop.v1": materialsDropOrderSchema,
   "exoarmur.resolution.v1": resolutionOrderSchema,
   "exoarmur.trust-score.v1": trustScoreOrderSchema,
   "exoarmur.trust.v1": trustSchema,
