@@ -167,6 +167,12 @@ export const commandRows: readonly CommandRow[] = [
       option("--answer <seq>", "print the recorded answer of a host call as JSON, to be edited for --override"),
       option("--override <seq=file>", "answer a host call with the JSON of a file instead: what would have come of it"),
       option("--verbose", "show every host call in the timeline, not the first and last alone"),
+      () =>
+        option(
+          "--mode <mode>",
+          "reference: the file holds events of ExoArmur-Core; told by its shape otherwise",
+        )().choices(["reference"]),
+      option("--correlation <id>", "of the events of ExoArmur-Core, those of one correlation"),
       json,
     ],
     example: "exoarmur replay 01KA4X6F7J2Z8Q0V5N3T9RBCDE.proof.json --trust trust.json",

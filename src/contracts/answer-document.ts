@@ -25,7 +25,7 @@ export type GivenAnswer = { readonly outcome: "ok" | "error"; readonly response:
  * else, and for what has no form in the msgpack profile.
  */
 export function readAnswerDocument(document: unknown): GivenAnswer {
-  const value = valueOf(document);
+  const value = abiOf(document);
   const [member, second] = isAbiMap(value) ? Object.keys(value) : [];
   const inner = isAbiMap(value) ? value[member ?? ""] : undefined;
   if (second === undefined && isAbiMap(inner)) {
@@ -46,8 +46,8 @@ function encode(value: AbiValue): Uint8Array {
   }
 }
 
-function valueOf(document: unknown): AbiValue {
-  if (Array.isArray(document)) return document.map(valueOf);
+function abiOf(document: unknown): AbiValue {
+  if (Array.isArray(document)) return document.map(abiOf);
   if (typeof document !== "object" || document === null) return document as AbiValue;
   const entries = Object.entries(document);
   const [[name, text] = [], second] = entries;
@@ -56,5 +56,5 @@ function valueOf(document: unknown): AbiValue {
     if (bytes !== undefined) return bytes;
     throw new ExoArmurError("EXO_OVERRIDE", "$base64 expects standard, padded base64");
   }
-  return Object.fromEntries(entries.map(([key, value]) => [key, valueOf(value)]));
+  return Object.fromEntries(entries.map(([key, value]) => [key, abiOf(value)]));
 }

@@ -76,7 +76,11 @@ const figuresSchema = z.strictObject({
 });
 
 /** Recorded and re-executed figures of one execution. */
-export const comparisonSchema = z.strictObject({ intentId: z.string(), recorded: figuresSchema, replayed: figuresSchema });
+export const comparisonSchema = z.strictObject({
+  intentId: z.string(),
+  recorded: figuresSchema,
+  replayed: figuresSchema,
+});
 
 /** Outcome of a replay, `exoarmur.replay/v1` (spec/replay.md, Report). It is shown; only resultDigest hashes it, to compare machines. */
 export const replayReportSchema = z.strictObject({

@@ -1,6 +1,6 @@
 import { type Digest, digestOf } from "../canonical/digest.js";
-import { sealingOf } from "../contracts/manifest.js";
 import type { RunEndWord } from "../contracts/counterfactual.js";
+import { sealingOf } from "../contracts/manifest.js";
 import type { Divergence } from "../contracts/replay-report.js";
 import { isExoArmurError } from "../errors.js";
 import type { LogProver } from "../log/cosigned.js";
