@@ -15,6 +15,7 @@ import {
 import { executionRecordSchema } from "./execution.js";
 import { requesterSchema } from "./intent.js";
 import { decisionSchema } from "./policy.js";
+import { materialsDroppedSchema } from "./retention.js";
 import { finalVerdictSchema, safetyVerdictSchema } from "./safety.js";
 import { endReasonSchema } from "./trust.js";
 
@@ -144,6 +145,8 @@ export const eventPayloads = {
     until: countSchema,
     reason: endReasonSchema.optional(),
   }),
+  /** Materials of ended intents that an operator had dropped (spec/retention.md). */
+  materials_dropped: materialsDroppedSchema,
 } as const;
 
 /** A registered event type. */
