@@ -37,17 +37,15 @@ export async function withSigningKey<T>(
     const { id, signer } = await readSigningKey(context, home.paths, role, options);
     return await work({ id: onlyName(namesOf(home.trust, role, signer)) ?? id, signer });
   }
-  const signer = await startSigner(context, role, given, options);
-  const stop = (): void => void signer.close();
-  context.signal.addEventListener("abort", stop, { once: true });
+  let signer: ProcessSigner | undefined;
   try {
+    signer = await startSigner(context, role, given, options);
     return await work({ id: requireName(home, role, signer), signer });
   } catch (error) {
     context.signal.throwIfAborted();
     throw error;
   } finally {
-    context.signal.removeEventListener("abort", stop);
-    await signer.close();
+    await signer?.close();
   }
 }
 
@@ -65,7 +63,8 @@ async function startSigner(context: CliContext, role: Role, given: string, optio
     throw new ExoArmurError("EXO_USAGE", `--${name}: ${what ?? "not usable"}`);
   }
   const { command, env = [], timeoutMs = 0 } = launch.data;
-  return await openProcessSigner({ role, command, cwd: context.cwd, env: signerEnv(context.env, env), timeoutMs });
+  const { cwd, signal } = context;
+  return await openProcessSigner({ role, command, cwd, env: signerEnv(context.env, env), timeoutMs, signal });
 }
 
 /** By whose name the trust file knows a key in a role: approvers decide as persons, all others by the key's id. */

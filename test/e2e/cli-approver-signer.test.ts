@@ -91,11 +91,11 @@ describe("approvals approve --signer", () => {
     for (const pid of pids()) expect(isGone(pid)).toBe(true);
   });
 
-  it("Ctrl-C ends the program that is waited for, and nothing was signed", async () => {
+  it.each(["mute", "mute-at-start"])("Ctrl-C ends a program that is %s, and nothing was signed", async (mood) => {
     const before = traces();
     const stop = new AbortController();
     const reason = new Error("interrupted");
-    const args = ["approvals", "approve", requestId, "--signer", behaving("mute")];
+    const args = ["approvals", "approve", requestId, "--signer", behaving(mood)];
     const ended = exo(shell, args, { signal: stop.signal });
     await expect.poll(() => shell.list("."), { timeout: 60_000 }).toContain("runs");
     stop.abort(reason);
@@ -128,7 +128,7 @@ describe("approvals approve --signer", () => {
       const again = keys.filter(({ role }) => role === "approver").map((key) => ({ ...key, person: "eve" }));
       return { ...trust, keys: [...keys, ...again] };
     });
-    const args = ["approvals", "approve", requestId, "--signer", example("approver"), "--json"];
+    const args = ["approvals", "deny", requestId, "--reason", "no", "--signer", example("approver"), "--json"];
     const ended = await exo(shell, args);
     shell.write(".exoarmur/trust.json", whole);
     expect([ended.code, errorOf(ended)]).toEqual([1, "EXO_TRUST"]);
