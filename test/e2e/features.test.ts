@@ -4,7 +4,7 @@ import type { PolicyDocument } from "../../src/contracts/policy.js";
 import { encodeHex } from "../../src/crypto/encoding.js";
 import { pluginAt } from "../support/rig.js";
 import { keys, seededEntropy, seededIds, testClock, trusted } from "../support/world.js";
-import { errorOf, jsonOf, NearShell, Shell, statsIntent } from "./cli.js";
+import { errorOf, jsonOf, NearShell, statsIntent } from "./cli.js";
 import { built, builtMemory } from "./support/built.js";
 
 const federation = "EXOARMUR_FLAG_V2_FEDERATION_ENABLED";
