@@ -5,8 +5,8 @@ import { systemEntropy } from "../../src/crypto/random.js";
 import { acquireOwner } from "../../src/home/owner-lock.js";
 import { homePaths } from "../../src/home/paths.js";
 import { systemClock } from "../../src/runtime/system.js";
-import { errorOf, jsonOf, removeIntent, Shell, statsIntent } from "./cli.js";
-import { exo } from "./support/in-process.js";
+
+import { errorOf, jsonOf, NearShell, removeIntent, type Shell, statsIntent } from "./cli.js";
 
 const roles = ["runtime", "policy-author", "approver", "operator", "publisher", "log"] as const;
 
@@ -24,7 +24,7 @@ describe("keys rotate and keys revoke", () => {
   };
 
   beforeAll(async () => {
-    shell = new Shell();
+    shell = new NearShell();
     await shell.exo(["init"]);
     const publisher =
       "keys new --role publisher --id acme -o .exoarmur/keys/publisher.key --trust .exoarmur/trust.json";
@@ -67,9 +67,9 @@ describe("keys rotate and keys revoke", () => {
     const before = keyId("approver");
     const waiting = jsonOf(await shell.run({ ...removeIntent, actor: "waiting" }, ["--json"]));
     const id = String(waiting["intentId"]);
-    expect(jsonOf(await exo(shell, ["approvals", "show", id, "--json"]))["outdated"]).toBeNull();
+    expect(jsonOf(await shell.exo(["approvals", "show", id, "--json"]))["outdated"]).toBeNull();
     await shell.exo(["keys", "rotate", "approver"]);
-    const shown = await exo(shell, ["approvals", "show", id]);
+    const shown = await shell.exo(["approvals", "show", id]);
     expect(shown.stdout).toMatch(
       new RegExp(`^ask again +EXO_APPROVAL_ROSTER: .*approver's ${before}.*give the intent anew$`, "m"),
     );
@@ -78,13 +78,13 @@ describe("keys rotate and keys revoke", () => {
       code: "EXO_APPROVAL_ROSTER",
       message: expect.stringContaining("give the intent anew") as unknown,
     };
-    expect(jsonOf(await exo(shell, ["approvals", "show", id, "--json"]))).toMatchObject({
+    expect(jsonOf(await shell.exo(["approvals", "show", id, "--json"]))).toMatchObject({
       status: "pending",
       outdated,
     });
-    const approved = await exo(shell, ["approvals", "approve", id, "--yes", "--json"]);
+    const approved = await shell.exo(["approvals", "approve", id, "--yes", "--json"]);
     expect([approved.code, errorOf(approved)]).toEqual([1, "EXO_APPROVAL_ROSTER"]);
-    const denied = await exo(shell, ["approvals", "deny", id, "--reason", "asked again", "--yes", "--json"]);
+    const denied = await shell.exo(["approvals", "deny", id, "--reason", "asked again", "--yes", "--json"]);
     expect([denied.code, errorOf(denied)]).toEqual([1, "EXO_APPROVAL_APPROVER"]);
     expect(denied.stdout).toContain(`the request was made for ${before}`);
     const again = jsonOf(await shell.run({ ...removeIntent, actor: "waiting" }, ["--json"]));
@@ -163,7 +163,7 @@ describe("keys rotate and keys revoke", () => {
   });
 
   it("what a stolen key signs in a copy of the home fails from the rotation on", async () => {
-    const thief = new Shell(shell);
+    const thief = new NearShell(shell);
     try {
       await shell.exo(["keys", "rotate", "runtime"]);
       await thief.run(statsIntent, ["--out", "stolen.proof.json"]);
@@ -176,7 +176,7 @@ describe("keys rotate and keys revoke", () => {
   });
 
   it("a log key that ended in the trust file signs nothing more", async () => {
-    const made = new Shell(shell);
+    const made = new NearShell(shell);
     try {
       const store = made.read(".exoarmur/anchor");
       await made.exo(["keys", "trust", "end", keyId("log"), "--at", "9"]);
