@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { encodeHex } from "../../src/crypto/encoding.js";
 import { sha256Hex } from "../../src/crypto/sha256.js";
-import { errorOf, jsonOf, ROOT, removeIntent, Shell, statsIntent } from "./cli.js";
+import { errorOf, jsonOf, NearShell, ROOT, removeIntent, type Shell, statsIntent } from "./cli.js";
 import { exo } from "./support/in-process.js";
 
 const CHILD = fileURLToPath(new URL("../fixtures/signer-child.mjs", import.meta.url));
@@ -41,7 +41,7 @@ const isGone = (pid: number): boolean => {
 };
 
 beforeAll(async () => {
-  shell = new Shell();
+  shell = new NearShell();
   await shell.exo(["init"]);
   mkdirSync(shell.path("private"), { mode: 0o700 });
   for (const role of ["approver", "operator"])
