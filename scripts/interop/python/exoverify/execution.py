@@ -225,24 +225,6 @@ def check_transcript(evidence: Evidence, _: Trust) -> None:
         need(not _journaled(entry) or entry["seq"] in sequence, "a write that was never journaled")
 
 
-def outside_answer(entry: dict[str, Any]) -> None:
-    """Refuses an assurance that only an answer from outside can have (spec/verification.md, Host answers)."""
-    outside = entry["outcome"] == "ok" and entry["capability"] == "http_request"
-    need(outside or entry["assurance"] == "local", "an answer that nobody outside gave")
-
-
-def check_answers(evidence: Evidence, _: Trust) -> int:
-    """Check `answers`, but for the signatures; gives how many signed answers were not verified."""
-    digests, signed = evidence.digests("host_call"), 0
-    if "execution" not in evidence.predicate or not digests:
-        raise NotApplicable
-    for one in digests:
-        entry = evidence.document("host_call", one, "host-call")
-        outside_answer(entry)
-        signed += isinstance(entry["assurance"], dict) and "signed" in entry["assurance"]
-    return signed
-
-
 def check_resolution(evidence: Evidence, trust: Trust) -> None:
     """Check `resolution`: what was in doubt, and the operator's order that closed it."""
     doubt, resolved = evidence.one("execution_in_doubt"), evidence.one("execution_resolved")

@@ -2,7 +2,7 @@
 
 from typing import Any, Callable
 
-from . import approvals, attestations, calls, execution, governance, grants, publisher, structure, trust
+from . import answers, approvals, attestations, calls, execution, governance, grants, publisher, structure, trust
 from .evidence import Evidence
 from .outcome import Fail, NotApplicable, Unable
 from .trust import Trust
@@ -27,7 +27,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("publisher", publisher.check_publisher),
     ("execution", execution.check_execution),
     ("transcript", execution.check_transcript),
-    ("answers", execution.check_answers),
+    ("answers", answers.check_answers),
     ("resolution", execution.check_resolution),
     ("inclusion", trust.check_inclusion),
     ("checkpoint", trust.check_checkpoint),
@@ -36,7 +36,6 @@ CHECKS: tuple[tuple[str, Check], ...] = (
 )
 NOT_MADE = (
     "plugin: admission of the module (EXO_WASM_*) and its metering",
-    "answers: signatures of counterparties",
     "replay: that the plugin gives this output",
 )
 
