@@ -1,0 +1,108 @@
+import type { JsonValue } from "../../canonical/jcs.js";
+import type { CedarPolicy } from "../../contracts/policy-cedar.js";
+import { ExoArmurError } from "../../errors.js";
+import { type CedarRule, readAnnotations } from "./annotations.js";
+import { declaredActions } from "./declared.js";
+import type { CedarEngine, Entity, PolicyTexts, Prepared } from "./engine.js";
+import { prelude } from "./prelude.js";
+import { entityKey, type KnownEntities } from "./request.js";
+import { scanCedar } from "./scan.js";
+
+/** How much one document may ask of Cedar, so that no policy can stop whoever checks a bundle (spec/policy-cedar.md). */
+export const compileBounds = { depth: 100, actions: 500, pairs: 50_000 } as const;
+
+/** A Cedar policy ready to run. */
+export type CompiledCedar = {
+  readonly document: CedarPolicy;
+  readonly engine: CedarEngine;
+  /** Prelude and the author's own schema. */
+  readonly schema: string;
+  readonly texts: PolicyTexts;
+  readonly rules: ReadonlyMap<string, CedarRule>;
+  readonly actions: ReadonlySet<string>;
+  readonly known: KnownEntities;
+  readonly prepared: Prepared;
+};
+
+/**
+ * Compiles a policy whose shape was validated. Refuses what Cedar refuses, what is not valid under the schema, its
+ * warnings too, templates, a policy without an `@id` or with one that another has, annotations that are not known, a
+ * schema that declares anything but actions, and whatever passes the bounds.
+ *
+ * @throws ExoArmurError EXO_SCHEMA with the JSON pointer in `place`, EXO_CEDAR_ENGINE.
+ */
+export function compileCedar(document: CedarPolicy, engine: CedarEngine): CompiledCedar {
+  const schema = `${prelude}${document.cedarSchema}\n`;
+  const actions = readSchema(document.cedarSchema, schema, engine);
+  const { rules, texts } = readPolicies(document.policies, engine);
+  const pairs = rules.size * actions.size;
+  if (pairs > compileBounds.pairs) {
+    fail("/policies", `expected at most ${compileBounds.pairs} pairs of policy and action, got ${pairs}`);
+  }
+  const [problem] = engine.validate(schema, texts);
+  if (problem !== undefined) fail("/policies", problem);
+  const known = new Map<string, Entity>((document.entities ?? []).map((one) => [entityKey(one.uid), one]));
+  return { document, engine, schema, texts, rules, actions, known, prepared: engine.prepare(schema, texts) };
+}
+
+function readSchema(own: string, whole: string, engine: CedarEngine): ReadonlySet<string> {
+  const statements = scanCedar(own);
+  if (typeof statements === "string") return fail("/cedarSchema", statements);
+  const other = statements.find(({ keyword }) => keyword !== "action");
+  if (other !== undefined) return fail("/cedarSchema", `expected actions only, got ${other.keyword.slice(0, 100)}`);
+  const json = engine.schema(whole);
+  if (typeof json === "string") return fail("/cedarSchema", json);
+  const actions = declaredActions(json);
+  if (typeof actions === "string") return fail("/cedarSchema", actions);
+  if (actions.size > compileBounds.actions) {
+    return fail("/cedarSchema", `expected at most ${compileBounds.actions} actions, got ${actions.size}`);
+  }
+  return actions;
+}
+
+function readPolicies(text: string, engine: CedarEngine): { rules: Map<string, CedarRule>; texts: PolicyTexts } {
+  const statements = scanCedar(text);
+  if (typeof statements === "string") return fail("/policies", statements);
+  const split = engine.split(text);
+  if (typeof split === "string") return fail("/policies", split);
+  if (split.templates > 0) fail("/policies", "expected policies only, got a template");
+  const rules = new Map<string, CedarRule>();
+  const texts = new Map<string, string>();
+  for (const policy of split.policies) {
+    const tree = engine.tree(policy);
+    if (typeof tree === "string") return fail("/policies", tree);
+    const rule = readAnnotations(tree.effect, tree.annotations ?? {});
+    if (typeof rule === "string") return fail("/policies", rule);
+    if (rules.has(rule.id)) fail("/policies", `the @id ${JSON.stringify(rule.id)} is used twice`);
+    if (depthOf(tree.conditions.map(({ body }) => body)) > compileBounds.depth) {
+      fail("/policies", `policy ${JSON.stringify(rule.id)} is more than ${compileBounds.depth} operators deep`);
+    }
+    rules.set(rule.id, rule);
+    texts.set(rule.id, policy);
+  }
+  return { rules, texts: { staticPolicies: Object.fromEntries(texts) } };
+}
+
+/**
+ * Operators inside one another, counted over all conditions of a policy: Cedar joins those into one. Each operator of its
+ * JSON is two levels deep, its own object and that of its operands. Iterative, since the depth is what is asked.
+ */
+function depthOf(conditions: readonly JsonValue[]): number {
+  let sum = 0;
+  for (const condition of conditions) {
+    let deepest = 0;
+    const open: [JsonValue, number][] = [[condition, 1]];
+    for (let next = open.pop(); next !== undefined; next = open.pop()) {
+      const [value, depth] = next;
+      deepest = Math.max(deepest, depth);
+      if (typeof value !== "object" || value === null) continue;
+      for (const one of Object.values(value)) open.push([one as JsonValue, depth + 1]);
+    }
+    sum += Math.ceil(deepest / 2);
+  }
+  return sum;
+}
+
+function fail(pointer: string, message: string): never {
+  throw new ExoArmurError("EXO_SCHEMA", `policy: ${pointer}: ${message.slice(0, 1000)}`, { pointer });
+}
