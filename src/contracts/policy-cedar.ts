@@ -5,6 +5,9 @@ import { type PolicyDocument, policySchema } from "./policy.js";
 /** Greatest lengths of a Cedar policy's texts, in UTF-16 code units, and of its list of entities. */
 export const cedarBounds = { schema: 262_144, policies: 524_288, entities: 1000, parents: 100 } as const;
 
+/** The `schema` member of a policy in Cedar. */
+export const cedarSchemaName = "exoarmur.policy.cedar/v1";
+
 const group = z.strictObject({ type: z.literal("Group"), id: nameSchema });
 
 /** Whom a group holds, as Cedar's JSON writes an entity. What else an actor has comes from the intent. */
@@ -20,7 +23,7 @@ const entitySchema = z.strictObject({
  */
 export const cedarPolicySchema = z
   .strictObject({
-    schema: z.literal("exoarmur.policy.cedar/v1"),
+    schema: z.literal(cedarSchemaName),
     policyId: nameSchema,
     version: z.number().int().min(1).max(Number.MAX_SAFE_INTEGER),
     cedarSchema: z.string().max(cedarBounds.schema),
@@ -44,5 +47,5 @@ export type AnyPolicy = PolicyDocument | CedarPolicy;
 
 /** True for a policy that only Cedar's engine can evaluate. */
 export function isCedar(policy: AnyPolicy): policy is CedarPolicy {
-  return policy.schema === "exoarmur.policy.cedar/v1";
+  return policy.schema === cedarSchemaName;
 }

@@ -3,13 +3,7 @@ import { type AnyPolicy, isCedar } from "../contracts/policy-cedar.js";
 import { ExoArmurError } from "../errors.js";
 import { compileCedar } from "./cedar/compile.js";
 import type { CedarEngine } from "./cedar/engine.js";
-import {
-  cedarEvaluatorName,
-  cedarRevision,
-  evaluateCedar,
-  evaluateCedarNow,
-  explainCedar,
-} from "./cedar/evaluate.js";
+import { cedarEvaluatorName, cedarRevision, evaluateCedar, evaluateCedarNow, explainCedar } from "./cedar/evaluate.js";
 import { compilePolicy } from "./compile.js";
 import { evaluatePolicy, evaluatorName, type PolicyOutcome, policyRevision } from "./evaluate.js";
 import { explainPolicy, type RuleExplanation } from "./explain.js";

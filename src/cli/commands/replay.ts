@@ -7,6 +7,7 @@ import { openHome } from "../../home/open.js";
 import type { SandboxHost } from "../../ports.js";
 import { storeAuditSource } from "../../replay/audit-source.js";
 import { ReplayEngine } from "../../replay/replay-engine.js";
+import { loadCedar } from "../../runtime/cedar.js";
 import { openSandbox } from "../../runtime/sandbox.js";
 import { hasFlag, type Options, textOption } from "../action.js";
 import { type CliContext, homeDir } from "../context.js";
@@ -75,7 +76,7 @@ async function replayOne(
 ): Promise<ReplayReport> {
   if (isBundle(context, what)) {
     const trust = await readTrustOption(context, options);
-    const engine = new ReplayEngine(trust === undefined ? { sandbox } : { sandbox, trust });
+    const engine = new ReplayEngine({ sandbox, cedar: loadCedar, ...(trust === undefined ? {} : { trust }) });
     return await engine.replayBundle(await readInput(context, what, inputs.bundle));
   }
   return await withEngine(context, options, sandbox, (engine) => engine.replayCorrelation(what));
@@ -91,7 +92,7 @@ async function withEngine<T>(
   const given = await readTrustOption(context, options);
   return await withHomeView(homeDir(context, textOption(options, "home")), async ({ home, store, prover }) => {
     const auditStore = storeAuditSource(store, prover);
-    return await work(new ReplayEngine({ trust: given ?? home.trust, sandbox, auditStore }));
+    return await work(new ReplayEngine({ trust: given ?? home.trust, sandbox, auditStore, cedar: loadCedar }));
   });
 }
 

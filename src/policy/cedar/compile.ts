@@ -80,7 +80,7 @@ function readPolicies(text: string, engine: CedarEngine): { rules: Map<string, C
     rules.set(rule.id, rule);
     texts.set(rule.id, policy);
   }
-  return { rules, texts: { staticPolicies: Object.fromEntries(texts) } };
+  return { rules, texts: Object.fromEntries(texts) };
 }
 
 /**

@@ -59,7 +59,8 @@ function typeProblem(type: JsonValue | undefined, at: string): string | undefine
     }
     return undefined;
   }
-  const name = String(member(type, "name") ?? kind).replace(/^__cedar::/, "");
+  const written = member(type, "name") ?? kind;
+  const name = typeof written === "string" ? written.replace(/^__cedar::/, "") : "unknown";
   return parameterTypes.has(name) ? undefined : `${at}: a parameter cannot be of the type ${name.slice(0, 100)}`;
 }
 

@@ -1,7 +1,8 @@
 import type { JsonValue } from "../../canonical/jcs.js";
 import { ExoArmurError } from "../../errors.js";
 
-type Json = { readonly [key: string]: JsonValue };
+/** A JSON object. */
+export type Json = { readonly [key: string]: JsonValue };
 type Failure = { readonly type: "failure"; readonly errors: readonly { readonly message: string }[] };
 type PolicyProblem = { readonly policyId: string; readonly error: { readonly message: string } };
 
@@ -21,7 +22,7 @@ export type CedarRequest = {
 };
 
 /** Texts of policies by id. */
-export type PolicyTexts = { readonly staticPolicies: Readonly<Record<string, string | Json>> };
+export type PolicyTexts = Readonly<Record<string, string>>;
 
 /** A policy as Cedar's JSON writes it, as far as it is read here. */
 export type PolicyTree = {
@@ -39,10 +40,7 @@ export type CedarModule = {
   ): { type: "success"; policies: readonly string[]; policy_templates: readonly string[] } | Failure;
   policyToJson(policy: string): { type: "success"; json: unknown } | Failure;
   schemaToJson(schema: string): { type: "success"; json: unknown } | Failure;
-  validate(call: {
-    schema: string;
-    policies: never;
-  }):
+  validate(call: { schema: string; policies: never }):
     | {
         type: "success";
         validationErrors: readonly PolicyProblem[];
@@ -122,7 +120,7 @@ export class CedarEngine {
 
   /** What is wrong with policies under a schema, warnings included, sorted by policy. Empty when nothing is. */
   validate(schema: string, policies: PolicyTexts): string[] {
-    const found = this.#call(() => this.#module.validate({ schema, policies: policies as never }));
+    const found = this.#call(() => this.#module.validate({ schema, policies: { staticPolicies: policies } as never }));
     if (found.type === "failure") return [firstOf(found)];
     const problems = [...found.validationErrors, ...found.validationWarnings].map(({ error }) => error.message);
     return [...problems, ...found.otherWarnings.map(({ message }) => message)].sort();
@@ -137,7 +135,7 @@ export class CedarEngine {
     const take = (): void => {
       for (const parsed of [
         this.#call(() => this.#module.preparseSchema(name, schema)),
-        this.#call(() => this.#module.preparsePolicySet(name, policies as never)),
+        this.#call(() => this.#module.preparsePolicySet(name, { staticPolicies: policies } as never)),
       ]) {
         if (parsed.type === "failure") throw new ExoArmurError("EXO_SCHEMA", `policy: Cedar: ${firstOf(parsed)}`);
       }
@@ -154,8 +152,8 @@ export class CedarEngine {
   }
 
   /** Asks once, parsing everything for it. */
-  askOnce(schema: string, policies: PolicyTexts, request: CedarRequest): CedarAnswer {
-    const call = { ...request, schema, policies, validateRequest: true };
+  askOnce(schema: string, policies: Readonly<Record<string, string | Json>>, request: CedarRequest): CedarAnswer {
+    const call = { ...request, schema, policies: { staticPolicies: policies }, validateRequest: true };
     return answerOf(this.#call(() => this.#module.isAuthorized(call as never)));
   }
 

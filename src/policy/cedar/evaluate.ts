@@ -5,8 +5,8 @@ import type { Answer, PolicySubject } from "../match.js";
 import type { CedarRule } from "./annotations.js";
 import { combinePermits } from "./combine.js";
 import type { CompiledCedar } from "./compile.js";
-import type { CedarRequest, PolicyTexts } from "./engine.js";
-import { requestOf } from "./request.js";
+import type { CedarRequest, Json } from "./engine.js";
+import { cutText, requestOf } from "./request.js";
 
 /** Revision of the behaviour, recorded in every decision: mapping, precedence and the pinned release of Cedar. */
 export const cedarRevision = 1;
@@ -63,27 +63,19 @@ export function explainCedar(policy: CompiledCedar, subject: PolicySubject): Rul
   const request = requestOf(subject, policy.known);
   return [...policy.rules.values()].map(({ id, verdict }) => {
     if (typeof request === "string") return { ruleId: id, verdict, answer: "unclear", members: [] };
-    const text = policy.texts.staticPolicies[id] ?? "";
-    const tree = policy.engine.tree(String(text));
+    const text = policy.texts[id] ?? "";
+    const tree = policy.engine.tree(text);
     const bare = typeof tree === "string" ? text : { ...tree, conditions: [] };
-    const ask = (one: PolicyTexts["staticPolicies"][string]) => answerOf(policy, request, id, one);
-    const scope = ask(bare as string);
+    const ask = (one: string | Json) => answerOf(policy, request, id, one);
+    const scope = ask(bare as string | Json);
     const answer = scope === "yes" ? ask(text) : scope;
-    const members = [
-      { name: "/scope", answer: scope },
-      ...(scope === "yes" ? [{ name: "/conditions", answer }] : []),
-    ];
+    const members = [{ name: "/scope", answer: scope }, ...(scope === "yes" ? [{ name: "/conditions", answer }] : [])];
     return { ruleId: id, verdict, answer, members };
   });
 }
 
-function answerOf(
-  { engine, schema }: CompiledCedar,
-  request: CedarRequest,
-  id: string,
-  policy: PolicyTexts["staticPolicies"][string],
-): Answer {
-  const found = engine.askOnce(schema, { staticPolicies: { [id]: policy } }, request);
+function answerOf({ engine, schema }: CompiledCedar, request: CedarRequest, id: string, policy: string | Json): Answer {
+  const found = engine.askOnce(schema, { [id]: policy }, request);
   if ("refused" in found || found.errors.length > 0) return "unclear";
   return found.reasons.length > 0 ? "yes" : "no";
 }
@@ -94,7 +86,7 @@ function idsOf(rules: readonly CedarRule[]): string[] {
 
 function rationaleOf(rules: readonly CedarRule[], otherwise: string): string {
   const given = rules.flatMap(({ rationale }) => rationale ?? []);
-  return bounded(given.length > 0 ? given.join("; ") : `${otherwise} ${listed(idsOf(rules))}`);
+  return cutText(given.length > 0 ? given.join("; ") : `${otherwise} ${listed(idsOf(rules))}`, maxRationale);
 }
 
 function listed(ids: readonly string[]): string {
@@ -106,12 +98,5 @@ function denied(ruleIds: string[], rationale: string): PolicyOutcome {
 }
 
 function failedIn(ruleIds: string[], why: string): PolicyOutcome {
-  return denied(ruleIds, bounded(`evaluation error: ${why}`));
-}
-
-/** Text cut to a decision's bound, never inside a surrogate pair. */
-function bounded(text: string): string {
-  if (text.length <= maxRationale) return text;
-  const cut = text.slice(0, maxRationale);
-  return /[\ud800-\udbff]$/.test(cut) ? cut.slice(0, -1) : cut;
+  return denied(ruleIds, cutText(`evaluation error: ${why}`, maxRationale));
 }

@@ -113,7 +113,8 @@ function attested(facts: readonly AttestationFacts[]): Json {
   for (const { predicateType, signers, subjects } of facts) {
     for (const { attester } of signers) {
       pairs.push({ predicateType, attester });
-      for (const { digest } of subjects) if (isDigest(digest)) triples.push({ predicateType, attester, subject: digest });
+      for (const { digest } of subjects)
+        if (isDigest(digest)) triples.push({ predicateType, attester, subject: digest });
       if (triples.length > requestBounds.attestations) {
         throw new Unmappable(`the attestations name more than ${requestBounds.attestations} subjects`);
       }
@@ -145,8 +146,14 @@ function parametersOf(parameters: Json): Json {
   return parameters;
 }
 
+/** The beginning of a text, never cut inside a surrogate pair. */
+export function cutText(text: string, length: number): string {
+  const cut = text.slice(0, length);
+  return cut.length < text.length && /[\ud800-\udbff]$/.test(cut) ? cut.slice(0, -1) : cut;
+}
+
 /** A name as a JSON pointer writes it, cut so that a message stays short and whole. */
 function shortened(key: string): string {
   const text = key.replaceAll("~", "~0").replaceAll("/", "~1");
-  return text.length > 60 ? `${[...text].slice(0, 40).join("")}...` : text;
+  return text.length > 60 ? `${cutText(text, 40)}...` : text;
 }
