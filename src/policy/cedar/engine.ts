@@ -118,12 +118,13 @@ export class CedarEngine {
     return found.type === "failure" ? firstOf(found) : (found.json as JsonValue);
   }
 
-  /** What is wrong with policies under a schema, warnings included, sorted by policy. Empty when nothing is. */
+  /** What is wrong with policies under a schema: errors, then warnings, each sorted. Empty when nothing is. */
   validate(schema: string, policies: PolicyTexts): string[] {
     const found = this.#call(() => this.#module.validate({ schema, policies: { staticPolicies: policies } as never }));
     if (found.type === "failure") return [firstOf(found)];
-    const problems = [...found.validationErrors, ...found.validationWarnings].map(({ error }) => error.message);
-    return [...problems, ...found.otherWarnings.map(({ message }) => message)].sort();
+    const sorted = (problems: readonly PolicyProblem[]) => problems.map(({ error }) => error.message).sort();
+    const others = found.otherWarnings.map(({ message }) => message).sort();
+    return [...sorted(found.validationErrors), ...sorted(found.validationWarnings), ...others];
   }
 
   /** Parses policies and schema once for many requests. EXO_SCHEMA when they do not parse. */

@@ -4,7 +4,11 @@ export const scanBounds = { nesting: 32, conditionals: 64, statements: 1000 } as
 /** One statement of a Cedar text: its first word after the annotations. */
 export type Statement = { readonly keyword: string };
 
-const closers: Readonly<Record<string, string>> = { "(": ")", "[": "]", "{": "}" };
+const closers: ReadonlyMap<string, string> = new Map([
+  ["(", ")"],
+  ["[", "]"],
+  ["{", "}"],
+]);
 
 /**
  * Reads a Cedar text, policies or schema, as far as brackets, strings and comments go, before its own reader sees it: that
@@ -23,8 +27,8 @@ export function scanCedar(text: string): readonly Statement[] | string {
     if (token === "" || token.startsWith("//")) continue;
     if (token.startsWith('"')) {
       if (token.length < 2 || !token.endsWith('"')) return "a string is not closed";
-    } else if (closers[token] !== undefined) {
-      open.push(closers[token]);
+    } else if (closers.has(token)) {
+      open.push(closers.get(token) ?? "");
       if (open.length > scanBounds.nesting) return `brackets are nested more than ${scanBounds.nesting} deep`;
     } else if (token === ")" || token === "]" || token === "}") {
       if (open.pop() !== token) return `a ${token} closes nothing`;
