@@ -29,7 +29,7 @@ export function declaredActions(schema: JsonValue): ReadonlySet<string> | string
     const targets = namesOf(member(applies, "resourceTypes"));
     if (principals.length === 0 && targets.length === 0) continue;
     const wrong =
-      principals.some((type) => type !== "Actor") || targets.some((type) => !resources.has(type))
+      principals.join() !== "Actor" || targets.length > resources.size || targets.some((type) => !resources.has(type))
         ? "expected it to apply to an Actor and a Target or Cell"
         : contextProblem(member(applies, "context"));
     if (wrong !== undefined) return `action ${JSON.stringify(name.slice(0, 200))}: ${wrong}`;

@@ -27,7 +27,6 @@ export type PolicyTexts = Readonly<Record<string, string>>;
 /** A policy as Cedar's JSON writes it, as far as it is read here. */
 export type PolicyTree = {
   readonly effect: "permit" | "forbid";
-  readonly conditions: readonly { readonly body: JsonValue }[];
   readonly annotations?: Readonly<Record<string, string | null>>;
 };
 
