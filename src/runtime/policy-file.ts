@@ -12,9 +12,16 @@ const maxTextBytes = 4_194_304;
 /**
  * Reads a policy file in either language, with the texts it names from its own folder, and compiles it. As readPolicy;
  * EXO_FILE for a text that is not there, EXO_SCHEMA for what Cedar refuses.
+ *
+ * @param file how messages name it
+ * @param folder where its texts lie
  */
-export async function readProgram(bytes: Uint8Array, file: string): Promise<PolicyProgram> {
-  const policy = readPolicy(bytes, file, textsBeside(file));
+export async function readProgram(
+  bytes: Uint8Array,
+  file: string,
+  folder: string = dirname(file),
+): Promise<PolicyProgram> {
+  const policy = readPolicy(bytes, file, textsIn(folder, file));
   try {
     return await loadProgram(policy, loadCedar);
   } catch (error) {
@@ -24,9 +31,9 @@ export async function readProgram(bytes: Uint8Array, file: string): Promise<Poli
   }
 }
 
-function textsBeside(file: string): ReadText {
+function textsIn(folder: string, file: string): ReadText {
   return (name) => {
-    const place = join(dirname(file), name);
+    const place = join(folder, name);
     if (name === "" || basename(name) !== name || name === "..") {
       throw new ExoArmurError(
         "EXO_FILE",
@@ -44,7 +51,7 @@ function textsBeside(file: string): ReadText {
       return text;
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
-      throw new ExoArmurError("EXO_FILE", `${place} cannot be read: ${why}`, { file: place }, { cause: error });
+      throw new ExoArmurError("EXO_FILE", `${file}: ${name} cannot be read: ${why}`, { file: place }, { cause: error });
     }
   };
 }

@@ -1,3 +1,4 @@
+import { dirname, resolve } from "node:path";
 import { type Digest, digestOf } from "../../canonical/digest.js";
 import { canonicalize } from "../../canonical/jcs.js";
 import type { AnyPolicy } from "../../contracts/policy-cedar.js";
@@ -13,7 +14,8 @@ export type PolicyName = { readonly policyId: string; readonly version: number; 
 
 /** Reads a policy file, JSON or YAML by its ending, of rules or of Cedar. EXO_FILE, EXO_JSON_*, EXO_YAML, EXO_SCHEMA. */
 export async function readPolicyArgument(context: CliContext, path: string): Promise<PolicyProgram> {
-  return await readProgram(await readInput(context, path, inputs.document), inputName(path));
+  const folder = path === "-" ? context.cwd : dirname(resolve(context.cwd, path));
+  return await readProgram(await readInput(context, path, inputs.document), inputName(path), folder);
 }
 
 /** The policy of `--policy`, or the one that lies in the home, signed or not. Errors also of a home without one. */
