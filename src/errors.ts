@@ -153,6 +153,8 @@ export const errorTable = {
   // bundle, verification, replay
   EXO_BUNDLE: ["verification", "The file is not a well-formed proof bundle."],
   EXO_MATERIAL_MISSING: ["unable", "A material that a check needs is not in the bundle."],
+  EXO_MATERIAL_DROPPED: ["state", "A material was dropped from the store by an operator's order."],
+  EXO_MATERIAL_KEPT: ["input", "An intent that has not ended keeps its materials."],
   EXO_MATERIAL_DIGEST: ["verification", "A material's bytes do not have its digest."],
   EXO_ATTESTATION_KEY: ["unable", "The trust file has no key of the attester that an attestation is attributed to."],
   EXO_ANSWER_SIGNATURE: ["verification", "An answer is not signed as its counterparty signs, or for another request."],

@@ -15,6 +15,7 @@ import {
 import { executionRecordSchema } from "./execution.js";
 import { requesterSchema } from "./intent.js";
 import { decisionSchema } from "./policy.js";
+import { materialsDroppedSchema } from "./retention.js";
 import { finalVerdictSchema, safetyVerdictSchema } from "./safety.js";
 
 /** Why something was not done: a stable code, words, the rules, and what the caller may do about it. */
@@ -137,6 +138,8 @@ export const eventPayloads = {
   }),
   /** A key that ends: what it signs at log index `until` or later does not count. */
   key_revoked: z.strictObject({ role: nameSchema, id: nameSchema, keyId: keyIdSchema, until: countSchema }),
+  /** Materials of ended intents that an operator had dropped (spec/retention.md). */
+  materials_dropped: materialsDroppedSchema,
 } as const;
 
 /** A registered event type. */

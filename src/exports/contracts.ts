@@ -19,6 +19,7 @@ export type { PolicyDecision, PolicyDocument, PolicyInput, PolicyRule } from "..
 export { decisionSchema, policyInputSchema, policySchema } from "../contracts/policy.js";
 export type { AnyPolicy, CedarPolicy } from "../contracts/policy-cedar.js";
 export { cedarPolicySchema } from "../contracts/policy-cedar.js";
+export { materialsDropOrderSchema } from "../contracts/retention.js";
 export type { FinalVerdict, SafetyConfig, SafetySnapshot, SafetyVerdict } from "../contracts/safety.js";
 export {
   finalVerdictSchema,

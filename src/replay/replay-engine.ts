@@ -1,3 +1,4 @@
+import type { ReferenceReplay } from "../contracts/reference-event.js";
 import type { ReplayReport } from "../contracts/replay-report.js";
 import type { Trust } from "../contracts/trust.js";
 import { ExoArmurError } from "../errors.js";
@@ -101,6 +102,16 @@ export class ReplayEngine {
       { level: "structure", intentId, id: "bundle", title: "bundle", code: "EXO_MATERIAL_MISSING", message },
       { level: "structure", step: "bundle", kind: "missing_events", intentId, expected: "a bundle", actual: "none" },
     );
+  }
+
+  /**
+   * Reference mode: CanonicalEvents of ExoArmur-Core, as a JSON array or one a line, by the reference's rules and by the
+   * stricter ones of spec/reference-replay.md. Every correlation in them, or one. EXO_SCHEMA or EXO_JSON_* for an input
+   * that is none, EXO_NO_RECORDS for one without events.
+   */
+  async replayReference(bytes: Uint8Array, correlationId?: string): Promise<ReferenceReplay> {
+    const { replayReference } = await import("./reference.js");
+    return replayReference(bytes, correlationId);
   }
 
   #facts(): Pick<ReplayReport, "trustMode" | "engine"> {

@@ -6,6 +6,7 @@ import { ExoArmurError, isExoArmurError } from "../../errors.js";
 import { openHome } from "../../home/open.js";
 import type { SandboxHost } from "../../ports.js";
 import { storeAuditSource } from "../../replay/audit-source.js";
+import { looksLikeReference } from "../../replay/reference-read.js";
 import { ReplayEngine } from "../../replay/replay-engine.js";
 import { loadCedar } from "../../runtime/cedar.js";
 import { openSandbox } from "../../runtime/sandbox.js";
@@ -31,13 +32,20 @@ const resultCodes = {
 
 /**
  * `replay BUNDLE|CORRELATION-ID`, `replay --all`: an argument that is a path on disk, or looks like one, is a bundle; any
- * other is a correlation id of the home, whose trust file counts unless `--trust` names another. Performs no side effect.
- * EXO_USAGE unless exactly one of argument and `--all` is given.
+ * other is a correlation id of the home, whose trust file counts unless `--trust` names another. A file of events of
+ * ExoArmur-Core is replayed in reference mode. Performs no side effect. EXO_USAGE unless exactly one of argument and
+ * `--all` is given.
  */
 export async function replay(context: CliContext, [what]: readonly string[], options: Options): Promise<ExitCode> {
   const all = hasFlag(options, "all");
   if (all === (what !== undefined)) {
     throw new ExoArmurError("EXO_USAGE", "replay takes a bundle, a correlation id, or --all");
+  }
+  const file =
+    what !== undefined && isBundle(context, what) ? await readInput(context, what, inputs.bundle) : undefined;
+  if (isReference(what, file, options)) {
+    const { replayReferenceFile } = await import("./replay-reference.js");
+    return await replayReferenceFile(context, file, options);
   }
   const jobs = jobsOption(options);
   const config = await sandboxConfigOf(homeDir(context, textOption(options, "home")));
@@ -49,7 +57,7 @@ export async function replay(context: CliContext, [what]: readonly string[], opt
         replayAll(context, engine, { jobs, json: hasFlag(options, "json") }),
       );
     }
-    const report = await withProgress(context, "replaying", replayOne(context, what, options, sandbox));
+    const report = await withProgress(context, "replaying", replayOne(context, file ?? what, options, sandbox));
     if (hasFlag(options, "json")) printJson(context, report);
     else context.stdout(formatReport(report));
     return resultCodes[report.result];
@@ -70,14 +78,14 @@ async function sandboxConfigOf(dir: string): Promise<SandboxConfig> {
 
 async function replayOne(
   context: CliContext,
-  what: string,
+  what: string | Uint8Array,
   options: Options,
   sandbox: SandboxHost,
 ): Promise<ReplayReport> {
-  if (isBundle(context, what)) {
+  if (typeof what !== "string") {
     const trust = await readTrustOption(context, options);
     const engine = new ReplayEngine({ sandbox, cedar: loadCedar, ...(trust === undefined ? {} : { trust }) });
-    return await engine.replayBundle(await readInput(context, what, inputs.bundle));
+    return await engine.replayBundle(what);
   }
   return await withEngine(context, options, sandbox, (engine) => engine.replayCorrelation(what));
 }
@@ -96,9 +104,22 @@ async function withEngine<T>(
   });
 }
 
+/** Reference mode: asked for, or what the file looks like. EXO_USAGE where its options have nothing to apply to. */
+function isReference(what: string | undefined, file: Uint8Array | undefined, options: Options): file is Uint8Array {
+  const asked = textOption(options, "mode") === "reference";
+  if (asked && file === undefined) {
+    throw new ExoArmurError("EXO_USAGE", `--mode reference replays a file of events, came ${what ?? "--all"}`);
+  }
+  const found = asked || (file !== undefined && looksLikeReference(file));
+  if (!found && textOption(options, "correlation") !== undefined) {
+    throw new ExoArmurError("EXO_USAGE", "--correlation is for a stream of ExoArmur-Core events");
+  }
+  return found;
+}
+
 function isBundle(context: CliContext, what: string): boolean {
   if (what === "-" || existsSync(resolve(context.cwd, what))) return true;
-  if (!/[/\\]|\.json$/.test(what)) return false;
+  if (!/[/\\]|\.jsonl?$/.test(what)) return false;
   throw new ExoArmurError("EXO_FILE", `${what} does not exist`, { file: resolve(context.cwd, what) });
 }
 
