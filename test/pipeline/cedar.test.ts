@@ -168,7 +168,7 @@ describe("decisions under Cedar", () => {
         new CedarEngine(
           await moduleWith(() => ({
             statefulIsAuthorized: () => {
-              throw new WebAssembly.RuntimeError("unreachable");
+              throw new RangeError("unreachable");
             },
           })),
         ),

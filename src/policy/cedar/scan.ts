@@ -24,7 +24,7 @@ const closers: ReadonlyMap<string, string> = new Map([
 ]);
 
 /** What puts an expression inside another without a bracket. Cedar joins the conditions of a policy into one expression. */
-const joining: ReadonlySet<string> = new Set([..."+-*!", "&&", "||", "if", "then", "else", "when", "unless", "Set"]);
+const joining: ReadonlySet<string> = new Set("+ - * ! && || if then else when unless Set".split(" "));
 
 /** A bracket with what compares its content. */
 const bracketDepth = 2;

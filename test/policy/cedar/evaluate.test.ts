@@ -352,7 +352,7 @@ describe("an engine that fails", () => {
       ...real,
       statefulIsAuthorized: (call) => {
         calls++;
-        if (broken) throw new WebAssembly.RuntimeError("memory access out of bounds");
+        if (broken) throw new RangeError("memory access out of bounds");
         return real.statefulIsAuthorized(call);
       },
     };
