@@ -3,7 +3,7 @@ import { nameSchema } from "./common.js";
 import { type PolicyDocument, policySchema } from "./policy.js";
 
 /** Greatest lengths of a Cedar policy's texts, in UTF-16 code units, and of its list of entities. */
-export const cedarBounds = { schema: 262_144, policies: 524_288, entities: 1000, parents: 100 } as const;
+const cedarBounds = { schema: 262_144, policies: 524_288, entities: 1000, parents: 100 } as const;
 
 /** The `schema` member of a policy in Cedar. */
 export const cedarSchemaName = "exoarmur.policy.cedar/v1";

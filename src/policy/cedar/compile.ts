@@ -8,7 +8,7 @@ import { entityKey, type KnownEntities } from "./request.js";
 import { scanCedar } from "./scan.js";
 
 /** How much one document may ask of Cedar, so that no policy can stop whoever checks a bundle (spec/policy-cedar.md). */
-export const compileBounds = { actions: 500, work: 20_000_000 } as const;
+const compileBounds = { actions: 500, work: 20_000_000 } as const;
 
 /** A Cedar policy ready to run. */
 export type CompiledCedar = {

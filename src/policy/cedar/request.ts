@@ -7,7 +7,7 @@ import type { PolicySubject } from "../match.js";
 import type { CedarRequest, Entity, EntityId } from "./engine.js";
 
 /** What of a request is handed to Cedar at most (spec/policy-cedar.md, The request). */
-export const requestBounds = { depth: 32, values: 10_000, ancestors: 256, attestations: 1000 } as const;
+const requestBounds = { depth: 32, values: 10_000, ancestors: 256, attestations: 1000 } as const;
 
 /** Names with which Cedar's JSON writes what is no record. */
 const escapes: ReadonlySet<string> = new Set(["__entity", "__extn", "__expr"]);

@@ -2,7 +2,7 @@
  * Bounds on what Cedar's reader and evaluator are given: both recurse, on a stack of their own, and were seen to run out of
  * it at 150 brackets and 250 operators inside one another. `depth`: operators and brackets inside one another.
  */
-export const scanBounds = { nesting: 32, depth: 100, statements: 1000 } as const;
+const scanBounds = { nesting: 32, depth: 100, statements: 1000 } as const;
 
 /** One statement of a Cedar text: its first word after the annotations, and whether a comma stands outside brackets. */
 export type Statement = { readonly keyword: string; readonly isList: boolean };
