@@ -1,9 +1,6 @@
 import type { PolicyDecision } from "../contracts/policy.js";
-import { type AnyPolicy, isCedar } from "../contracts/policy-cedar.js";
+import { type AnyPolicy, type CedarPolicy, isCedar } from "../contracts/policy-cedar.js";
 import { ExoArmurError } from "../errors.js";
-import { compileCedar } from "./cedar/compile.js";
-import type { CedarEngine } from "./cedar/engine.js";
-import { cedarEvaluatorName, cedarRevision, evaluateCedar, evaluateCedarNow, explainCedar } from "./cedar/evaluate.js";
 import { compilePolicy } from "./compile.js";
 import { evaluatePolicy, evaluatorName, type PolicyOutcome, policyRevision } from "./evaluate.js";
 import { explainPolicy, type RuleExplanation } from "./explain.js";
@@ -20,6 +17,12 @@ export type PolicyProgram = {
   readonly evaluate: (subject: PolicySubject) => PolicyOutcome;
   /** How every rule answers, also those that did not decide. EXO_CEDAR_ENGINE. */
   readonly explain: (subject: PolicySubject) => RuleExplanation[];
+};
+
+/** Cedar's engine, whose code and 4 MB of Wasm are loaded when a policy needs them. */
+export type CedarEngine = {
+  /** Compiles a Cedar policy whose shape was validated. EXO_SCHEMA, EXO_CEDAR_ENGINE. */
+  readonly compile: (document: CedarPolicy) => PolicyProgram;
 };
 
 /**
@@ -41,14 +44,7 @@ export function compileProgram(document: AnyPolicy, cedar: CedarEngine | null): 
     };
   }
   if (cedar === null) throw new ExoArmurError("EXO_CEDAR_ENGINE", "the policy is in Cedar, whose engine is not loaded");
-  const policy = compileCedar(document, cedar);
-  return {
-    document,
-    evaluator: { name: cedarEvaluatorName, revision: cedarRevision, engine: cedar.version },
-    decide: (subject) => evaluateCedarNow(policy, subject),
-    evaluate: (subject) => evaluateCedar(policy, subject),
-    explain: (subject) => explainCedar(policy, subject),
-  };
+  return cedar.compile(document);
 }
 
 /** Loads Cedar's engine, once however often it is asked. */

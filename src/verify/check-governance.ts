@@ -13,12 +13,11 @@ import {
 } from "../contracts/safety.js";
 import { equalBytes } from "../crypto/encoding.js";
 import { isExoArmurError } from "../errors.js";
-import type { CedarEngine } from "../policy/cedar/engine.js";
-import { cedarEvaluatorName, cedarRevision, engineFailure } from "../policy/cedar/evaluate.js";
+import { cedarEvaluatorName, cedarRevision, engineFailure } from "../policy/cedar/names.js";
 import { evaluatorName, type PolicyOutcome, policyRevision } from "../policy/evaluate.js";
 import type { PolicySubject } from "../policy/match.js";
 import { isWithin, limitToEffects } from "../policy/narrow.js";
-import { compileProgram, type PolicyProgram } from "../policy/program.js";
+import { type CedarEngine, compileProgram, type PolicyProgram } from "../policy/program.js";
 import { recordedSubject } from "../policy/recorded.js";
 import { evaluateSafety } from "../safety/gate.js";
 import { resolveVerdict } from "../safety/resolve.js";

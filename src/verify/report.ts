@@ -1,7 +1,7 @@
 import type { Digest } from "../canonical/digest.js";
 import type { HiddenRole } from "../contracts/redaction.js";
 import type { ErrorCode } from "../errors.js";
-import type { CedarEngine } from "../policy/cedar/engine.js";
+import type { CedarEngine } from "../policy/program.js";
 
 /**
  * Ends of a check. `unable`: asked for and could not be made, never a pass. `not_applicable`: not asked for, or there

@@ -1,8 +1,7 @@
 import { hiddenRoles } from "../contracts/redaction.js";
 import type { Trust } from "../contracts/trust.js";
 import { isExoArmurError } from "../errors.js";
-import type { CedarEngine } from "../policy/cedar/engine.js";
-import type { LoadCedar } from "../policy/program.js";
+import type { CedarEngine, LoadCedar } from "../policy/program.js";
 import { checkAnswers } from "./check-answers.js";
 import { checkApprovals } from "./check-approval.js";
 import { checkAttestations } from "./check-attestations.js";

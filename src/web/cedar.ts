@@ -1,6 +1,7 @@
 import * as module from "@cedar-policy/cedar-wasm/web";
 import wasm from "cedar-wasm-bytes";
-import { CedarEngine } from "../policy/cedar/engine.js";
+import { createCedar } from "../policy/cedar/language.js";
+import type { CedarEngine } from "../policy/program.js";
 
 let engine: CedarEngine | undefined;
 
@@ -8,7 +9,7 @@ let engine: CedarEngine | undefined;
 export function loadCedar(): Promise<CedarEngine> {
   if (engine === undefined) {
     module.initSync({ module: wasm as Uint8Array<ArrayBuffer> });
-    engine = new CedarEngine(module);
+    engine = createCedar(module);
   }
   return Promise.resolve(engine);
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { isExoArmurError } from "../../src/errors.js";
-import { engine, programOf, schemaOf } from "../policy/cedar/support.js";
+import { programOf, schemaOf } from "../policy/cedar/support.js";
 import { errorOf, subjectOf } from "../policy/helpers.js";
 
 // A bundle brings its own policy, and whoever checks the bundle reads it. Cedar's reader and evaluator recurse, on a stack
@@ -145,6 +145,5 @@ describe("what is let through leaves room", () => {
 });
 
 it("the engine of these attacks was never broken", () => {
-  expect(engine.version).toBe("4.13.0 (language 4.5)");
-  stillWorks();
+  expect(programOf(plain).evaluate(subjectOf()).verdict).toBe("allow");
 });

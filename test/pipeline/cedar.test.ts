@@ -2,8 +2,9 @@ import { beforeAll, describe, expect, it, test } from "vitest";
 import { canonicalize } from "../../src/canonical/jcs.js";
 import { payloadTypes, signEnvelope } from "../../src/contracts/dsse.js";
 import type { CedarPolicy } from "../../src/contracts/policy-cedar.js";
-import { CedarEngine, type CedarModule } from "../../src/policy/cedar/engine.js";
-import { compileProgram, type LoadCedar } from "../../src/policy/program.js";
+import type { CedarModule } from "../../src/policy/cedar/instance.js";
+import { createCedar } from "../../src/policy/cedar/language.js";
+import { type CedarEngine, compileProgram, type LoadCedar } from "../../src/policy/program.js";
 import { auditStore } from "../../src/replay/audit-log.js";
 import { storeAuditSource } from "../../src/replay/audit-source.js";
 import { backtestPolicy } from "../../src/replay/backtest.js";
@@ -165,7 +166,7 @@ describe("decisions under Cedar", () => {
   it("deny when the engine fails, which nobody can check again", async () => {
     const failing = await cedarRig({
       cedar: async () =>
-        new CedarEngine(
+        createCedar(
           await moduleWith(() => ({
             statefulIsAuthorized: () => {
               throw new RangeError("unreachable");
@@ -229,7 +230,7 @@ describe("verification", () => {
       'the policy gives verdict "deny", recorded is "allow"',
     ],
   ])("fails under %s", async (_name, { decision, reason }, words) => {
-    const lying = new CedarEngine(
+    const lying = createCedar(
       await moduleWith(() => ({
         statefulIsAuthorized: () =>
           ({ type: "success", response: { decision, diagnostics: { reason, errors: [] } } }) as ReturnType<
@@ -241,7 +242,7 @@ describe("verification", () => {
   });
 
   it("is unable under another release of the engine", async () => {
-    const newer = new CedarEngine(await moduleWith(() => ({ getCedarSDKVersion: () => "9.9.9" })));
+    const newer = createCedar(await moduleWith(() => ({ getCedarSDKVersion: () => "9.9.9" })));
     expect(checkOf(executed, newer)).toMatchObject({
       state: "unable",
       code: "EXO_REVISION",
@@ -250,7 +251,7 @@ describe("verification", () => {
   });
 
   it("is unable, not a failure, when the engine fails under it", async () => {
-    const broken = new CedarEngine(
+    const broken = createCedar(
       await moduleWith(() => ({
         policySetTextToParts: () => {
           throw new RangeError("Maximum call stack size exceeded");
@@ -392,7 +393,7 @@ describe("replay and what-if", () => {
   });
 
   it("counts as not checkable what a failing engine cannot tell", async () => {
-    const broken = new CedarEngine(
+    const broken = createCedar(
       await moduleWith(() => ({
         statefulIsAuthorized: () => {
           throw new Error("gone");

@@ -2,9 +2,9 @@ import type { CedarPolicy } from "../../contracts/policy-cedar.js";
 import { ExoArmurError } from "../../errors.js";
 import { type CedarRule, readAnnotations } from "./annotations.js";
 import { declaredActions } from "./declared.js";
-import type { CedarEngine, Entity, PolicyTexts, Prepared } from "./engine.js";
+import type { CedarInstance, Entity, PolicyTexts, Prepared } from "./instance.js";
 import { prelude } from "./prelude.js";
-import { entityKey, type KnownEntities } from "./request.js";
+import { entityKey, type KnownEntities, withType } from "./request.js";
 import { scanCedar } from "./scan.js";
 
 /** How much one document may ask of Cedar, so that no policy can stop whoever checks a bundle (spec/policy-cedar.md). */
@@ -13,7 +13,7 @@ const compileBounds = { actions: 500, work: 20_000_000 } as const;
 /** A Cedar policy ready to run. */
 export type CompiledCedar = {
   readonly document: CedarPolicy;
-  readonly engine: CedarEngine;
+  readonly engine: CedarInstance;
   /** Prelude and the author's own schema. */
   readonly schema: string;
   readonly texts: PolicyTexts;
@@ -30,7 +30,7 @@ export type CompiledCedar = {
  *
  * @throws ExoArmurError EXO_SCHEMA with the JSON pointer in `place`, EXO_CEDAR_ENGINE.
  */
-export function compileCedar(document: CedarPolicy, engine: CedarEngine): CompiledCedar {
+export function compileCedar(document: CedarPolicy, engine: CedarInstance): CompiledCedar {
   const schema = `${prelude}${document.cedarSchema}\n`;
   const actions = readSchema(document.cedarSchema, schema, engine);
   const { rules, texts } = readPolicies(document.policies, engine);
@@ -41,11 +41,13 @@ export function compileCedar(document: CedarPolicy, engine: CedarEngine): Compil
   }
   const [problem] = engine.validate(schema, texts);
   if (problem !== undefined) fail("/policies", problem);
+  const unfit = engine.entities(schema, (document.entities ?? []).map(withType));
+  if (unfit !== undefined) fail("/entities", unfit);
   const known = new Map<string, Entity>((document.entities ?? []).map((one) => [entityKey(one.uid), one]));
   return { document, engine, schema, texts, rules, actions, known, prepared: engine.prepare(schema, texts) };
 }
 
-function readSchema(own: string, whole: string, engine: CedarEngine): ReadonlySet<string> {
+function readSchema(own: string, whole: string, engine: CedarInstance): ReadonlySet<string> {
   const statements = scanCedar(own);
   if (typeof statements === "string") return fail("/cedarSchema", statements);
   const other = statements.find(({ keyword }) => keyword !== "action");
@@ -60,7 +62,7 @@ function readSchema(own: string, whole: string, engine: CedarEngine): ReadonlySe
   return typeof actions === "string" ? fail("/cedarSchema", actions) : actions;
 }
 
-function readPolicies(text: string, engine: CedarEngine): { rules: Map<string, CedarRule>; texts: PolicyTexts } {
+function readPolicies(text: string, engine: CedarInstance): { rules: Map<string, CedarRule>; texts: PolicyTexts } {
   const statements = scanCedar(text);
   if (typeof statements === "string") return fail("/policies", statements);
   const split = engine.split(text);

@@ -1,3 +1,4 @@
+import { clipText } from "../../canonical/clip-text.js";
 import { isExoArmurError } from "../../errors.js";
 import type { PolicyOutcome } from "../evaluate.js";
 import type { RuleExplanation } from "../explain.js";
@@ -5,17 +6,9 @@ import type { Answer, PolicySubject } from "../match.js";
 import type { CedarRule } from "./annotations.js";
 import { combinePermits } from "./combine.js";
 import type { CompiledCedar } from "./compile.js";
-import type { CedarRequest, Json } from "./engine.js";
-import { cutText, requestOf } from "./request.js";
-
-/** Revision of the behaviour, recorded in every decision: mapping, precedence and the pinned release of Cedar. */
-export const cedarRevision = 1;
-
-/** Name of this evaluator in decisions. */
-export const cedarEvaluatorName = "exoarmur.cedar";
-
-/** Rationale of a decision that Cedar's engine could not make; no evaluation can give it again. */
-export const engineFailure = "evaluation error: Cedar's engine failed";
+import type { CedarRequest, Json } from "./instance.js";
+import { engineFailure } from "./names.js";
+import { requestOf } from "./request.js";
 
 /** A rationale's greatest length in a decision, in UTF-16 code units. */
 const maxRationale = 4000;
@@ -86,7 +79,7 @@ function idsOf(rules: readonly CedarRule[]): string[] {
 
 function rationaleOf(rules: readonly CedarRule[], otherwise: string): string {
   const given = rules.flatMap(({ rationale }) => rationale ?? []);
-  return cutText(given.length > 0 ? given.join("; ") : `${otherwise} ${listed(idsOf(rules))}`, maxRationale);
+  return clipText(given.length > 0 ? given.join("; ") : `${otherwise} ${listed(idsOf(rules))}`, maxRationale);
 }
 
 function listed(ids: readonly string[]): string {
@@ -98,5 +91,5 @@ function denied(ruleIds: string[], rationale: string): PolicyOutcome {
 }
 
 function failedIn(ruleIds: string[], why: string): PolicyOutcome {
-  return denied(ruleIds, cutText(`evaluation error: ${why}`, maxRationale));
+  return denied(ruleIds, clipText(`evaluation error: ${why}`, maxRationale));
 }

@@ -1,10 +1,11 @@
+import { clipText } from "../../canonical/clip-text.js";
 import { isDigest } from "../../canonical/digest.js";
 import type { JsonValue } from "../../canonical/jcs.js";
 import { parseAliasPath } from "../../contracts/alias-path.js";
 import type { AttestationFacts } from "../../contracts/attestation.js";
 import { isPathPrefix, splitUrl } from "../../contracts/url.js";
 import type { PolicySubject } from "../match.js";
-import type { CedarRequest, Entity, EntityId } from "./engine.js";
+import type { CedarRequest, Entity, EntityId } from "./instance.js";
 
 /** What of a request is handed to Cedar at most (spec/policy-cedar.md, The request). */
 const requestBounds = { depth: 32, values: 10_000, ancestors: 256, attestations: 1000 } as const;
@@ -67,7 +68,7 @@ export function requestOf(subject: PolicySubject, known: KnownEntities): CedarRe
 }
 
 /** An actor that is not the one who asks: its type is not known, and no policy is asked about it. */
-function withType(entity: Entity): Entity {
+export function withType(entity: Entity): Entity {
   return entity.uid.type === "Actor" ? { ...entity, attrs: { type: "" } } : entity;
 }
 
@@ -146,14 +147,8 @@ function parametersOf(parameters: Json): Json {
   return parameters;
 }
 
-/** The beginning of a text, never cut inside a surrogate pair. */
-export function cutText(text: string, length: number): string {
-  const cut = text.slice(0, length);
-  return cut.length < text.length && /[\ud800-\udbff]$/.test(cut) ? cut.slice(0, -1) : cut;
-}
-
 /** A name as a JSON pointer writes it, cut so that a message stays short and whole. */
 function shortened(key: string): string {
   const text = key.replaceAll("~", "~0").replaceAll("/", "~1");
-  return text.length > 60 ? `${cutText(text, 40)}...` : text;
+  return text.length > 60 ? `${clipText(text, 40)}...` : text;
 }

@@ -1,7 +1,8 @@
 import { describe, expect, it, test } from "vitest";
 import { isExoArmurError } from "../../../src/errors.js";
-import { CedarEngine, type CedarModule } from "../../../src/policy/cedar/engine.js";
-import { compileProgram } from "../../../src/policy/program.js";
+import type { CedarModule } from "../../../src/policy/cedar/instance.js";
+import { createCedar } from "../../../src/policy/cedar/language.js";
+import { type CedarEngine, compileProgram } from "../../../src/policy/program.js";
 import { subjectOf } from "../helpers.js";
 import { cedarOf, judge, programOf, schemaOf } from "./support.js";
 
@@ -272,6 +273,18 @@ describe("what Cedar sees", () => {
     expect(holds(condition, changes as never)).toBe(true);
   });
 
+  it("the groups of others than the one who asks", () => {
+    const entities = [
+      { uid: { type: "Actor", id: "ben" }, attrs: {}, parents: [{ type: "Group", id: "ops" }] },
+      { uid: { type: "Actor", id: "report-agent" }, attrs: {}, parents: [{ type: "Group", id: "bots" }] },
+    ] as const;
+    const program = programOf(
+      '@id("a") permit(principal in Group::"bots", action, resource) when { Actor::"ben" in Group::"ops" && Actor::"ben".type == "" && principal.type == "agent" };',
+      { entities: structuredClone(entities) as never },
+    );
+    expect(program.evaluate(subjectOf()).verdict).toBe("allow");
+  });
+
   it.each([
     ["a URL that is not its prefix", 'resource in Target::"https://h/a/"', { target: "https://h/a" }],
     ["a wildcard in a target", 'resource in Target::"data/*"', {}],
@@ -356,7 +369,7 @@ describe("an engine that fails", () => {
         return real.statefulIsAuthorized(call);
       },
     };
-    return { engine: new CedarEngine(module), fail: () => (broken = true), calls: () => calls };
+    return { engine: createCedar(module), fail: () => (broken = true), calls: () => calls };
   }
 
   it("denies where one must decide, and is an error where one may say so", async () => {

@@ -1,7 +1,6 @@
 import { type CedarPolicy, cedarPolicySchema } from "../../../src/contracts/policy-cedar.js";
-import type { CedarEngine } from "../../../src/policy/cedar/engine.js";
 import type { PolicyOutcome } from "../../../src/policy/evaluate.js";
-import { compileProgram, type PolicyProgram } from "../../../src/policy/program.js";
+import { type CedarEngine, compileProgram, type PolicyProgram } from "../../../src/policy/program.js";
 import { loadCedar } from "../../../src/runtime/cedar.js";
 import { subjectOf } from "../helpers.js";
 

@@ -47,6 +47,7 @@ export type CedarModule = {
         otherWarnings: readonly { readonly message: string }[];
       }
     | Failure;
+  checkParseEntities(call: { schema: string; entities: never }): { type: "success" } | Failure;
   preparsePolicySet(id: string, policies: never): { type: "success" } | Failure;
   preparseSchema(id: string, schema: string): { type: "success" } | Failure;
   statefulIsAuthorized(call: never): Answer;
@@ -81,10 +82,10 @@ export type Prepared = { readonly ask: (request: CedarRequest) => CedarAnswer };
 const places = 8;
 
 /**
- * Cedar's engine: one instance of its module, pure but for what it keeps parsed. A call that throws leaves the instance
+ * One instance of Cedar's module, pure but for what it keeps parsed. A call that throws leaves the instance
  * unfit, so from then on every call fails: EXO_CEDAR_ENGINE.
  */
-export class CedarEngine {
+export class CedarInstance {
   /** Versions of the language and of the library, recorded in every decision. */
   readonly version: string;
   readonly #module: CedarModule;
@@ -124,6 +125,12 @@ export class CedarEngine {
     const sorted = (problems: readonly PolicyProblem[]) => problems.map(({ error }) => error.message).sort();
     const others = found.otherWarnings.map(({ message }) => message).sort();
     return [...sorted(found.validationErrors), ...sorted(found.validationWarnings), ...others];
+  }
+
+  /** What is wrong with entities under a schema, such as groups inside one another. */
+  entities(schema: string, entities: readonly Entity[]): string | undefined {
+    const found = this.#call(() => this.#module.checkParseEntities({ schema, entities: entities as never }));
+    return found.type === "failure" ? firstOf(found) : undefined;
   }
 
   /** Parses policies and schema once for many requests. EXO_SCHEMA when they do not parse. */
