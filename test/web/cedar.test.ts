@@ -3,11 +3,9 @@ import type { Page } from "playwright-core";
 import { beforeAll, describe, expect, it } from "vitest";
 import { canonicalize } from "../../src/canonical/jcs.js";
 import { payloadTypes, signEnvelope } from "../../src/contracts/dsse.js";
-import type { CedarPolicy } from "../../src/contracts/policy-cedar.js";
 import { ReplayEngine } from "../../src/replay/replay-engine.js";
 import { resultDigest } from "../../src/replay/result-digest.js";
 import { cedarOf, engine, schemaOf } from "../policy/cedar/support.js";
-import { Forge } from "../support/forge.js";
 import { realPool } from "../support/real.js";
 import { draft, openRig, pluginAt, type Rig } from "../support/rig.js";
 import { keys } from "../support/world.js";
@@ -33,8 +31,11 @@ describe.skipIf(!present)("a decision under Cedar in Chromium", () => {
   beforeAll(async () => {
     const cedar = () => Promise.resolve(engine);
     rig = await openRig({ sandbox, cedar, plugins: [pluginAt("plugins/fs")] });
+    // As deep as a policy may be: the stack that it takes in a browser's worker is another than Node's.
+    const deep = `${"(".repeat(31)}${Array(30).fill('principal.type == "agent"').join(" && ")} && false${")".repeat(31)}`;
     const policy = cedarOf(
-      '@id("read") permit(principal, action == Action::"fs.read", resource in Target::"data") when { context.parameters.path like "*.csv" };',
+      `@id("read") permit(principal, action == Action::"fs.read", resource in Target::"data") when { context.parameters.path like "*.csv" };
+       @id("deep") forbid(principal, action, resource) when { ${deep} || principal.type == "nobody" };`,
       { version: 2, cedarSchema: schemaOf(["fs.read"], "path: String") },
     );
     await rig.pipeline.activatePolicy(await signEnvelope(payloadTypes.policy, canonicalize(policy), keys.author));
@@ -75,23 +76,5 @@ describe.skipIf(!present)("a decision under Cedar in Chromium", () => {
       cedar: () => Promise.resolve(engine),
     }).replayBundle(executed);
     expect(digest).toBe(resultDigest(report));
-  });
-
-  it.each<readonly [string, (forge: Forge) => Promise<unknown>, string]>([
-    [
-      "a policy as deep as one may be",
-      async (f) =>
-        await f.edit(
-          "policy",
-          (p: CedarPolicy) =>
-            (p.policies += `@id("x") forbid(principal, action, resource) when { ${"(".repeat(31)}${Array(30).fill('principal.type == "agent"').join(" && ")}${")".repeat(31)} };`),
-        ),
-      'the policy gives verdict "deny"',
-    ],
-  ])("fails with %s", async (_name, forgery, words) => {
-    const forge = new Forge(executed);
-    await forgery(forge);
-    const { word, line } = await judge(cedarPageUrl, await forge.pack());
-    expect([word, line]).toEqual(["Fail", expect.stringContaining(words)]);
   });
 });
