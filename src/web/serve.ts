@@ -7,11 +7,11 @@ import { ExoArmurError } from "../errors.js";
 import type { LoadCedar } from "../policy/program.js";
 import { ReplayEngine } from "../replay/replay-engine.js";
 import { resultDigest } from "../replay/result-digest.js";
+import { tellStory } from "../replay/story/story.js";
 import { createInlineSandbox } from "../sandbox/inline.js";
 import { verifyBundle, verifyLoading } from "../verify/verify-bundle.js";
 import { isCallDisclosure, verifyCall } from "../verify/verify-call.js";
 import type { CheckMessage, SeenStep, WorkerMessage } from "./messages.js";
-import { tellStory } from "./story.js";
 
 /** Host calls of which the page is told how they went. */
 const seenCalls = 100_000;

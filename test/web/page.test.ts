@@ -2,9 +2,10 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import type { ReplayReport } from "../../src/contracts/replay-report.js";
+import { divergingStep } from "../../src/replay/story/diverging-step.js";
+import type { Step } from "../../src/replay/story/step.js";
 import type { VerificationReport } from "../../src/verify/report.js";
-import { divergingStep, type Findings, outcomeOf } from "../../src/web/outcome.js";
-import type { Step } from "../../src/web/step.js";
+import { type Findings, outcomeOf } from "../../src/web/outcome.js";
 
 const pages = [
   ["verifier.html", 1_500_000],
