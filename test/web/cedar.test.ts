@@ -1,14 +1,11 @@
 import { join } from "node:path";
 import type { Page } from "playwright-core";
 import { beforeAll, describe, expect, it } from "vitest";
-import { canonicalize } from "../../src/canonical/jcs.js";
-import { payloadTypes, signEnvelope } from "../../src/contracts/dsse.js";
 import { ReplayEngine } from "../../src/replay/replay-engine.js";
 import { resultDigest } from "../../src/replay/result-digest.js";
-import { cedarOf, engine, schemaOf } from "../policy/cedar/support.js";
 import { realPool } from "../support/real.js";
-import { draft, openRig, pluginAt, type Rig } from "../support/rig.js";
-import { keys } from "../support/world.js";
+import type { Rig } from "../support/rig.js";
+import { loadCedar, makeCedarBundle } from "./cedar-bundle.js";
 import {
   browsers,
   cedarPageUrl,
@@ -29,18 +26,7 @@ describe.skipIf(!present)("a decision under Cedar in Chromium", () => {
   let rig: Rig;
   let executed: Uint8Array;
   beforeAll(async () => {
-    const cedar = () => Promise.resolve(engine);
-    rig = await openRig({ sandbox, cedar, plugins: [pluginAt("plugins/fs")] });
-    // As deep as a policy may be: the stack that it takes in a browser's worker is another than Node's.
-    const deep = `${"(".repeat(31)}${Array(30).fill('principal.type == "agent"').join(" && ")} && false${")".repeat(31)}`;
-    const policy = cedarOf(
-      `@id("read") permit(principal, action == Action::"fs.read", resource in Target::"data") when { context.parameters.path like "*.csv" };
-       @id("deep") forbid(principal, action, resource) when { ${deep} || principal.type == "nobody" };`,
-      { version: 2, cedarSchema: schemaOf(["fs.read"], "path: String") },
-    );
-    await rig.pipeline.activatePolicy(await signEnvelope(payloadTypes.policy, canonicalize(policy), keys.author));
-    const { intentId } = await rig.pipeline.execute(draft("fs.read", "data/orders.csv"));
-    executed = rig.pipeline.bundle(intentId)?.bytes() ?? new Uint8Array();
+    ({ rig, bytes: executed } = await makeCedarBundle(sandbox));
     fileIn(folder, "trust.json", JSON.stringify(rig.trust));
   });
 
@@ -73,7 +59,7 @@ describe.skipIf(!present)("a decision under Cedar in Chromium", () => {
     const report = await new ReplayEngine({
       sandbox,
       trust: rig.trust,
-      cedar: () => Promise.resolve(engine),
+      cedar: loadCedar,
     }).replayBundle(executed);
     expect(digest).toBe(resultDigest(report));
   });
