@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { backtestSchema } from "../../src/contracts/backtest.js";
-import { type Ended, errorOf, jsonOf, ROOT, removeIntent, Shell, statsIntent } from "./cli.js";
+import { type Ended, errorOf, jsonOf, NearShell, ROOT, removeIntent, type Shell, statsIntent } from "./cli.js";
 
 const cases = `${ROOT}/examples/policy`;
 
@@ -12,7 +12,7 @@ describe("what if", () => {
   let shell: Shell;
   let statsId: string;
   beforeAll(async () => {
-    shell = new Shell();
+    shell = new NearShell();
     await shell.exo(["init"]);
     statsId = jsonOf(await shell.run(statsIntent, ["--json"]))["intentId"] as string;
     await shell.run(removeIntent);
