@@ -1,6 +1,6 @@
 import { cpSync, existsSync, readFileSync, rmSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type Ended, jsonOf, ROOT, Shell, statsIntent } from "./cli.js";
+import { type Ended, ending, jsonOf, NearShell, ROOT, statsIntent } from "./cli.js";
 
 const example = `${ROOT}/examples/policy-cedar`;
 
@@ -11,13 +11,13 @@ const spy = `process.on("exit", () => {
 });`;
 
 describe("a home whose policy is in Cedar", () => {
-  let shell: Shell;
+  let shell: NearShell;
   let ruled: string;
   let decided: string;
   const bundleOf = (ended: Ended): string => (jsonOf(ended)["bundle"] as { path: string }).path;
 
   beforeAll(async () => {
-    shell = new Shell();
+    shell = new NearShell();
     shell.write("spy.cjs", spy);
     await shell.exo(["init"]);
     ruled = bundleOf(await shell.run(statsIntent, ["--json"]));
@@ -33,7 +33,8 @@ describe("a home whose policy is in Cedar", () => {
     const file = shell.path("spied");
     rmSync(file, { force: true });
     const env = { NODE_OPTIONS: `--require ${shell.path("spy.cjs")}`, SPY_FILE: file };
-    const ended = await shell.exo(args, { env });
+    // A process of its own: in this one the engine may have been loaded by another test.
+    const ended = await ending(shell.start(args, { env }));
     return { ended, loaded: existsSync(file) ? readFileSync(file, "utf8") : "not run" };
   }
 
