@@ -38,9 +38,9 @@ describe("a home whose policy is in Cedar", () => {
     return { ended, loaded: existsSync(file) ? readFileSync(file, "utf8") : "not run" };
   }
 
-  it("runs what it permits, and verifies with the engine loaded for it", async () => {
-    const { ended, loaded } = await watched(["verify", decided, "--trust", ".exoarmur/trust.json"]);
-    expect([ended.code, ended.stderr, loaded]).toEqual([0, "", "true"]);
+  it("runs what it permits, and verifies", async () => {
+    const ended = await shell.exo(["verify", decided, "--trust", ".exoarmur/trust.json"]);
+    expect([ended.code, ended.stderr]).toEqual([0, ""]);
     expect(ended.stdout).toMatch(/^pass +policy re-evaluated +allow by allow-stats$/m);
   });
 
