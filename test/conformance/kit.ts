@@ -78,7 +78,7 @@ export function judgeWithout(id: string, bytes: Uint8Array, trust: Trust): Verdi
   const keys = keySource(evidence, trust);
   const results: CheckResult[] = checks
     .filter(([name]) => name !== id)
-    .map(([name, title, run]) => runCheck(name, title, () => run(evidence, keys)));
+    .map(([name, title, run]) => runCheck(name, title, () => run(evidence, keys, {})));
   return verdicts[makeReport(facts, results).result];
 }
 

@@ -8,9 +8,10 @@ const run = async (name: string, ...args: readonly string[]): Promise<Ended> =>
   await ending(spawn(process.execPath, [join(ROOT, "examples", name), ...args], { stdio: ["ignore", "pipe", "pipe"] }));
 
 describe("the examples", () => {
-  it("are the ones that a test runs: quickstart.mjs with README.md, signer.mjs in cli-signers.test.ts, policy in cli-what-if.test.ts, the rest here", () => {
+  it("are the ones that a test runs: quickstart.mjs with README.md, signer.mjs in cli-signers.test.ts, policy in cli-what-if.test.ts, policy-cedar in cli-cedar.test.ts, the rest here", () => {
     expect(readdirSync(join(ROOT, "examples")).sort()).toEqual([
       "policy",
+      "policy-cedar",
       "quickstart-replay.mjs",
       "quickstart.mjs",
       "replay.mjs",
