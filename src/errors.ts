@@ -168,9 +168,10 @@ export const errorTable = {
   EXO_AUTHENTICATION: ["denied", "A request has no credential that counts: none, unknown, expired or revoked."],
   EXO_FORBIDDEN: ["denied", "The credential does not allow this."],
   EXO_MEDIA_TYPE: ["input", "A request's body has another media type than its route takes."],
+  EXO_METHOD: ["input", "The path of the control plane has no such method."],
   EXO_ORIGIN: ["denied", "A request was sent to another host, or by a page of another origin."],
   EXO_RATE: ["state", "Too many requests; try again later."],
-  EXO_ROUTE: ["input", "The control plane has no such path, or the path has no such method."],
+  EXO_ROUTE: ["input", "The control plane has no such path."],
   EXO_TOKEN: ["input", "No token has this id, or a token file is not well-formed."],
   // command line and the rest
   EXO_USAGE: ["input", "The command line is wrong."],

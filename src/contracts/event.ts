@@ -18,7 +18,7 @@ import { decisionSchema } from "./policy.js";
 import { finalVerdictSchema, safetyVerdictSchema } from "./safety.js";
 
 /** Why something was not done: a stable code, words, the rules, and what the caller may do about it. */
-const reasonSchema = z.strictObject({
+export const reasonSchema = z.strictObject({
   code: nameSchema,
   message: z.string().max(4000),
   ruleIds: z.array(nameSchema),

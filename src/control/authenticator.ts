@@ -53,8 +53,6 @@ export type AuthenticatorPorts = {
   readonly logger: Logger;
   readonly trust: Trust;
   readonly cellId: string;
-  /** The control plane's origin, which a challenge is bound to. */
-  readonly origin: string;
   /** Leaves in the log: what a key's validity is judged by. */
   readonly logSize: () => number;
   /** A token's record as it is kept now. */
@@ -74,18 +72,21 @@ export class Authenticator {
 
   constructor(ports: AuthenticatorPorts) {
     this.#ports = ports;
-    const { clock, entropy, ids, cellId, origin, limits } = ports;
-    this.#challenges = new ChallengeDesk({ clock, entropy, cellId, audience: origin, lifeMs: limits.challengeMs });
+    const { clock, entropy, ids, cellId, limits } = ports;
+    this.#challenges = new ChallengeDesk({ clock, entropy, cellId, lifeMs: limits.challengeMs });
     this.sessions = new Sessions({ clock, entropy, ids, lifeMs: limits.sessionMs, perKey: limits.sessionsPerKey });
   }
 
-  /** A challenge for a key, whether or not the key is known. */
-  challenge(keyId: string, role: SessionRole): Challenge {
-    return this.#challenges.issue(keyId, role);
+  /** A challenge for a key, whether or not the key is known, bound to the origin that was asked. */
+  challenge(keyId: string, role: SessionRole, audience: string): Challenge {
+    return this.#challenges.issue(keyId, role, audience);
   }
 
-  /** Opens a session for a signed challenge. The refusal is EXO_AUTHENTICATION, or EXO_SCHEMA, EXO_JSON_* in its place. */
-  open(envelope: Envelope): { readonly proven: true; readonly text: string; readonly session: Session } | Unproven {
+  /** Opens a session for a signed challenge that comes to the origin it was issued at. EXO_AUTHENTICATION. */
+  open(
+    envelope: Envelope,
+    audience: string,
+  ): { readonly proven: true; readonly text: string; readonly session: Session } | Unproven {
     const { trust, logSize } = this.#ports;
     const candidates = (["approver", "policy-author", "operator"] as const).flatMap((role) =>
       roleKeys(trust, role, logSize()).map(({ key, publicKey }) => ({ role, id: key.id, publicKey })),
@@ -99,6 +100,7 @@ export class Authenticator {
     const read = readChallenge(opened.value.payload);
     if (!read.ok) return unproven("challenge", read.error.message);
     const { keyId, role } = read.value;
+    if (read.value.audience !== audience) return unproven("challenge", "the challenge was issued at another origin");
     const [signer, second] = opened.value.signers;
     const holder = candidates.find((key) => key.role === role && keyIdOf(key.publicKey) === keyId);
     if (signer?.keyId !== keyId || second !== undefined || holder === undefined) {

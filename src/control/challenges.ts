@@ -12,7 +12,6 @@ const randomLength = 16;
 export type ChallengePorts = {
   readonly clock: Clock;
   readonly entropy: Entropy;
-  readonly audience: string;
   readonly cellId: string;
   readonly lifeMs: number;
 };
@@ -33,8 +32,8 @@ export class ChallengeDesk {
   }
 
   /** A fresh challenge for a key. It is given for any key id: what it says of whether the key is admitted is nothing. */
-  issue(keyId: string, role: SessionRole): Challenge {
-    const { clock, entropy, audience, cellId, lifeMs } = this.#ports;
+  issue(keyId: string, role: SessionRole, audience: string): Challenge {
+    const { clock, entropy, cellId, lifeMs } = this.#ports;
     const now = clock.now();
     const open = {
       schema: "exoarmur.control-challenge/v1" as const,

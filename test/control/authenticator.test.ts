@@ -31,7 +31,9 @@ let tokens: Map<string, TokenRecord>;
 let auth: Authenticator;
 let logged: string[];
 
-function make(seed = "a", origin = "http://127.0.0.1:7411"): Authenticator {
+const here = "http://127.0.0.1:7411";
+
+function make(seed = "a"): Authenticator {
   return new Authenticator({
     clock,
     entropy: seededEntropy(seed),
@@ -44,7 +46,6 @@ function make(seed = "a", origin = "http://127.0.0.1:7411"): Authenticator {
       trusted("publisher", "acme", keys.publisher),
     ]),
     cellId: "local",
-    origin,
     logSize: () => logSize,
     findToken: async (id) => {
       if (id === unreadable) throw new ExoArmurError("EXO_SCHEMA", "the file is damaged");
@@ -69,11 +70,11 @@ async function answer(challenge: Challenge, signer: Signer, type: string = paylo
 }
 
 function challengeFor(signer: Signer, role: SessionRole): Challenge {
-  return auth.challenge(keyIdOf(signer.publicKey), role);
+  return auth.challenge(keyIdOf(signer.publicKey), role, here);
 }
 
 async function login(signer: Signer, role: SessionRole): Promise<string> {
-  const opened = auth.open(await answer(challengeFor(signer, role), signer));
+  const opened = auth.open(await answer(challengeFor(signer, role), signer), here);
   if (!opened.proven) throw new Error(opened.error.message);
   return opened.text;
 }
@@ -118,8 +119,8 @@ describe("operators", () => {
 
   it("a challenge is answered once", async () => {
     const envelope = await answer(challengeFor(keys.operator, "operator"), keys.operator);
-    expect(auth.open(envelope).proven).toBe(true);
-    expect(auth.open(envelope)).toMatchObject({
+    expect(auth.open(envelope, here).proven).toBe(true);
+    expect(auth.open(envelope, here)).toMatchObject({
       proven: false,
       cause: "challenge",
       error: { code: "EXO_AUTHENTICATION", message: "the challenge was answered before" },
@@ -127,22 +128,30 @@ describe("operators", () => {
     // Not even when others were answered since.
     await login(keys.operator, "operator");
     clock.advance(59_999);
-    expect(causeOf(auth.open(envelope))).toBe("challenge");
+    expect(causeOf(auth.open(envelope, here))).toBe("challenge");
   });
 
   it("a challenge expires", async () => {
     const envelope = await answer(challengeFor(keys.operator, "operator"), keys.operator);
     clock.advance(60_000);
-    expect(auth.open(envelope)).toMatchObject({ proven: false, cause: "challenge" });
+    expect(auth.open(envelope, here)).toMatchObject({ proven: false, cause: "challenge" });
   });
 
-  it("a challenge of another process, or of another origin, is refused", async () => {
-    const other = make("b", "http://127.0.0.1:7412").challenge(keys.operator.keyId, "operator");
-    const refused = auth.open(await answer(other, keys.operator));
-    expect(refused).toMatchObject({
+  it("a challenge of another process is refused", async () => {
+    const other = make("b").challenge(keys.operator.keyId, "operator", here);
+    expect(auth.open(await answer(other, keys.operator), here)).toMatchObject({
       cause: "challenge",
       error: { message: "the challenge was not issued here, or before a restart" },
     });
+  });
+
+  it("a challenge is answered where it was issued", async () => {
+    const envelope = await answer(challengeFor(keys.operator, "operator"), keys.operator);
+    expect(auth.open(envelope, "http://localhost:7411")).toMatchObject({
+      cause: "challenge",
+      error: { message: "the challenge was issued at another origin" },
+    });
+    expect(auth.open(envelope, here).proven).toBe(true);
   });
 
   it.each([
@@ -152,7 +161,7 @@ describe("operators", () => {
     ["nonce", { nonce: "A".repeat(43) }],
   ] as const)("a challenge whose %s was changed before it was signed is refused", async (_member, change) => {
     const challenge = { ...challengeFor(keys.operator, "operator"), ...change };
-    expect(causeOf(auth.open(await answer(challenge, keys.operator)))).toBe("challenge");
+    expect(causeOf(auth.open(await answer(challenge, keys.operator), here))).toBe("challenge");
   });
 
   it.each([
@@ -160,23 +169,23 @@ describe("operators", () => {
     ["an approver's key as operator", keys.alice, "operator"],
     ["a publisher's key", keys.publisher, "approver"],
   ] as const)("%s opens nothing", async (_what, signer, role) => {
-    expect(causeOf(auth.open(await answer(challengeFor(signer, role), signer)))).toBe("signature");
+    expect(causeOf(auth.open(await answer(challengeFor(signer, role), signer), here))).toBe("signature");
   });
 
   it("a challenge for one key signed by another opens nothing", async () => {
     const challenge = challengeFor(keys.operator, "operator");
-    expect(causeOf(auth.open(await answer(challenge, keys.alice)))).toBe("signature");
+    expect(causeOf(auth.open(await answer(challenge, keys.alice), here))).toBe("signature");
   });
 
   it("what was signed for another purpose opens nothing, and the reverse", async () => {
     const challenge = challengeFor(keys.operator, "operator");
-    expect(causeOf(auth.open(await answer(challenge, keys.operator, payloadTypes.killSwitch)))).toBe("signature");
+    expect(causeOf(auth.open(await answer(challenge, keys.operator, payloadTypes.killSwitch), here))).toBe("signature");
     const order = await signEnvelope(
       payloadTypes.challenge,
       canonicalize({ schema: "exoarmur.kill-switch/v1" }),
       keys.operator,
     );
-    expect(causeOf(auth.open(order))).toBe("challenge");
+    expect(causeOf(auth.open(order, here))).toBe("challenge");
   });
 
   it("a signature that was changed opens nothing", async () => {
@@ -184,13 +193,13 @@ describe("operators", () => {
     const [first] = envelope.signatures;
     const sig = `${first?.sig.startsWith("A") ? "B" : "A"}${first?.sig.slice(1)}`;
     const forged = { ...envelope, signatures: [{ keyid: keys.operator.keyId, sig }] };
-    expect(causeOf(auth.open(forged))).toBe("signature");
+    expect(causeOf(auth.open(forged, here))).toBe("signature");
   });
 
   it("two signatures open nothing", async () => {
     const challenge = challengeFor(keys.operator, "operator");
     const [one, two] = [await answer(challenge, keys.operator), await answer(challenge, keys.author)];
-    expect(causeOf(auth.open({ ...one, signatures: [...one.signatures, ...two.signatures] }))).toBe("signature");
+    expect(causeOf(auth.open({ ...one, signatures: [...one.signatures, ...two.signatures] }, here))).toBe("signature");
   });
 
   it("a key that has ended in the log opens nothing, and its open sessions end", async () => {
@@ -198,7 +207,7 @@ describe("operators", () => {
     logSize = 50;
     expect(await prove(session)).toMatchObject({ cause: "key_ended", credential: keys.operator.keyId });
     const envelope = await answer(challengeFor(keys.operator, "operator"), keys.operator);
-    expect(causeOf(auth.open(envelope))).toBe("signature");
+    expect(causeOf(auth.open(envelope, here))).toBe("signature");
     logSize = 10;
     expect(causeOf(await prove(session))).toBe("unknown");
   });

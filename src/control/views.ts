@@ -1,0 +1,48 @@
+import type { ApprovalRequest } from "../contracts/approval.js";
+import type { ApprovalHead, IntentHead, ResultView } from "../contracts/control.js";
+import { encodeBase64 } from "../crypto/encoding.js";
+import { ExoArmurError } from "../errors.js";
+import type { ApprovalRecord, IntentRecord } from "../pipeline/documents.js";
+import { readIntent } from "../pipeline/present.js";
+import { readEvent } from "../pipeline/recorder.js";
+import { eventKeys } from "../pipeline/store-keys.js";
+import type { ExecutionResult } from "../pipeline/types.js";
+import type { StoreReader } from "../ports.js";
+
+/** A result as JSON; the bundle by its digest. */
+export function resultView(result: ExecutionResult): ResultView {
+  const { intentId, correlationId, status, decision, safety } = result;
+  const view: ResultView = { intentId, correlationId, status, decision, safety };
+  if (result.status === "executed") {
+    const { output, fuel, hostCalls } = result;
+    const bytes = output instanceof Uint8Array;
+    view.output = bytes ? { kind: "bytes", base64: encodeBase64(output) } : { kind: "json", value: output };
+    view.fuel = { ...fuel };
+    view.hostCalls = hostCalls;
+  }
+  if (result.status === "failed") view.execution = result.execution;
+  if (result.status === "approval_pending") view.approval = result.approval;
+  if ("reason" in result) view.reason = result.reason;
+  if ("bundle" in result) view.bundle = result.bundle.digest;
+  return view;
+}
+
+/** An intent as lists show it. EXO_STORE_DAMAGED. */
+export function intentHead(store: StoreReader, record: IntentRecord): IntentHead {
+  const { intentId, correlationId, tenantId, requester, state } = record;
+  const { actor, action, target = null } = readIntent(store, record);
+  const shown = { intentId, correlationId, tenantId, actor, requester, action, target };
+  return { ...shown, state: state as IntentHead["state"], receivedAt: receivedAt(store, record) };
+}
+
+/** When an intent was taken in, as its first event says; what its requester says of the time does not count. */
+function receivedAt(store: StoreReader, { intentId, tenantId, correlationId, events }: IntentRecord): string {
+  const packed = store.get(eventKeys.one(tenantId, correlationId, events[0]?.sequence ?? 0));
+  if (packed === undefined) throw new ExoArmurError("EXO_STORE_DAMAGED", `intent ${intentId} has no first event`);
+  return readEvent(packed).recordedAt;
+}
+
+/** An approval request and where it stands. */
+export function approvalHead({ digest, state }: ApprovalRecord, request: ApprovalRequest): ApprovalHead {
+  return { requestDigest: digest, status: state.status, decisions: [...state.decisions], request };
+}
