@@ -20,7 +20,7 @@ import { decisionSchema, policySchema } from "./policy.js";
 import { safetyVerdictSchema } from "./safety.js";
 
 /** Longest long poll, in milliseconds. */
-export const maxWaitMs = 30_000;
+const maxWaitMs = 30_000;
 
 /** Most items of one page. */
 export const maxPage = 100;

@@ -115,6 +115,7 @@ async function settle(
   }
   for (const [name, value] of Object.entries(usualHeaders)) response.headers.set(name, value);
   response.headers.set("x-request-id", requestId);
+  if (c.req.url.startsWith("https:")) response.headers.set("strict-transport-security", "max-age=31536000");
   // What is left of a body that was not read must not be taken for the next request.
   const mayBeLeft = response.status >= 400 && c.req.method === "POST";
   if (mayBeLeft || desk.closing.aborted) response.headers.set("connection", "close");

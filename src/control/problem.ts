@@ -32,7 +32,7 @@ const statusOfCode: Readonly<Partial<Record<ErrorCode, number>>> = {
 };
 
 /** HTTP status of a code. */
-export function statusOf(code: ErrorCode): number {
+function statusOf(code: ErrorCode): number {
   return statusOfCode[code] ?? statusOfKind[errorKind(code)];
 }
 

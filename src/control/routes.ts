@@ -30,7 +30,10 @@ const openApiRoute = route({
  */
 export const routes: readonly Route[] = [...described, openApiRoute];
 
-/** The table as an OpenAPI document. */
+let document: Readonly<Record<string, unknown>> | undefined;
+
+/** The table as an OpenAPI document, made when it is first asked for. */
 export function openApi(): Readonly<Record<string, unknown>> {
-  return openApiDocument(routes);
+  document ??= openApiDocument(routes);
+  return document;
 }

@@ -60,13 +60,14 @@ export async function startControlServer(ports: ControlPorts, listening: Listeni
   const desk = openDesk(ports, closing.signal);
   const edge = { hosts: hostsOf(scheme, port, listening.origin), trustProxy: listening.trustProxy ?? false };
   const app = createApp(desk, edge);
+  const answering = answeringOf(server);
   // Nothing arrives before this turn ends.
   server.on(
     "request",
     getRequestListener((request, env) => app.fetch(request, env), { overrideGlobalObjects: false }),
   );
   const origin = `${scheme}://${host.includes(":") ? `[${host}]` : host}:${port}`;
-  return { origin, port, close: async () => await close(server, desk, closing, timeouts.graceMs) };
+  return { origin, port, close: async () => await close(server, answering, desk, closing, timeouts.graceMs) };
 }
 
 function createServer(tls: Listening["tls"], { headersMs, requestMs }: Timeouts): Server {
@@ -99,11 +100,41 @@ async function listen(server: Server, host: string, port: number): Promise<Addre
   });
 }
 
-async function close(server: Server, desk: Desk, closing: AbortController, graceMs: number): Promise<void> {
+/** Requests that are answered now: how many, and when there are none. */
+type Answering = { readonly none: () => Promise<void> };
+
+function answeringOf(server: Server): Answering {
+  let count = 0;
+  let told = (): void => undefined;
+  server.on("request", (_incoming, outgoing) => {
+    count += 1;
+    outgoing.once("close", () => {
+      count -= 1;
+      if (count === 0) told();
+    });
+  });
+  const none = async (): Promise<void> => {
+    if (count === 0) return;
+    await new Promise<void>((resolve) => {
+      told = resolve;
+    });
+  };
+  return { none };
+}
+
+async function close(
+  server: Server,
+  answering: Answering,
+  desk: Desk,
+  closing: AbortController,
+  graceMs: number,
+): Promise<void> {
   closing.abort();
   const closed = new Promise<void>((resolve) => void server.close(() => resolve()));
-  server.closeIdleConnections();
   const force = setTimeout(() => server.closeAllConnections(), graceMs);
+  await Promise.race([answering.none(), closed]);
+  // Whoever is connected and asks nothing is not waited for.
+  server.closeAllConnections();
   await closed;
   clearTimeout(force);
   await desk.denials.flush();

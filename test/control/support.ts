@@ -37,7 +37,7 @@ export type Ask = {
 const key = (name: string): Signer => keys[name as keyof typeof keys];
 
 /** Operators of the test: two who are limited to a tenant each beside the usual ones of the whole cell. */
-export const people = {
+const people = {
   admin: { role: "operator", signer: key("operator") },
   approver: { role: "approver", signer: key("alice") },
   author: { role: "policy-author", signer: key("author") },
@@ -133,11 +133,7 @@ export async function openPlane(options: PlaneOptions = {}): Promise<Plane> {
 }
 
 /** One request over a connection of its own. */
-export async function send(
-  port: number,
-  path: string,
-  { method, token, body, raw, headers = {} }: Ask,
-): Promise<Answer> {
+async function send(port: number, path: string, { method, token, body, raw, headers = {} }: Ask): Promise<Answer> {
   const payload = raw ?? (body === undefined ? undefined : JSON.stringify(body));
   return await new Promise((resolve, reject) => {
     const sent = httpRequest(
