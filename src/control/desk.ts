@@ -72,7 +72,14 @@ export function openDesk(ports: ControlPorts, closing: AbortSignal): Desk {
   return {
     ...ports,
     auth: new Authenticator({
-      ...{ clock, entropy, ids, logger, trust, cellId, findToken, limits },
+      clock,
+      entropy,
+      ids,
+      logger,
+      trust,
+      cellId,
+      findToken,
+      limits,
       logSize: () => ledger.size,
     }),
     cursors: new Cursors(entropy),

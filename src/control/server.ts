@@ -62,10 +62,13 @@ export async function startControlServer(ports: ControlPorts, listening: Listeni
   const app = createApp(desk, edge);
   const answering = answeringOf(server);
   // Nothing arrives before this turn ends.
-  server.on(
-    "request",
-    getRequestListener((request, env) => app.fetch(request, env), { overrideGlobalObjects: false }),
-  );
+  const listener = getRequestListener((request, env) => app.fetch(request, env), { overrideGlobalObjects: false });
+  server.on("request", (incoming, outgoing) => {
+    listener(incoming, outgoing).catch((error: unknown) => {
+      ports.logger.log("error", "a request could not be answered", { error: String(error) });
+      outgoing.destroy();
+    });
+  });
   const origin = `${scheme}://${host.includes(":") ? `[${host}]` : host}:${port}`;
   return { origin, port, close: async () => await close(server, answering, desk, closing, timeouts.graceMs) };
 }

@@ -154,14 +154,14 @@ describe("an intent over HTTP", () => {
 
 describe("lists", () => {
   it("page by page, newest first, each once", async () => {
-    const ids: unknown[] = [];
+    const ids: string[] = [];
     let cursor = "";
     do {
       const { json } = await plane.ask(`/v1/intents?limit=2${cursor}`, { token: admin });
       ids.push(...(json["items"] as { intentId: string }[]).map(({ intentId }) => intentId));
       cursor = json["nextCursor"] === null ? "" : `&cursor=${String(json["nextCursor"])}`;
     } while (cursor !== "");
-    expect(ids).toEqual([...new Set(ids)].sort().reverse());
+    expect(ids).toEqual([...new Set(ids)].sort((a, b) => (a < b ? 1 : -1)));
     const whole = await plane.ask("/v1/intents", { token: admin });
     expect((whole.json["items"] as { intentId: string }[]).map(({ intentId }) => intentId)).toEqual(ids);
   });
