@@ -3,6 +3,23 @@ import { argument, type CommandRow, collect, home, json, option } from "./comman
 /** The commands of the control plane, in the order of the help. */
 export const controlRows: readonly CommandRow[] = [
   {
+    path: ["serve"],
+    about: "run a home and its control plane, an HTTP API for agents and operators; needs the V2 flags",
+    args: [],
+    options: [
+      option("--port <port>", "default 7411; 0 takes a free one"),
+      option("--host <address>", "default 127.0.0.1; another needs TLS, or a proxy in front"),
+      option("--origin <url>", "the https address by which others reach it"),
+      option("--tls-cert <file>", "certificate chain, PEM"),
+      option("--tls-key <file>", "its private key, PEM"),
+      option("--trust-proxy", "a proxy at --origin ends TLS in front, and names clients in X-Forwarded-For"),
+      home,
+      json,
+    ],
+    example: "EXOARMUR_FLAG_V2_FEDERATION_ENABLED=1 EXOARMUR_FLAG_V2_CONTROL_PLANE_ENABLED=1 exoarmur serve",
+    load: async () => (await import("./commands/serve.js")).serve,
+  },
+  {
     path: ["tokens", "new"],
     about: "make a bearer token for the control plane; printed once, kept as a digest",
     args: [],

@@ -50,7 +50,6 @@ export type ControlPorts = {
   readonly store: StoreReader;
   readonly trust: Trust;
   readonly cellId: string;
-  readonly defaultTenant: string;
   /** True while the home's KILL file exists. */
   readonly killed: () => boolean;
   readonly findToken: (tokenId: string) => Promise<TokenRecord | undefined>;

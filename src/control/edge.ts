@@ -11,11 +11,6 @@ export type Edge = {
 
 const loopbackNames = ["127.0.0.1", "localhost", "[::1]"];
 
-/** True for an address that only this machine reaches. */
-export function isLoopback(host: string): boolean {
-  return host === "127.0.0.1" || host === "localhost" || host === "::1";
-}
-
 /**
  * The hosts of a control plane that listens on `port`: the loopback names, which nobody else's name can stand for, and the
  * host of its public origin.

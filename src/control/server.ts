@@ -13,9 +13,9 @@ export type Listening = {
   /** 0 takes a free one. */
   readonly port: number;
   /** Certificate chain and private key, PEM. Without it plain HTTP. */
-  readonly tls?: { readonly cert: Uint8Array; readonly key: Uint8Array };
+  readonly tls?: { readonly cert: Uint8Array; readonly key: Uint8Array } | undefined;
   /** Origin by which others reach it, such as `https://exoarmur.example.org`. */
-  readonly origin?: string;
+  readonly origin?: string | undefined;
   /** A proxy stands in front: the last X-Forwarded-For is the client. */
   readonly trustProxy?: boolean;
   readonly timeouts?: Timeouts;

@@ -86,7 +86,6 @@ export async function openPlane(options: PlaneOptions = {}): Promise<Plane> {
       },
       trust: rig.trust,
       cellId: "local",
-      defaultTenant: "default",
       killed: () => rig.governor.killFile,
       findToken: async (id) => tokens.get(id),
       limits: { ...defaultLimits, principal: plenty, address: plenty, ...options.limits },
