@@ -166,6 +166,7 @@ export const errorTable = {
   EXO_NO_RECORDS: ["verification", "No audit records exist for the correlation."],
   // control plane (spec/control-plane.md)
   EXO_AUTHENTICATION: ["denied", "A request has no credential that counts: none, unknown, expired or revoked."],
+  EXO_CONTROL_PLANE: ["state", "A control plane gave no answer, or not one of its kind."],
   EXO_FORBIDDEN: ["denied", "The credential does not allow this."],
   EXO_MEDIA_TYPE: ["input", "A request's body has another media type than its route takes."],
   EXO_METHOD: ["input", "The path of the control plane has no such method."],

@@ -236,6 +236,17 @@ describe("operators", () => {
     expect(auth.sessions.list().length).toBe(3);
   });
 
+  it("a session's id with another secret is none, and the session goes on", async () => {
+    const session = await login(keys.operator, "operator");
+    const bearer = parseBearer(session);
+    if (bearer === undefined) throw new Error("no session");
+    expect(await prove(formatBearer({ ...bearer, secret: new Uint8Array(32) }))).toMatchObject({
+      cause: "wrong_secret",
+      credential: null,
+    });
+    expect(causeOf(await prove(session))).toBe("proven");
+  });
+
   it("nothing that is kept of a session holds its secret", async () => {
     const session = await login(keys.operator, "operator");
     const secret = session.slice(session.lastIndexOf("_") + 1);

@@ -3,6 +3,7 @@ import { connect } from "node:net";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import type { ApprovalRequest } from "../../src/contracts/approval.js";
 import { encodeUtf8 } from "../../src/crypto/encoding.js";
+import { ExoArmurError } from "../../src/errors.js";
 import { readEvent, storedEvents } from "../../src/pipeline/recorder.js";
 import { tlsFile } from "../support/http.js";
 import { checkStore } from "../support/rig.js";
@@ -129,6 +130,13 @@ describe("bodies", () => {
     expect(codeOf(await one.ask("/v1/auth/challenges", { raw: within }))).toBe("400 EXO_SCHEMA");
   });
 
+  it("a length beyond the bound is refused before the body comes", async () => {
+    const one = await plane();
+    const { port } = one.server;
+    const head = `POST /v1/auth/challenges HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nContent-Type: application/json\r\n`;
+    expect(await raw(port, `${head}Content-Length: 4097\r\n\r\n`)).toMatch(/^HTTP\/1\.1 413 /);
+  });
+
   it("a body without an end is cut off at the bound", async () => {
     const one = await plane();
     const { port } = one.server;
@@ -206,6 +214,24 @@ describe("limits", () => {
     expect(statuses).toEqual([401, 401, 401, 429]);
   });
 
+  it("of documents that one page looks at: it holds what it found, and its cursor goes on", async () => {
+    const one = await plane({ limits: { scan: 2 } });
+    const [mine, other, reader] = [agentOf(one), one.token({ kind: "viewer" }, "other"), one.token({ kind: "viewer" })];
+    for (const key of ["a", "b", "c", "d", "e"]) await one.ask("/v1/intents", { token: mine, body: read(key) });
+    const pages = async (token: string): Promise<number[]> => {
+      const counts: number[] = [];
+      let cursor = "";
+      do {
+        const { json } = await one.ask(`/v1/intents${cursor}`, { token });
+        counts.push((json["items"] as object[]).length);
+        cursor = json["nextCursor"] === null ? "" : `?cursor=${String(json["nextCursor"])}`;
+      } while (cursor !== "");
+      return counts;
+    };
+    expect(await pages(reader)).toEqual([2, 2, 1]);
+    expect(await pages(other)).toEqual([0, 0, 0]);
+  });
+
   it("of polls at once", async () => {
     const one = await plane({ limits: { inFlight: 2 } });
     const [token, other] = [agentOf(one), agentOf(one)];
@@ -276,11 +302,14 @@ describe("denied access in the log", () => {
 });
 
 describe("faults and the end", () => {
-  it("what nobody foresaw is told by its request id alone, and logged under it", async () => {
+  it.each([
+    ["nobody foresaw", new Error("a secret of the inside")],
+    ["is a broken invariant", new ExoArmurError("EXO_INTERNAL", "a secret of the inside")],
+  ])("what %s is told by its request id alone, and logged under it", async (_what, fault) => {
     const one = await plane();
     const token = one.token({ kind: "viewer" });
     vi.spyOn(one.rig.pipeline.executors, "list").mockImplementation(() => {
-      throw new Error("a secret of the inside");
+      throw fault;
     });
     const answer = await one.ask("/v1/plugins", { token });
     expect(codeOf(answer)).toBe("500 EXO_INTERNAL");
@@ -331,6 +360,34 @@ describe("faults and the end", () => {
     await closed;
     await expect(one.ask("/v1/health")).rejects.toThrow("ECONNREFUSED");
     hold.destroy();
+  });
+
+  it("a request that comes while it closes is not taken, and readiness says so", async () => {
+    const one = await plane();
+    const { port } = one.server;
+    const dial = async () => {
+      const socket = connect(port, "127.0.0.1").on("error", () => undefined);
+      await new Promise((resolve) => socket.once("connect", resolve));
+      return socket;
+    };
+    const [late, probe, slow] = [await dial(), await dial(), await dial()];
+    const goOn = vi.fn<() => void>();
+    const head = `Host: 127.0.0.1:${port}\r\n`;
+    slow.write(
+      `POST /v1/auth/challenges HTTP/1.1\r\n${head}Content-Type: application/json\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n`,
+    );
+    slow.once("data", goOn);
+    // Asked to go on, so that its request is one of those under way.
+    await vi.waitFor(() => expect(goOn).toHaveBeenCalled());
+    const closed = one.server.close();
+    const answerOn = async (socket: typeof late, path: string): Promise<string> => {
+      socket.write(`GET ${path} HTTP/1.1\r\n${head}Authorization: Bearer ${agentOf(one)}\r\n\r\n`);
+      return await new Promise((resolve) => socket.setEncoding("utf8").once("data", (text: string) => resolve(text)));
+    };
+    expect(await answerOn(late, "/v1/whoami")).toMatch(/^HTTP\/1\.1 503 /);
+    expect(await answerOn(probe, "/v1/ready")).toMatch(/^HTTP\/1\.1 503 /);
+    slow.destroy();
+    await closed;
   });
 
   it("a port that is taken is EXO_LISTEN", async () => {

@@ -49,6 +49,7 @@ describe("the package", () => {
       "verifyInclusion",
     ],
     "exoarmur/approval": ["signGrant"],
+    "exoarmur/client": ["createClient", "login"],
     "exoarmur/wasm": ["inspectModule", "meterModule", "meterRevision"],
     "exoarmur/stores/memory": ["createMemoryStore"],
     "exoarmur/stores/lmdb": ["openLmdbStore"],
