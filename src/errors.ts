@@ -152,6 +152,8 @@ export const errorTable = {
   // bundle, verification, replay
   EXO_BUNDLE: ["verification", "The file is not a well-formed proof bundle."],
   EXO_MATERIAL_MISSING: ["unable", "A material that a check needs is not in the bundle."],
+  EXO_MATERIAL_DROPPED: ["state", "A material was dropped from the store by an operator's order."],
+  EXO_MATERIAL_KEPT: ["input", "An intent that has not ended keeps its materials."],
   EXO_MATERIAL_DIGEST: ["verification", "A material's bytes do not have its digest."],
   EXO_ATTESTATION_KEY: ["unable", "The trust file has no key of the attester that an attestation is attributed to."],
   EXO_ANSWER_SIGNATURE: ["verification", "An answer is not signed as its counterparty signs, or for another request."],
@@ -161,6 +163,7 @@ export const errorTable = {
   EXO_TRUST: ["verification", "A key is not trusted for the role it was used in."],
   EXO_REVISION: ["unable", "The bundle was made under a revision this build does not know."],
   EXO_CHECK_FAILED: ["verification", "A verification check failed."],
+  EXO_OVERRIDE: ["input", "An answer that is to stand in for a recorded one is none, or there is no such host call."],
   EXO_REPLAY_DIVERGED: ["verification", "Re-execution gave something else than the record."],
   EXO_REPLAY_UNABLE: ["unable", "The record cannot be re-executed."],
   EXO_NO_RECORDS: ["verification", "No audit records exist for the correlation."],

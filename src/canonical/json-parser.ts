@@ -2,15 +2,43 @@ import { isWellFormed } from "../crypto/encoding.js";
 import { type ErrorCode, ExoArmurError } from "../errors.js";
 import { maxDepth as depthCeiling, type JsonValue } from "./jcs.js";
 
+/** A JSON document whose numbers are read as `N`. */
+export type JsonTree<N> =
+  | null
+  | boolean
+  | string
+  | N
+  | readonly JsonTree<N>[]
+  | { readonly [key: string]: JsonTree<N> };
+
+/** Reads a number's literal; `integer` says that it has neither fraction nor exponent. Undefined refuses it. */
+export type NumberReader<N> = (literal: string, integer: boolean) => N | undefined;
+
 /** Where the parser is in the text. Positions are UTF-16 code units; errors report bytes. */
-type Cursor = { readonly text: string; readonly maxDepth: number; at: number };
+type Cursor<N> = {
+  readonly text: string;
+  readonly maxDepth: number;
+  readonly numberOf: NumberReader<N>;
+  at: number;
+};
+
+type Place = Pick<Cursor<unknown>, "text" | "at">;
 
 /**
  * The strict JSON reader (spec/canonical-bytes.md, untrusted input) over well-formed text. Use readJson or
  * parseCanonical, which decode and bound the bytes first. Throws EXO_JSON_* with byte offset and line.
  */
 export function parseText(text: string, maxDepth: number = depthCeiling): JsonValue {
-  const cursor: Cursor = { text, maxDepth: Math.min(maxDepth, depthCeiling), at: 0 };
+  return parseTextWith(text, exactDouble, maxDepth);
+}
+
+/** parseText with another reading of numbers, for documents whose digests depend on how a number is written. */
+export function parseTextWith<N>(
+  text: string,
+  numberOf: NumberReader<N>,
+  maxDepth: number = depthCeiling,
+): JsonTree<N> {
+  const cursor: Cursor<N> = { text, maxDepth: Math.min(maxDepth, depthCeiling), numberOf, at: 0 };
   skipSpace(cursor);
   const value = parseValue(cursor, 0);
   skipSpace(cursor);
@@ -18,7 +46,7 @@ export function parseText(text: string, maxDepth: number = depthCeiling): JsonVa
   return value;
 }
 
-function parseValue(cursor: Cursor, depth: number): JsonValue {
+function parseValue<N>(cursor: Cursor<N>, depth: number): JsonTree<N> {
   const first = cursor.text.charCodeAt(cursor.at);
   switch (first) {
     case 0x7b:
@@ -38,9 +66,9 @@ function parseValue(cursor: Cursor, depth: number): JsonValue {
   }
 }
 
-function parseObject(cursor: Cursor, depth: number): JsonValue {
+function parseObject<N>(cursor: Cursor<N>, depth: number): JsonTree<N> {
   enter(cursor, depth);
-  const object: Record<string, JsonValue> = {};
+  const object: Record<string, JsonTree<N>> = {};
   if (take(cursor, "}")) return object;
   do {
     skipSpace(cursor);
@@ -57,9 +85,9 @@ function parseObject(cursor: Cursor, depth: number): JsonValue {
   return object;
 }
 
-function parseArray(cursor: Cursor, depth: number): JsonValue {
+function parseArray<N>(cursor: Cursor<N>, depth: number): JsonTree<N> {
   enter(cursor, depth);
-  const array: JsonValue[] = [];
+  const array: JsonTree<N>[] = [];
   if (take(cursor, "]")) return array;
   do {
     skipSpace(cursor);
@@ -69,7 +97,7 @@ function parseArray(cursor: Cursor, depth: number): JsonValue {
   return array;
 }
 
-function enter(cursor: Cursor, depth: number): void {
+function enter(cursor: Cursor<unknown>, depth: number): void {
   if (depth >= cursor.maxDepth) {
     throw fault(cursor, cursor.at, "EXO_JSON_DEPTH", `Nesting is deeper than ${cursor.maxDepth} levels`);
   }
@@ -77,14 +105,14 @@ function enter(cursor: Cursor, depth: number): void {
 }
 
 /** Skips space and then `mark`, if it is there. */
-function take(cursor: Cursor, mark: string): boolean {
+function take(cursor: Place, mark: string): boolean {
   skipSpace(cursor);
   if (cursor.text[cursor.at] !== mark) return false;
   cursor.at++;
   return true;
 }
 
-function skipSpace(cursor: Cursor): void {
+function skipSpace(cursor: Place): void {
   for (;;) {
     const code = cursor.text.charCodeAt(cursor.at);
     if (code !== 0x20 && code !== 0x0a && code !== 0x0d && code !== 0x09) return;
@@ -92,7 +120,7 @@ function skipSpace(cursor: Cursor): void {
   }
 }
 
-function parseLiteral<T extends JsonValue>(cursor: Cursor, word: string, value: T): T {
+function parseLiteral<T extends JsonValue>(cursor: Place, word: string, value: T): T {
   if (!cursor.text.startsWith(word, cursor.at)) throw unexpected(cursor, "a JSON value");
   cursor.at += word.length;
   return value;
@@ -101,31 +129,36 @@ function parseLiteral<T extends JsonValue>(cursor: Cursor, word: string, value: 
 // The lookahead makes a leading zero a syntax error rather than a 0 with something after it.
 const numberForm = /-?(?:0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?(?!\d)/y;
 
-function parseNumber(cursor: Cursor): number {
+function parseNumber<N>(cursor: Cursor<N>): N {
   const start = cursor.at;
   numberForm.lastIndex = start;
   const match = numberForm.exec(cursor.text);
   if (match === null) throw unexpected(cursor, "a JSON value");
   const [literal, fraction, exponent] = match;
   cursor.at += literal.length;
-  const value = Number(literal);
-  // Integers by form must be exact; other forms are doubles, but their canonical form may be an integer all the same.
-  const inexact = Number.isInteger(value) && !Number.isSafeInteger(value);
-  const refused =
-    !Number.isFinite(value) ||
-    Object.is(value, -0) ||
-    (inexact && (Math.abs(value) < 1e21 || (fraction === undefined && exponent === undefined))) ||
-    (value === 0 && /[1-9]/.test(literal.split(/[eE]/, 1)[0] ?? ""));
-  if (refused) {
+  const value = cursor.numberOf(literal, fraction === undefined && exponent === undefined);
+  if (value === undefined) {
     throw fault(cursor, start, "EXO_JSON_NUMBER", "A number is -0, beyond a double, or an integer beyond 2^53-1");
   }
   return value;
 }
 
+/** Integers by form must be exact; other forms are doubles, but their canonical form may be an integer all the same. */
+function exactDouble(literal: string, integer: boolean): number | undefined {
+  const value = Number(literal);
+  const inexact = Number.isInteger(value) && !Number.isSafeInteger(value);
+  const refused =
+    !Number.isFinite(value) ||
+    Object.is(value, -0) ||
+    (inexact && (Math.abs(value) < 1e21 || integer)) ||
+    (value === 0 && /[1-9]/.test(literal.split(/[eE]/, 1)[0] ?? ""));
+  return refused ? undefined : value;
+}
+
 // biome-ignore lint/suspicious/noControlCharactersInRegex: JSON strings may not hold these bare.
 const plainRun = /[^"\\\0-\x1f]*/y;
 
-function parseString(cursor: Cursor): string {
+function parseString(cursor: Place): string {
   const start = cursor.at;
   let out = "";
   let escaped = false;
@@ -162,7 +195,7 @@ const escapes: Readonly<Record<string, string>> = {
 };
 const hexForm = /^[0-9a-fA-F]{4}$/;
 
-function parseEscape(cursor: Cursor): string {
+function parseEscape(cursor: Place): string {
   const mark = cursor.text[cursor.at + 1] ?? "";
   if (mark === "u") {
     const hex = cursor.text.slice(cursor.at + 2, cursor.at + 6);
@@ -176,13 +209,13 @@ function parseEscape(cursor: Cursor): string {
   return character;
 }
 
-function unexpected(cursor: Cursor, expected: string): ExoArmurError {
+function unexpected(cursor: Place, expected: string): ExoArmurError {
   const found = cursor.text.codePointAt(cursor.at);
   const shown = found === undefined ? "the end" : `U+${found.toString(16).toUpperCase().padStart(4, "0")}`;
   return fault(cursor, cursor.at, "EXO_JSON_SYNTAX", `Expected ${expected}, found ${shown}`);
 }
 
-function fault(cursor: Cursor, at: number, code: ErrorCode, message: string): ExoArmurError {
+function fault(cursor: Place, at: number, code: ErrorCode, message: string): ExoArmurError {
   const before = cursor.text.slice(0, at);
   const offset = new TextEncoder().encode(before).length;
   const line = before.split("\n").length;

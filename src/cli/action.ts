@@ -1,4 +1,6 @@
 import type { Command } from "commander";
+import { isTime } from "../canonical/time.js";
+import { ExoArmurError } from "../errors.js";
 import type { CliContext } from "./context.js";
 import type { ExitCode } from "./exit-codes.js";
 
@@ -31,6 +33,18 @@ export function textsOption(options: Options, name: string): readonly string[] {
 /** True when a flag was given. */
 export function hasFlag(options: Options, name: string): boolean {
   return options[name] === true;
+}
+
+/** The time of an option, null when it was not given: a day, which begins at midnight UTC, or a time as documents write it. EXO_USAGE. */
+export function timeOption(options: Options, name: string): string | null {
+  const given = textOption(options, name);
+  if (given === undefined) return null;
+  const time = /^\d{4}-\d{2}-\d{2}$/.test(given) ? `${given}T00:00:00.000Z` : given;
+  if (isTime(time)) return time;
+  throw new ExoArmurError(
+    "EXO_USAGE",
+    `--${name} expects a day such as 2026-01-31 or a time such as 2026-01-31T09:05:00.000Z`,
+  );
 }
 
 function isText(value: unknown): value is string {

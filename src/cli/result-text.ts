@@ -31,7 +31,8 @@ export function formatResult(context: CliContext, result: ExecutionResult, facts
       const { fuel, hostCalls } = result;
       const time = facts.recordedBefore === undefined ? `${Math.round(facts.milliseconds)} ms` : "";
       const figures = [`${formatCount(fuel.used)} fuel`, countOf(hostCalls, "host call"), time];
-      return formatRows([["executed", executor, rule, ...figures], ...before, ...bundle]);
+      const gone = result.outputDropped === true ? [["output", "was dropped from the store"]] : [];
+      return formatRows([["executed", executor, rule, ...figures], ...before, ...gone, ...bundle]);
     }
     case "denied": {
       const { code, ruleIds, message } = result.reason;

@@ -25,7 +25,7 @@ export function remoteResult(view: ResultView, fetchBundle: () => Promise<Uint8A
   const { intentId, correlationId, status, decision, safety, output, bundle: digest, ...rest } = view;
   const judged = { intentId, correlationId, decision, safety };
   const bundle = digest === undefined ? undefined : { digest, bytes: async () => checked(digest, await fetchBundle()) };
-  const { reason, execution, approval, fuel, hostCalls } = rest;
+  const { reason, execution, approval, fuel, hostCalls, outputDropped } = rest;
   if (status === "running") return { ...judged, status };
   if (status === "approval_pending" && approval !== undefined) return { ...judged, status, approval };
   if (status === "in_doubt" && reason !== undefined) return { ...judged, status, reason };
@@ -41,7 +41,8 @@ export function remoteResult(view: ResultView, fetchBundle: () => Promise<Uint8A
     hostCalls !== undefined &&
     bundle !== undefined
   ) {
-    return { ...judged, status, output: value, fuel, hostCalls, bundle };
+    const dropped = outputDropped === undefined ? {} : { outputDropped };
+    return { ...judged, status, output: value, ...dropped, fuel, hostCalls, bundle };
   }
   throw new ExoArmurError("EXO_CONTROL_PLANE", `the answer lacks what a result of the status ${status} has`);
 }

@@ -100,3 +100,6 @@ export function parseContract<T>(schema: z.ZodType<T>, value: unknown, what: str
   }
   return parsed.data;
 }
+
+/** Who signed an order: a name of the trust file and one of its keys. */
+export const operatorSchema = z.strictObject({ id: nameSchema, keyId: keyIdSchema });

@@ -92,7 +92,8 @@ const intentHead = z.strictObject({
   tenantId: nameSchema,
   actor: actorSchema,
   requester: requesterSchema,
-  action: actionSchema,
+  /** Null, as the target then is, once the intent was dropped from the store (spec/retention.md). */
+  action: actionSchema.nullable(),
   target: z.string().nullable(),
   state: intentState,
   receivedAt: timeSchema,
@@ -114,6 +115,8 @@ const result = z.strictObject({
       z.strictObject({ kind: z.literal("bytes"), base64: base64Schema }),
     ])
     .optional(),
+  /** The output was dropped from the store: a null stands in its place. */
+  outputDropped: z.literal(true).optional(),
   fuel: z.strictObject({ limit: countSchema, used: countSchema }).optional(),
   hostCalls: countSchema.optional(),
   reason: reasonSchema.optional(),
@@ -182,7 +185,8 @@ export const replies = {
   events: page(eventSchema),
   trace: z.strictObject({ items: z.array(eventSchema) }),
   approvals: page(approvalHead),
-  approval: z.strictObject({ ...approvalHead.shape, preview: previewSchema }),
+  /** The preview is null once it was dropped from the store. */
+  approval: z.strictObject({ ...approvalHead.shape, preview: previewSchema.nullable() }),
   killSwitch: z.strictObject({
     global: z.boolean(),
     tenants: z.record(nameSchema, z.boolean()),

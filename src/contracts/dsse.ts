@@ -18,6 +18,7 @@ export const payloadTypes = {
   trustScore: "application/vnd.exoarmur.trust-score+json",
   resolution: "application/vnd.exoarmur.resolution+json",
   challenge: "application/vnd.exoarmur.control-challenge+json",
+  materialsDrop: "application/vnd.exoarmur.materials-drop+json",
 } as const;
 
 /** DSSE envelope: standard padded base64, every signature 64 bytes. */

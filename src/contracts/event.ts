@@ -15,6 +15,7 @@ import {
 import { executionRecordSchema } from "./execution.js";
 import { requesterSchema } from "./intent.js";
 import { decisionSchema } from "./policy.js";
+import { materialsDroppedSchema } from "./retention.js";
 import { finalVerdictSchema, safetyVerdictSchema } from "./safety.js";
 
 /** Why something was not done: a stable code, words, the rules, and what the caller may do about it. */
@@ -161,6 +162,8 @@ export const eventPayloads = {
     until: timeSchema,
     denials: z.array(accessDenialSchema).min(1).max(maxAccessDenials),
   }),
+  /** Materials of ended intents that an operator had dropped (spec/retention.md). */
+  materials_dropped: materialsDroppedSchema,
 } as const;
 
 /** A registered event type. */

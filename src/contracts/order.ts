@@ -1,8 +1,6 @@
 import { z } from "zod";
-import { digestSchema, keyIdSchema, nameSchema, saltSchema, timeSchema, ulidSchema } from "./common.js";
+import { digestSchema, nameSchema, operatorSchema, saltSchema, timeSchema, ulidSchema } from "./common.js";
 import { resolutionOutcomeSchema } from "./event.js";
-
-const signer = z.strictObject({ id: nameSchema, keyId: keyIdSchema });
 
 /** An operator's order to switch a kill switch. `nonce` makes every order one of a kind: a second arrival is ignored. */
 export const killSwitchOrderSchema = z.strictObject({
@@ -11,7 +9,7 @@ export const killSwitchOrderSchema = z.strictObject({
   scope: z.enum(["global", "tenant"]),
   tenantId: nameSchema.nullable(),
   on: z.boolean(),
-  operator: signer,
+  operator: operatorSchema,
   nonce: saltSchema,
   signedAt: timeSchema,
 });
@@ -26,7 +24,7 @@ export const trustScoreOrderSchema = z.strictObject({
   tenantId: nameSchema,
   actorId: nameSchema,
   score: z.number().min(0).max(1),
-  operator: signer,
+  operator: operatorSchema,
   nonce: saltSchema,
   signedAt: timeSchema,
 });
@@ -41,7 +39,7 @@ export const resolutionOrderSchema = z.strictObject({
   intentId: ulidSchema,
   outcome: resolutionOutcomeSchema,
   evidence: z.array(digestSchema).min(1).max(100),
-  operator: signer,
+  operator: operatorSchema,
   nonce: saltSchema,
   signedAt: timeSchema,
 });

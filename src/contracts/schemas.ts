@@ -5,6 +5,7 @@ import { backtestSchema } from "./backtest.js";
 import { bundleSchema, statementSchema } from "./bundle.js";
 import { callDisclosureSchema } from "./call-disclosure.js";
 import { configSchema } from "./config.js";
+import { counterfactualSchema } from "./counterfactual.js";
 import { eventSchema } from "./event.js";
 import { executionRecordSchema, hostCallSchema } from "./execution.js";
 import { intentDraftSchema, intentSchema } from "./intent.js";
@@ -14,7 +15,9 @@ import { pluginCaseSchema, pluginProjectSchema } from "./plugin-project.js";
 import { decisionSchema, policyInputSchema, policySchema } from "./policy.js";
 import { policyCasesSchema } from "./policy-cases.js";
 import { pluginAdmissionSchema } from "./publisher.js";
+import { referenceReplaySchema } from "./reference-event.js";
 import { replayReportSchema } from "./replay-report.js";
+import { materialsDropOrderSchema } from "./retention.js";
 import { finalVerdictSchema, safetyConfigSchema, safetySnapshotSchema, safetyVerdictSchema } from "./safety.js";
 import { trustSchema } from "./trust.js";
 
@@ -44,6 +47,7 @@ export const publishedSchemas: Readonly<Record<string, z.ZodType>> = {
   "exoarmur.plugin-case.v1": pluginCaseSchema,
   "exoarmur.plugin-admission.v1": pluginAdmissionSchema,
   "exoarmur.kill-switch.v1": killSwitchOrderSchema,
+  "exoarmur.materials-drop.v1": materialsDropOrderSchema,
   "exoarmur.resolution.v1": resolutionOrderSchema,
   "exoarmur.trust-score.v1": trustScoreOrderSchema,
   "exoarmur.trust.v1": trustSchema,
@@ -53,5 +57,7 @@ export const publishedSchemas: Readonly<Record<string, z.ZodType>> = {
   "exoarmur.statement.v1": statementSchema,
   "exoarmur.proof.v1": bundleSchema,
   "exoarmur.replay.v1": replayReportSchema,
+  "exoarmur.reference-replay.v1": referenceReplaySchema,
   "exoarmur.backtest.v1": backtestSchema,
+  "exoarmur.counterfactual.v1": counterfactualSchema,
 };

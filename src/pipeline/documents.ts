@@ -32,6 +32,8 @@ export type IntentRecord = {
   state: IntentState;
   events: EventRef[];
   materials: { role: MaterialRole; digest: Digest }[];
+  /** Materials the store no longer holds, as `materials_dropped` events say; absent when all are held. */
+  dropped?: Digest[];
   verdicts: Predicate["verdicts"];
   /** Effect key held by this intent. */
   effectKey: Digest | null;

@@ -86,7 +86,7 @@ export async function finish<T extends TerminalType>(
     });
 }
 
-/** The bundle of an ended intent, from the store, with its leaf proven as proveLeaf does. */
+/** The bundle of an ended intent, from the store and without what was dropped, with its leaf proven as proveLeaf does. */
 export function storedBundle(reader: StoreReader, log: LogProver, record: IntentRecord): BundleHandle {
   const stored = readState<StoredBundle>(reader, bundleKey(record.intentId));
   if (stored === undefined) throw new ExoArmurError("EXO_STORE_DAMAGED", `intent ${record.intentId} has no bundle`);
@@ -107,7 +107,7 @@ function materialRefs({ record }: IntentWork): MaterialRef[] {
   return [...record.materials, ...events];
 }
 
-/** Bytes of every material of an intent: those in memory, the rest from the store. */
+/** Bytes of every material of an intent that was not dropped: those in memory, the rest from the store. */
 function gatherMaterials(
   reader: StoreReader,
   record: IntentRecord,
@@ -117,7 +117,9 @@ function gatherMaterials(
   const missing = (digest: Digest): never => {
     throw new ExoArmurError("EXO_STORE_DAMAGED", `material ${digest} of intent ${record.intentId} is missing`);
   };
+  const dropped = new Set(record.dropped);
   for (const { digest } of record.materials) {
+    if (dropped.has(digest)) continue;
     found.set(digest, known.get(digest) ?? reader.get(blobKey(digest)) ?? missing(digest));
   }
   for (const event of record.events) {

@@ -29,7 +29,7 @@ const sharedRoles: ReadonlySet<MaterialRole> = new Set([
   "policy_envelope",
 ]);
 
-/** Shared materials known to be durable, by the ports of the pipeline that stored them. Blobs are never deleted. */
+/** Shared materials known to be durable, by the ports of the pipeline that stored them. These are never dropped. */
 const durableShared = new WeakMap<PipelinePorts, Set<Digest>>();
 
 function durableOf(ports: PipelinePorts): Set<Digest> {

@@ -34,7 +34,7 @@ export const systemCorrelation = "system";
 type Order = { readonly cellId: string; readonly operator: { id: string; keyId: string }; readonly nonce: string };
 
 /** An opened order, with the key that signed it. `repeated`: this very order was carried out before. */
-type OpenedOrder<T> = {
+export type OpenedOrder<T> = {
   readonly order: T;
   readonly key: TrustedKey;
   readonly publicKey: Uint8Array;
@@ -47,7 +47,7 @@ type OpenedOrder<T> = {
  * with a nonce that no other order used.
  * EXO_ORDER, EXO_ENVELOPE, EXO_TRUST, EXO_SIGNATURE.
  */
-function openOrder<T extends Order>(
+export function openOrder<T extends Order>(
   tx: LedgerTx,
   envelope: Envelope,
   payloadType: string,
@@ -83,19 +83,19 @@ function openOrder<T extends Order>(
 }
 
 /** Refuses a key that does not act for a tenant; null is the whole cell. EXO_ORDER. */
-function requireTenant({ id, tenants }: TrustedKey, tenantId: string | null): void {
+export function requireTenant({ id, tenants }: TrustedKey, tenantId: string | null): void {
   if (tenants === undefined || (tenantId !== null && tenants.includes(tenantId))) return;
   throw new ExoArmurError("EXO_ORDER", `${id} acts for ${tenants.join(", ")}, not for ${tenantId ?? "the whole cell"}`);
 }
 
 /** Refuses a tenant that is not of this cell. EXO_TENANT_UNKNOWN. */
-function requireKnownTenant({ deployment }: PipelinePorts, tenantId: string): void {
+export function requireKnownTenant({ deployment }: PipelinePorts, tenantId: string): void {
   if (deployment.tenants.includes(tenantId)) return;
   throw new ExoArmurError("EXO_TENANT_UNKNOWN", `no tenant ${tenantId} in this cell`);
 }
 
 /** Keeps an order that is carried out: its envelope as a material, and under its nonce, so that it counts once. */
-function keepOrder(tx: LedgerTx, { order, material }: OpenedOrder<Order>): void {
+export function keepOrder(tx: LedgerTx, { order, material }: OpenedOrder<Order>): void {
   tx.put(blobKey(material.digest), material.bytes);
   tx.put(orderKey(order.nonce), material.bytes);
 }

@@ -26,7 +26,12 @@ export function readIntentRecord(reader: StoreReader, intentId: string): IntentR
   return record;
 }
 
-/** The recorded intent. EXO_STORE_DAMAGED when its document is gone. */
+/** Whether a material of a role was dropped, which a result or a reader then lacks. */
+function isDropped({ materials, dropped = [] }: IntentRecord, role: MaterialRole): boolean {
+  return materials.some((material) => material.role === role && dropped.includes(material.digest));
+}
+
+/** The recorded intent. EXO_MATERIAL_DROPPED; EXO_STORE_DAMAGED when its document is gone otherwise. */
 export function readIntent(reader: StoreReader, record: IntentRecord): ActionIntent {
   return parseContract(intentSchema, parseCanonical(contentOf(reader, record, "intent")), "stored intent");
 }
@@ -40,11 +45,12 @@ export function presentResult(reader: StoreReader, log: LogProver, intentId: str
   if (state === "started") return { ...judged, status: "running" };
   if (state === "completed" && execution !== null) {
     const { fuel, transcript } = execution;
-    const output = outputOf(reader, record) ?? null;
+    const outputDropped = isDropped(record, "output");
     return {
       ...judged,
       status: "executed",
-      output,
+      output: outputDropped ? null : (outputOf(reader, record) ?? null),
+      ...(outputDropped ? { outputDropped } : {}),
       fuel,
       hostCalls: transcript.size,
       bundle: storedBundle(reader, log, record),
@@ -94,8 +100,11 @@ export function readPreview(reader: StoreReader, request: ApprovalRequest): Prev
 function contentOf(reader: StoreReader, record: IntentRecord, role: MaterialRole): Uint8Array {
   const digest = record.materials.findLast((material) => material.role === role)?.digest;
   const bytes = digest === undefined ? undefined : reader.get(blobKey(digest));
-  if (bytes === undefined) throw new ExoArmurError("EXO_STORE_DAMAGED", `intent ${record.intentId} has no ${role}`);
-  return bytes;
+  if (bytes !== undefined) return bytes;
+  if (isDropped(record, role)) {
+    throw new ExoArmurError("EXO_MATERIAL_DROPPED", `the ${role} of intent ${record.intentId} was dropped`);
+  }
+  throw new ExoArmurError("EXO_STORE_DAMAGED", `intent ${record.intentId} has no ${role}`);
 }
 
 function outputOf(reader: StoreReader, record: IntentRecord): ReturnType<typeof readOutput> {

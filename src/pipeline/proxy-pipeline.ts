@@ -25,6 +25,7 @@ import { readEvent } from "./recorder.js";
 import { expirePending, isApprovalPast, markInDoubt, openIntents } from "./recovery.js";
 import { admitExecutor, ExecutorRegistry } from "./registry.js";
 import { type ResolvedIntent, readDraft, resolveIntent } from "./resolve-intent.js";
+import { type DropCounts, dropPart } from "./retention.js";
 import { eventKeys } from "./store-keys.js";
 import { type Admission, admit } from "./submit.js";
 import { type Turn, Turns } from "./turns.js";
@@ -224,6 +225,23 @@ export class ProxyPipeline {
     const signed = snapshot(envelopeSchema, envelope, "resolution");
     const admission = await this.#ports.ledger.transact((tx) => applyResolution(tx, signed, this.#ports));
     return await this.#settle(admission, undefined);
+  }
+
+  /**
+   * Drops materials of ended intents by a signed order (spec/retention.md), in as many transactions as it takes. The same
+   * order again goes on where it was stopped. EXO_ORDER, EXO_TRUST, EXO_SIGNATURE, EXO_TENANT_UNKNOWN,
+   * EXO_INTENT_UNKNOWN, EXO_MATERIAL_KEPT.
+   */
+  async dropMaterials(envelope: Envelope): Promise<DropCounts> {
+    const signed = snapshot(envelopeSchema, envelope, "order to drop materials");
+    const counts = { intents: 0, materials: 0, bytes: 0, kept: 0 };
+    for (let from: string | null = ""; from !== null; ) {
+      const after: string = from;
+      const part = await this.#ports.ledger.transact((tx) => dropPart(tx, signed, after, this.#ports));
+      for (const name of ["intents", "materials", "bytes", "kept"] as const) counts[name] += part[name];
+      from = part.next;
+    }
+    return counts;
   }
 
   /** The present state of an intent. EXO_INTENT_UNKNOWN. */

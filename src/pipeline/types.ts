@@ -18,6 +18,8 @@ export type ExecutionResult = Judged &
         readonly status: "executed";
         /** Parsed for `json` functions, a string for `text`, bytes for `bytes`. */
         readonly output: JsonValue | Uint8Array;
+        /** The output is null because it was dropped from the store (spec/retention.md). */
+        readonly outputDropped?: true;
         readonly fuel: { readonly limit: number; readonly used: number };
         readonly hostCalls: number;
         readonly bundle: BundleHandle;

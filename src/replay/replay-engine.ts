@@ -1,3 +1,6 @@
+import { readAnswerDocument } from "../contracts/answer-document.js";
+import type { Counterfactual } from "../contracts/counterfactual.js";
+import type { ReferenceReplay } from "../contracts/reference-event.js";
 import type { ReplayReport } from "../contracts/replay-report.js";
 import type { Trust } from "../contracts/trust.js";
 import { ExoArmurError } from "../errors.js";
@@ -56,6 +59,18 @@ export class ReplayEngine {
     return listed.map(({ id, chains }) => ({ id, replay: async () => await this.#replayChains(id, chains()) }));
   }
 
+  /**
+   * A bundle's run with one host call answered otherwise (spec/what-if.md, Another answer). `answer` is a document as
+   * `replay --answer` prints it. EXO_OVERRIDE, EXO_CHECK_FAILED, EXO_REPLAY_UNABLE also without a sandbox.
+   */
+  async counterfactual(bytes: Uint8Array, { seq, answer }: { seq: number; answer: unknown }): Promise<Counterfactual> {
+    const { sandbox, trust } = this.#context;
+    if (sandbox === null) throw new ExoArmurError("EXO_REPLAY_UNABLE", "no sandbox was given: nothing can be executed");
+    const { counterfactual } = await import("./counterfactual.js");
+    const given = readAnswerDocument(answer);
+    return await counterfactual(bytes, { sandbox, seq, answer: given, ...(trust === null ? {} : { trust }) });
+  }
+
   async #replayChains(correlationId: string, chains: readonly AuditChain[]): Promise<ReplayReport> {
     const findings = new Findings();
     const target = { kind: "correlation", id: correlationId } as const;
@@ -98,6 +113,16 @@ export class ReplayEngine {
       { level: "structure", intentId, id: "bundle", title: "bundle", code: "EXO_MATERIAL_MISSING", message },
       { level: "structure", step: "bundle", kind: "missing_events", intentId, expected: "a bundle", actual: "none" },
     );
+  }
+
+  /**
+   * Reference mode: CanonicalEvents of ExoArmur-Core, as a JSON array or one a line, by the reference's rules and by the
+   * stricter ones of spec/reference-replay.md. Every correlation in them, or one. EXO_SCHEMA or EXO_JSON_* for an input
+   * that is none, EXO_NO_RECORDS for one without events.
+   */
+  async replayReference(bytes: Uint8Array, correlationId?: string): Promise<ReferenceReplay> {
+    const { replayReference } = await import("./reference.js");
+    return replayReference(bytes, correlationId);
   }
 
   #facts(): Pick<ReplayReport, "trustMode" | "engine"> {

@@ -11,8 +11,8 @@ import type { ExecutionResult } from "../pipeline/types.js";
 import type { Logger } from "../ports.js";
 
 /**
- * Carries out the signed orders that other processes post to a home's inbox: approval grants, kill switches and
- * resolutions. The file is only a carrier: every order is verified by the pipeline as if it had come any other way.
+ * Carries out the signed orders that other processes post to a home's inbox: approval grants, kill switches, trust
+ * scores, resolutions and drops of materials. The file is only a carrier: every order is verified by the pipeline as if it had come any other way.
  */
 export class OrderDesk {
   readonly #paths: HomePaths;
@@ -89,6 +89,8 @@ export class OrderDesk {
         const { tenantId, actorId, score } = await pipeline.setTrustScore(envelope);
         return { tenantId, actorId, score };
       }
+      case payloadTypes.materialsDrop:
+        return { ...(await pipeline.dropMaterials(envelope)) };
       case payloadTypes.resolution:
         return await this.#summarise(await pipeline.resolve(envelope), pipeline);
       default:

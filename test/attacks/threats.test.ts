@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { errorTable } from "../../src/errors.js";
+import { folder, hasTest, listedTest, source } from "./listed.js";
 
-const folder = new URL("./", import.meta.url);
 const page = readFileSync(new URL("README.md", folder), "utf8");
 
 /** Every threat that has to be answered. */
@@ -63,34 +63,9 @@ const sections = page
   .slice(1)
   .map((section) => {
     const [title = "", ...lines] = section.split("\n");
-    const tests = lines.flatMap((line) => {
-      const found = /^- ((?:\.\.\/\w+\/)?[\w.-]+\.ts): (.+)$/.exec(line);
-      return found === null ? [] : [{ file: found[1] ?? "", name: found[2] ?? "" }];
-    });
+    const tests = lines.flatMap((line) => listedTest(line) ?? []);
     return { title, text: section, tests, listed: lines.filter((line) => line.startsWith("- ")).length };
   });
-
-/** A test file without its comments. */
-function source(file: string): string {
-  return readFileSync(new URL(file, folder), "utf8").replaceAll(/^\s*(?:\/\/|\/?\*).*$/gm, "");
-}
-
-/** Is this the title of a test or of its group, or a row of a table that tests are made from? */
-function hasTest(text: string, name: string): boolean {
-  const written = [JSON.stringify(name), `\`${name}\``];
-  const called = written.some((title) =>
-    new RegExp(String.raw`\b(?:it|test|describe)(?:\.each\([^]*?\))?\(\s*${escaped(title)}`).test(text),
-  );
-  const each = written.some((title) => new RegExp(String.raw`\)\(\s*${escaped(title)}`).test(text));
-  const row = written.some((key) =>
-    new RegExp(String.raw`(?:^|[{[,]|\bname:)\s*${escaped(key)}\s*[:,]`, "m").test(text),
-  );
-  return called || each || row;
-}
-
-function escaped(text: string): string {
-  return text.replaceAll(/[$()*+.?[\\\]^{|}]/g, String.raw`\$&`);
-}
 
 describe("the table of threats", () => {
   test("has every threat, in order, and no other", () => {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { ApprovalRequest } from "../../src/contracts/approval.js";
 import { verified } from "../support/rig.js";
-import { grant, killOrder } from "../support/sign.js";
+import { dropOrder, grant, killOrder } from "../support/sign.js";
 import { keys } from "../support/world.js";
 import { codeOf, openPlane, type Plane } from "./support.js";
 
@@ -224,6 +224,37 @@ describe("lists", () => {
     expect(codeOf(await plane.ask(`/v1/events?cursor=${cursor}`, { token: admin }))).toBe("400 EXO_SCHEMA");
     const changed = `${cursor.startsWith("A") ? "B" : "A"}${cursor.slice(1)}`;
     expect(codeOf(await plane.ask(`/v1/intents?cursor=${changed}`, { token: admin }))).toBe("400 EXO_SCHEMA");
+  });
+});
+
+describe("what was dropped from the store", () => {
+  it("is shown as gone, in lists and alone, and nothing else with it", async () => {
+    const one = await openPlane();
+    try {
+      const token = one.token({ kind: "agent", actor: { id: "report-agent", type: "agent" }, actions: ["*"] });
+      const read = await one.ask("/v1/intents", {
+        token,
+        body: intent("fs.read", { parameters: { path: "data/orders.csv" } }),
+      });
+      const pending = await one.ask("/v1/intents", { token, body: intent("fs.remove") });
+      const request = pending.json["approval"] as ApprovalRequest;
+      await one.rig.pipeline.decide(await grant(request, "alice", keys.alice, { decision: "deny", reason: "no" }));
+      await one.rig.pipeline.dropMaterials(await dropOrder());
+      const { json } = await one.ask(`/v1/intents/${String(read.json["intentId"])}`, { token });
+      expect(json).toMatchObject({ actor: { id: "report-agent" }, action: null, target: null });
+      expect(json["result"]).toMatchObject({
+        status: "executed",
+        output: { kind: "json", value: null },
+        outputDropped: true,
+      });
+      const reader = one.token({ kind: "viewer" });
+      const list = await one.ask("/v1/intents", { token: reader });
+      expect((list.json["items"] as { action: unknown }[]).map(({ action }) => action)).toEqual([null, null]);
+      const shown = await one.ask(`/v1/approvals/${request.requestId}`, { token: reader });
+      expect(shown.json).toMatchObject({ status: "denied", preview: null });
+    } finally {
+      await one.close();
+    }
   });
 });
 

@@ -4,6 +4,7 @@ import { formatTime } from "../../src/canonical/time.js";
 import type { ApprovalGrant, ApprovalRequest } from "../../src/contracts/approval.js";
 import { type Envelope, payloadTypes, signEnvelope } from "../../src/contracts/dsse.js";
 import type { KillSwitchOrder, ResolutionOrder, TrustScoreOrder } from "../../src/contracts/order.js";
+import { droppableRoles, type MaterialsDropOrder } from "../../src/contracts/retention.js";
 import { encodeBase64Url } from "../../src/crypto/encoding.js";
 import type { Signer } from "../../src/ports.js";
 import { keys, seededEntropy, startMs } from "./world.js";
@@ -73,6 +74,27 @@ export async function scoreOrder(
     ...more,
   };
   return await signEnvelope(payloadTypes.trustScore, canonicalize(order), signer);
+}
+
+/** A signed order to drop materials: by default everything that may go, of what ended before the year 2100. */
+export async function dropOrder(
+  more: Partial<MaterialsDropOrder> = {},
+  signer: Signer = keys.operator,
+): Promise<Envelope> {
+  const order = {
+    schema: "exoarmur.materials-drop/v1",
+    cellId: "local",
+    tenantId: null,
+    intentIds: null,
+    endedBefore: "2100-01-01T00:00:00.000Z",
+    roles: [...droppableRoles],
+    reason: "asked for",
+    operator: { id: "ops", keyId: signer.keyId },
+    nonce: freshNonce(),
+    signedAt: formatTime(startMs),
+    ...more,
+  };
+  return await signEnvelope(payloadTypes.materialsDrop, canonicalize(order), signer);
 }
 
 /** A signed resolution of an in-doubt intent. */

@@ -1,8 +1,7 @@
-import { isTime } from "../../canonical/time.js";
 import type { Backtest } from "../../contracts/backtest.js";
 import { ExoArmurError } from "../../errors.js";
 import { backtestPolicy } from "../../replay/backtest.js";
-import { hasFlag, type Options, textOption } from "../action.js";
+import { hasFlag, type Options, textOption, timeOption } from "../action.js";
 import { type CliContext, homeDir } from "../context.js";
 import { type ExitCode, exitCodes } from "../exit-codes.js";
 import { withHomeView } from "../home-view.js";
@@ -38,18 +37,6 @@ export async function backtest(context: CliContext, _args: readonly string[], op
   else context.stdout(formatBacktest(report));
   if (hasFlag(options, "failOnFlip") && report.flips.length > 0) return exitCodes.refused;
   return report.notCheckable.length > 0 ? exitCodes.unable : exitCodes.done;
-}
-
-/** A day, which begins at midnight UTC, or a time as documents write it. */
-function timeOption(options: Options, name: string): string | null {
-  const given = textOption(options, name);
-  if (given === undefined) return null;
-  const time = /^\d{4}-\d{2}-\d{2}$/.test(given) ? `${given}T00:00:00.000Z` : given;
-  if (isTime(time)) return time;
-  throw new ExoArmurError(
-    "EXO_USAGE",
-    `--${name} expects a day such as 2026-01-31 or a time such as 2026-01-31T09:05:00.000Z`,
-  );
 }
 
 function formatBacktest({ candidate, counts, flips, notCheckable, result }: Backtest): string {

@@ -8,7 +8,7 @@ import { findApproval, previewCells } from "../approval-text.js";
 import { type CliContext, homeDir } from "../context.js";
 import { type ExitCode, exitCodes, statusCodes } from "../exit-codes.js";
 import { withHomeView } from "../home-view.js";
-import { readSigningKey, stampOf } from "../operator.js";
+import { isConfirmed, readSigningKey, stampOf } from "../operator.js";
 import { deliverOrder } from "../order-delivery.js";
 import { readOrderSummary } from "../order-summary.js";
 import { formatRows, printJson, shownPath } from "../output.js";
@@ -63,11 +63,4 @@ async function decide(context: CliContext, id: string, options: Options, decisio
   }
   // A deny that was counted did what was asked.
   return decision === "deny" && summary.status === "denied" ? exitCodes.done : statusCodes[summary.status];
-}
-
-/** Asks only where somebody can answer. */
-async function isConfirmed(context: CliContext, options: Options, decision: Decision): Promise<boolean> {
-  if (hasFlag(options, "yes") || !context.isTTY.stdin) return true;
-  const answer = await context.ask(`${decision}? y/N `);
-  return /^y(?:es)?$/i.test(answer.trim());
 }
