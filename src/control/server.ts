@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { createServer as createHttpServer, type Server, type ServerOptions } from "node:http";
 import { createServer as createHttpsServer } from "node:https";
 import type { AddressInfo } from "node:net";
@@ -57,6 +58,8 @@ export async function startControlServer(ports: ControlPorts, listening: Listeni
   server.timeout = timeouts.idleMs;
   const { port } = await listen(server, host, listening.port);
   const closing = new AbortController();
+  // Every request under way listens for it.
+  setMaxListeners(0, closing.signal);
   const desk = openDesk(ports, closing.signal);
   const edge = { hosts: hostsOf(scheme, port, listening.origin), trustProxy: listening.trustProxy ?? false };
   const app = createApp(desk, edge);

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { ApprovalRequest } from "../../src/contracts/approval.js";
 import { verified } from "../support/rig.js";
-import { dropOrder, grant, killOrder } from "../support/sign.js";
+import { dropOrder, grant, killOrder, resolution } from "../support/sign.js";
 import { keys } from "../support/world.js";
 import { codeOf, openPlane, type Plane } from "./support.js";
 
@@ -119,6 +119,35 @@ describe("an intent over HTTP", () => {
     const tampered = { ...(await grant(one, "alice", keys.alice)), signatures: forged.signatures };
     expect((await plane.ask(path, { token: approver, body: tampered })).status).toBe(422);
     expect((await plane.ask(`/v1/approvals/${one.requestId}`, { token: approver })).json["status"]).toBe("pending");
+  });
+
+  it("an action in doubt is closed by a signed order for it, and by none for another", async () => {
+    plane.rig.disk.onWrite = () => Promise.resolve("unknown");
+    const body = intent("fs.write", { parameters: { path: "data/doubt.csv", text: "a" } });
+    const doubt = await plane.ask("/v1/intents", { token: agent, body });
+    plane.rig.disk.onWrite = null;
+    expect(doubt.json).toMatchObject({ status: "in_doubt", reason: { code: "EXO_IN_DOUBT", retrySafe: false } });
+    const id = String(doubt.json["intentId"]);
+    const path = `/v1/intents/${id}/resolution`;
+    const other = await resolution("01KA4X6F7J2Z8Q0V5N3T9RBCDE", "committed");
+    expect(codeOf(await plane.ask(path, { token: admin, body: other }))).toBe("400 EXO_ORDER");
+    const closed = await plane.ask(path, { token: admin, body: await resolution(id, "committed") });
+    expect([closed.status, closed.json["status"]]).toEqual([200, "in_doubt"]);
+    expect((await plane.ask(`/v1/intents/${id}`, { token: agent })).json["state"]).toBe("resolved");
+    expect(codeOf(await plane.ask(path, { token: admin, body: await resolution(id, "committed") }))).toBe(
+      "409 EXO_NOT_IN_DOUBT",
+    );
+  });
+
+  it("polls of more agents than there are usual listeners raise no warning", async () => {
+    const warned: Error[] = [];
+    const note = (warning: Error) => void warned.push(warning);
+    process.on("warning", note);
+    const pending = await plane.ask("/v1/intents", { token: agent, body: intent("fs.remove") });
+    const path = `/v1/intents/${String(pending.json["intentId"])}/wait?waitMs=50`;
+    await Promise.all(Array.from({ length: 20 }, () => plane.ask(path, { token: agent })));
+    process.off("warning", note);
+    expect(warned.map(({ message }) => message)).toEqual([]);
   });
 
   it("the kill switch stops what follows, and only a signed order moves it", async () => {
