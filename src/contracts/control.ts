@@ -16,7 +16,8 @@ import {
 import { eventSchema, reasonSchema } from "./event.js";
 import { executionRecordSchema } from "./execution.js";
 import { intentDraftSchema, requesterSchema } from "./intent.js";
-import { decisionSchema, policySchema } from "./policy.js";
+import { decisionSchema } from "./policy.js";
+import { anyPolicySchema } from "./policy-cedar.js";
 import { safetyVerdictSchema } from "./safety.js";
 
 /** Longest long poll, in milliseconds. */
@@ -213,7 +214,7 @@ export const replies = {
     version: countSchema,
     digest: digestSchema,
     envelopeDigest: digestSchema,
-    document: policySchema,
+    document: anyPolicySchema,
   }),
   proof: z.strictObject({ index: countSchema, size: countSchema, leaf: base64Schema, hashes }),
   consistency: z.strictObject({ old: countSchema, new: countSchema, hashes }),

@@ -5,7 +5,8 @@ import { problemSchema, replies } from "../contracts/control.js";
 import { envelopeSchema } from "../contracts/dsse.js";
 import { eventSchema } from "../contracts/event.js";
 import { executionRecordSchema } from "../contracts/execution.js";
-import { decisionSchema, policySchema } from "../contracts/policy.js";
+import { decisionSchema } from "../contracts/policy.js";
+import { anyPolicySchema } from "../contracts/policy-cedar.js";
 import { safetyVerdictSchema } from "../contracts/safety.js";
 import type { Route } from "./route.js";
 
@@ -23,7 +24,7 @@ for (const [id, schema] of Object.entries({
   Envelope: envelopeSchema,
   ExecutionRecord: executionRecordSchema,
   PolicyDecision: decisionSchema,
-  PolicyDocument: policySchema,
+  PolicyDocument: anyPolicySchema,
   Preview: previewSchema,
   Problem: problemSchema,
   Result: replies.result,

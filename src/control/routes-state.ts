@@ -2,7 +2,7 @@ import { parseCanonical } from "../canonical/read.js";
 import { controlRoles } from "../contracts/access.js";
 import { parseContract } from "../contracts/common.js";
 import { replies, requests } from "../contracts/control.js";
-import { policySchema } from "../contracts/policy.js";
+import { anyPolicySchema } from "../contracts/policy-cedar.js";
 import { encodeBase64 } from "../crypto/encoding.js";
 import { ExoArmurError } from "../errors.js";
 import { type ActivePolicy, readState } from "../pipeline/documents.js";
@@ -19,7 +19,7 @@ function policyView(store: StoreReader): object {
     throw new ExoArmurError("EXO_STORE_DAMAGED", "no policy is in force, or its document is gone");
   }
   const { policyId, version, digest, envelopeDigest } = active;
-  const document = parseContract(policySchema, parseCanonical(bytes), "stored policy");
+  const document = parseContract(anyPolicySchema, parseCanonical(bytes), "stored policy");
   return { policyId, version, digest, envelopeDigest, document };
 }
 
