@@ -1,5 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { canonicalize } from "../../src/canonical/jcs.js";
 import type { ApprovalRequest } from "../../src/contracts/approval.js";
+import { payloadTypes, signEnvelope } from "../../src/contracts/dsse.js";
+import { cedarOf, engine, schemaOf } from "../policy/cedar/support.js";
 import { verified } from "../support/rig.js";
 import { dropOrder, grant, killOrder, resolution } from "../support/sign.js";
 import { keys } from "../support/world.js";
@@ -304,6 +307,21 @@ describe("the state of the cell", () => {
       plane.rig.ledger.consistency(1, 2).map((hash) => Buffer.from(hash).toString("base64")),
     );
     expect(codeOf(await plane.ask("/v1/log/proofs/100000", { token: approver }))).toBe("404 EXO_LOG_RANGE");
+  });
+
+  it("a policy in Cedar is shown as it is", async () => {
+    const one = await openPlane({ rig: { cedar: () => Promise.resolve(engine) } });
+    try {
+      const cedarSchema = schemaOf(["fs.read"], "path: String");
+      const document = cedarOf(`@id("read") permit(principal, action, resource);`, { version: 2, cedarSchema });
+      await one.rig.pipeline.activatePolicy(
+        await signEnvelope(payloadTypes.policy, canonicalize(document), keys.author),
+      );
+      const policy = await one.ask("/v1/policy", { token: one.token({ kind: "viewer" }) });
+      expect([policy.json["version"], policy.json["document"]]).toEqual([2, document]);
+    } finally {
+      await one.close();
+    }
   });
 
   it("whoami, sessions, and how one is ended", async () => {
