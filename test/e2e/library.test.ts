@@ -49,6 +49,7 @@ describe("the package", () => {
       "verifyInclusion",
     ],
     "exoarmur/approval": ["signGrant"],
+    "exoarmur/client": ["createClient", "login"],
     "exoarmur/wasm": ["inspectModule", "meterModule", "meterRevision"],
     "exoarmur/cedar": ["loadCedar"],
     "exoarmur/what-if": ["backtestPolicy", "diffPolicies"],
