@@ -24,7 +24,7 @@ const voiceSchema = z.strictObject({
   difference: differenceSchema.nullable(),
   /** Where its own replay first parted from the record it was given. */
   divergence,
-  engine,
+  engine: engine.nullable(),
 });
 
 /**

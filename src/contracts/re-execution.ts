@@ -2,7 +2,7 @@ import { z } from "zod";
 import { parseCanonical } from "../canonical/read.js";
 import { isExoArmurError, ok, type Result, refuse } from "../errors.js";
 import { revisionsSchema, statementType } from "./bundle.js";
-import { digestSchema, pointerOf, ulidSchema } from "./common.js";
+import { digestSchema, nameSchema, pointerOf, ulidSchema } from "./common.js";
 import { type EnvelopeSigner, openEnvelope, parseEnvelope, payloadTypes } from "./dsse.js";
 import { divergenceSchema, levelState, levels, replayReportSchema } from "./replay-report.js";
 
@@ -10,9 +10,9 @@ import { divergenceSchema, levelState, levels, replayReportSchema } from "./repl
 export const reExecutionType = "urn:exoarmur:predicate:re-execution:v1";
 
 /** Greatest size of a re-execution report's file, in bytes. */
-export const maxReExecutionBytes = 1_048_576;
+const maxReExecutionBytes = 1_048_576;
 
-const { result, trustMode, levels: levelsSchema, checks, engine } = replayReportSchema.shape;
+const { result, trustMode, levels: levelsSchema, checks } = replayReportSchema.shape;
 
 /**
  * Predicate of a signed re-execution report (spec/replay.md, Signed report). It says what was found and repeats nothing
@@ -38,8 +38,8 @@ export const reExecutionPredicateSchema = z
       .nullable(),
     /** Revisions of the build that replayed. */
     revisions: revisionsSchema,
-    /** For reading; not part of what verifiers agree on. */
-    engine,
+    /** What re-executed. For reading; not part of what verifiers agree on. */
+    engine: nameSchema,
   })
   .refine((found) => levels.every((level) => found.levels[level] === levelState(found.checks, level)), {
     error: "expected levels that follow from the checks",
@@ -52,6 +52,10 @@ export const reExecutionPredicateSchema = z
   .refine((found) => (found.divergence === null) === (found.result !== "failure"), {
     error: "expected a divergence with a failure, and only then",
     path: ["divergence"],
+  })
+  .refine((found) => found.result !== "success" || found.checks.some(({ id }) => id === "re-execution"), {
+    error: "expected the check re-execution with a success",
+    path: ["checks"],
   })
   .refine((found) => (found.trustMode === "pinned") === (found.trustDigest !== null), {
     error: "expected the digest of a trust file in the mode pinned, and only then",

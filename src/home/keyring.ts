@@ -36,7 +36,7 @@ export type KeyringParts = {
   readonly env: Readonly<Record<string, string | undefined>>;
 };
 
-/** What every signer program gets of the environment; config.json may name more. */
+/** What a program gets of the environment; for a signer config.json may name more. */
 const usualVariables = ["PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "SystemRoot", "TEMP"];
 
 /** A home's keys. Nothing is read before it is asked for. */
@@ -107,7 +107,8 @@ export function requireCurrent(trust: Trust, role: "runtime" | "log", signer: Si
   );
 }
 
-function cleanEnv(env: KeyringParts["env"], more: readonly string[]): Record<string, string> {
+/** The environment that a program of ours is started with: the usual variables and those named, nothing else. */
+export function cleanEnv(env: KeyringParts["env"], more: readonly string[] = []): Record<string, string> {
   const clean: Record<string, string> = {};
   for (const name of [...usualVariables, ...more]) {
     const value = Object.hasOwn(env, name) ? env[name] : undefined;
