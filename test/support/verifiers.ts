@@ -2,12 +2,15 @@ import { readFileSync } from "node:fs";
 import { expect } from "vitest";
 import { digestOf } from "../../src/canonical/digest.js";
 import type { Agreement } from "../../src/contracts/agreement.js";
-import { type Trust, trustSchema } from "../../src/contracts/trust.js";
+import { type KeyFile, type Trust, trustSchema } from "../../src/contracts/trust.js";
+import { encodeUtf8 } from "../../src/crypto/encoding.js";
+import { sha256 } from "../../src/crypto/sha256.js";
+import { signerFromSeed } from "../../src/crypto/signer.js";
+import { generateKey } from "../../src/home/keys.js";
 import type { Signer } from "../../src/ports.js";
 import { agreementOf, type HandedIn, majorityOf } from "../../src/replay/agreement.js";
 import { type Random, randomOf } from "../wasm/generate/random.js";
 import type { FaultOf } from "./bundle-faults.js";
-import { signerNamed } from "./world.js";
 
 const folder = new URL("../histories/bundle1-canonical1-meter1-abi1-policy1-safety1/", import.meta.url);
 
@@ -29,7 +32,14 @@ export const scenarios = { clean: 0, single: 1, partial: 2, majority: 3 } as con
 export const mostFaulty = Math.max(...Object.values(scenarios));
 
 /** A node's key. */
-export const signerOf = (name: string): Signer => signerNamed(`verifier ${name}`);
+export const signerOf = (name: string): Signer => signerFromSeed(seedOf(name));
+
+const seedOf = (name: string): Uint8Array => sha256(encodeUtf8(`verifier ${name}`));
+
+/** The file of a node's key. */
+export function keyFileOf(name: string): KeyFile {
+  return generateKey("verifier", name, { bytes: () => seedOf(name) });
+}
 
 /** The nodes in an order of their own for every seed: the first ones are the faulty ones. */
 export function shuffledNodes(seed: string): string[] {
