@@ -27,6 +27,9 @@ export type Role = z.infer<typeof roleSchema>;
 /** Roles of somebody else: a key that also had another role here would make the deployment's own word look like theirs. */
 const foreignRoles = ["counterparty", "attester", "verifier"] as const;
 
+/** Why a key ends, in the words of who ended it. */
+export const endReasonSchema = z.string().min(1).max(2000);
+
 /** A trusted key. `from` and `until` are log indexes, inclusive and exclusive; null is open. */
 const trustedKeySchema = z.strictObject({
   role: roleSchema,
@@ -42,6 +45,8 @@ const trustedKeySchema = z.strictObject({
   origins: z.array(originSchema).min(1).max(100).optional(),
   from: countSchema.nullable(),
   until: countSchema.nullable(),
+  /** Why it ends, for people; only with `until`. */
+  reason: endReasonSchema.optional(),
 });
 
 /** One key of a trust file. */
@@ -74,6 +79,10 @@ export const trustSchema = z
   })
   .refine(({ keys }) => keys.every(({ role, origins }) => (role === "counterparty") === (origins !== undefined)), {
     error: "expected origins with every key of the role counterparty, and with no other",
+    path: ["keys"],
+  })
+  .refine(({ keys }) => keys.every(({ reason, until }) => reason === undefined || until !== null), {
+    error: "expected a reason only with keys that end",
     path: ["keys"],
   })
   .superRefine((trust, context) => {

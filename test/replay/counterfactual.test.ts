@@ -6,7 +6,9 @@ import { counterfactualSchema } from "../../src/contracts/counterfactual.js";
 import { type Trust, trustSchema } from "../../src/contracts/trust.js";
 import { encodeUtf8 } from "../../src/crypto/encoding.js";
 import type { AbiValue } from "../../src/ports.js";
+import { redactBundle } from "../../src/proof/redact.js";
 import { counterfactual, recordedAnswer } from "../../src/replay/counterfactual.js";
+import { ReplayEngine } from "../../src/replay/replay-engine.js";
 import { verifyBundle } from "../../src/verify/verify-bundle.js";
 import { realPool } from "../support/real.js";
 
@@ -55,6 +57,16 @@ describe("a host call that is answered otherwise", () => {
     expect(one).toEqual(other);
   });
 
+  it("is asked of an engine as well, which needs a sandbox", async () => {
+    const [bytes, asked] = [history("fs-read"), { seq: 0, answer: file("x") }];
+    const engine = new ReplayEngine({ sandbox, trust });
+    expect(await engine.counterfactual(bytes, asked)).toEqual(await ask("fs-read", asked.answer));
+    await expect(new ReplayEngine({ trust }).counterfactual(bytes, asked)).rejects.toMatchObject({
+      code: "EXO_REPLAY_UNABLE",
+    });
+    await expect(engine.counterfactual(bytes, { seq: 0, answer: {} })).rejects.toMatchObject({ code: "EXO_OVERRIDE" });
+  });
+
   it("is no evidence: its report is no bundle", async () => {
     const report = await ask("fs-read", file("x"));
     expect(verifyBundle(encodeUtf8(JSON.stringify(report)), { trust }).result).toBe("fail");
@@ -83,9 +95,13 @@ describe("refused", () => {
     await expect(counterfactual(encodeUtf8("{}"), options)).rejects.toMatchObject({ code: "EXO_CHECK_FAILED" });
   });
 
-  it("a run whose end is the infrastructure's, and one whose materials are withheld", async () => {
-    await expect(ask("timed-out", file("x"))).rejects.toMatchObject({ code: /^EXO_(OVERRIDE|REPLAY_UNABLE)$/ });
-    expect(() => recordedAnswer(history("redacted"), 0)).toThrow();
+  it("a run without host calls, and one whose calls are withheld", async () => {
+    await expect(ask("timed-out", file("x"))).rejects.toMatchObject({ code: "EXO_OVERRIDE" });
+    const withheld = redactBundle(history("fs-read"), { hide: ["host_call"] }).bytes;
+    const missing = expect.objectContaining({ code: "EXO_MATERIAL_MISSING" });
+    expect(() => recordedAnswer(withheld, 0)).toThrow(missing);
+    const answer = readAnswerDocument(file("x"));
+    await expect(counterfactual(withheld, { sandbox, trust, seq: 0, answer })).rejects.toEqual(missing);
   });
 });
 

@@ -15,7 +15,8 @@ import { inputs, readInput, writeOutput } from "../files.js";
 import { formatRows, printJson } from "../output.js";
 import { withProgress } from "../progress.js";
 import { formatReport } from "../replay-text.js";
-import { type BundleInput, resultCodes, withSandbox } from "./replay.js";
+import { withSandbox } from "../sandbox-use.js";
+import { type BundleInput, resultCodes } from "./replay.js";
 import { readTrustOption } from "./verify.js";
 
 /**

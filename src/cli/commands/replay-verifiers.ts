@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { digestOf } from "../../canonical/digest.js";
 import { decodeBase64 } from "../../crypto/encoding.js";
 import { ExoArmurError } from "../../errors.js";
-import { cleanEnv } from "../../home/keyring.js";
+import { signerEnv } from "../../home/keyring.js";
 import { generateKey, readKeyFile, writeKeyFile } from "../../home/keys.js";
 import { agreementOf, majorityOf } from "../../replay/agreement.js";
 import { hasFlag, type Options, textOption, textsOption } from "../action.js";
@@ -62,7 +62,7 @@ export async function replayWithVerifiers(
         jobs,
         timeoutMs,
         home: homeDir(context, textOption(options, "home")),
-        env: cleanEnv(context.env),
+        env: signerEnv(context.env, []),
         signal: context.signal,
         onDone: ({ answer }) => step(!answer.ok),
       }),
