@@ -62,11 +62,8 @@ async function askNode(node: VerifierNode, folder: string, options: AskOptions):
   const trustFile = join(folder, "trust.json");
   await writeFile(bundle, copy);
   if (trust !== undefined) await writeFile(trustFile, canonicalText(trust));
-  const command = [
-    ...program,
-    ...["replay", bundle, "--attest", "--key", keyFile, "--home", home],
-    ...(trust === undefined ? [] : ["--trust", trustFile]),
-  ];
+  const args = ["replay", bundle, "--attest", "--key", keyFile, "--home", home];
+  const command = [...program, ...args, ...(trust === undefined ? [] : ["--trust", trustFile])];
   const answer = await askProcess({ command, cwd: folder, env, timeoutMs, signal });
   return { from: name, answer, keys: [{ id: name, person: name, publicKey }] };
 }
