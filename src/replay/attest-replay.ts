@@ -7,14 +7,12 @@ import type { ReplayReport } from "../contracts/replay-report.js";
 import type { Trust } from "../contracts/trust.js";
 import type { SandboxHost, Signer } from "../ports.js";
 import { currentRevisions } from "../proof/statement.js";
-import { ReplayEngine } from "./replay-engine.js";
+import { ReplayEngine, type ReplayEngineOptions } from "./replay-engine.js";
 import { resultDigest } from "./result-digest.js";
 
 /** What a replay is attested with. There is no attesting without a sandbox: nothing would have been re-executed. */
-export type AttestOptions = {
+export type AttestOptions = Pick<ReplayEngineOptions, "trust" | "cedar"> & {
   readonly sandbox: SandboxHost;
-  /** Whose keys count; without one the bundle's own. */
-  readonly trust?: Trust;
   /** Signs what was found. */
   readonly signer: Signer;
 };
@@ -31,9 +29,9 @@ export type AttestedReplay = {
  * key, build and engine give the same envelope. Never throws for anything the bytes can hold.
  */
 export async function attestReplay(bytes: Uint8Array, options: AttestOptions): Promise<AttestedReplay> {
-  const { sandbox, trust, signer } = options;
-  const report = await new ReplayEngine(trust === undefined ? { sandbox } : { sandbox, trust }).replayBundle(bytes);
-  const payload = canonicalize(statementOf(bytes, report, trust));
+  const { signer, ...engine } = options;
+  const report = await new ReplayEngine(engine).replayBundle(bytes);
+  const payload = canonicalize(statementOf(bytes, report, options.trust));
   return { report, envelope: canonicalize(await signEnvelope(payloadTypes.statement, payload, signer)) };
 }
 

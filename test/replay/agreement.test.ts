@@ -16,6 +16,7 @@ import { forgedFaults } from "../support/bundle-faults.js";
 import type { Loose } from "../support/forge.js";
 import { realPool } from "../support/real.js";
 import { faulty, handedIn, recorded, recordedTrust, signerOf } from "../support/verifiers.js";
+import { loadCedar, makeCedarBundle } from "../web/cedar-bundle.js";
 
 const sandbox = realPool({ size: 1 });
 const bundleDigest = digestOf(recorded);
@@ -94,6 +95,18 @@ describe("a signed re-execution report", () => {
     const hidden = [expected, actual, bytes?.expected, bytes?.actual, ...report.checks.map(({ message }) => message)];
     for (const words of hidden.filter((one) => (one ?? "").length > 8)) expect(text).not.toContain(words);
     expect(hidden.length).toBeGreaterThan(20);
+  });
+
+  it("of a decision under Cedar is partial without its engine, and a success with it", async () => {
+    const { rig, bytes } = await makeCedarBundle(sandbox);
+    const options = { sandbox, trust: rig.trust, signer: signerOf("a") };
+    const without = await attestReplay(bytes, options);
+    const within = await attestReplay(bytes, { ...options, cedar: loadCedar });
+    const told = [without, within].map(({ envelope }) => openReExecution(envelope, [signerOf("a").publicKey]));
+    expect(told).toMatchObject([
+      { value: { statement: { predicate: { result: "partial", levels: { governance: "unable" } } } } },
+      { value: { statement: { predicate: { result: "success", levels: { governance: "pass" } } } } },
+    ]);
   });
 
   it("of a file that is no bundle is a failure, about that file", async () => {

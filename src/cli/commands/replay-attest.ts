@@ -5,6 +5,7 @@ import { ExoArmurError, isExoArmurError, ok, type Result, refuse } from "../../e
 import { readKeyFile } from "../../home/keys.js";
 import { agreementOf, majorityOf, verifierKeys } from "../../replay/agreement.js";
 import { attestReplay } from "../../replay/attest-replay.js";
+import { loadCedar } from "../../runtime/cedar.js";
 import { Evidence } from "../../verify/evidence.js";
 import { CheckEnd } from "../../verify/report.js";
 import { hasFlag, type Options, textOption, textsOption } from "../action.js";
@@ -14,9 +15,9 @@ import type { ExitCode } from "../exit-codes.js";
 import { inputs, readInput, writeOutput } from "../files.js";
 import { formatRows, printJson } from "../output.js";
 import { withProgress } from "../progress.js";
+import { type BundleInput, resultCodes } from "../replay-question.js";
 import { formatReport } from "../replay-text.js";
 import { withSandbox } from "../sandbox-use.js";
-import { type BundleInput, resultCodes } from "./replay.js";
 import { readTrustOption } from "./verify.js";
 
 /**
@@ -29,7 +30,7 @@ export async function attest(context: CliContext, bundle: BundleInput, options: 
   const { signer } = await readKeyFile(resolve(context.cwd, file), "verifier");
   const trust = await readTrustOption(context, options);
   const work = withSandbox(context, options, 1, (sandbox) =>
-    attestReplay(bundle.bytes, trust === undefined ? { sandbox, signer } : { sandbox, signer, trust }),
+    attestReplay(bundle.bytes, { sandbox, signer, cedar: loadCedar, ...(trust === undefined ? {} : { trust }) }),
   );
   const { report, envelope } = await withProgress(context, "replaying", work);
   const out = textOption(options, "out");

@@ -15,8 +15,8 @@ import type { ExitCode } from "../exit-codes.js";
 import { jobsOption } from "../jobs.js";
 import { printJson } from "../output.js";
 import { withBar } from "../progress.js";
+import type { BundleInput } from "../replay-question.js";
 import { askNodes, type VerifierNode } from "../verifiers/ask-nodes.js";
-import type { BundleInput } from "./replay.js";
 import { readTrustOption } from "./verify.js";
 
 const maxVerifiers = 64;

@@ -11,24 +11,17 @@ import { tellStory } from "../../replay/story/story.js";
 import { loadCedar } from "../../runtime/cedar.js";
 import { hasFlag, type Options, textOption } from "../action.js";
 import { type CliContext, homeDir } from "../context.js";
-import { type ExitCode, exitCodes } from "../exit-codes.js";
+import type { ExitCode } from "../exit-codes.js";
 import { inputs, readInput } from "../files.js";
 import { withHomeView } from "../home-view.js";
 import { jobsOption } from "../jobs.js";
 import { printJson } from "../output.js";
 import { withProgress } from "../progress.js";
+import { type Question, resultCodes } from "../replay-question.js";
 import { formatReport } from "../replay-text.js";
 import { withSandbox } from "../sandbox-use.js";
 import { formatTimeline } from "../timeline-text.js";
 import { readTrustOption } from "./verify.js";
-
-/** Exit codes by result (spec/replay.md). */
-export const resultCodes = {
-  success: exitCodes.done,
-  failure: exitCodes.refused,
-  no_audit_records: exitCodes.refused,
-  partial: exitCodes.unable,
-} as const;
 
 /** What can be asked of a bundle instead of its plain replay, by the option that asks for it: the work, and the options it takes. */
 const questions: Readonly<
@@ -46,12 +39,6 @@ const questions: Readonly<
     takes: ["key", "threshold", "timeout"],
   },
 };
-
-/** The bytes of a bundle, and the path they were read from. */
-export type BundleInput = { readonly path: string; readonly bytes: Uint8Array };
-
-/** Work on the bytes of a bundle. */
-export type Question = (context: CliContext, bundle: BundleInput, options: Options) => Promise<ExitCode>;
 
 /**
  * `replay BUNDLE|CORRELATION-ID`, `replay --all`: an argument that is a path on disk, or looks like one, is a bundle; any
