@@ -9,7 +9,7 @@ export const replayRow: CommandRow = {
     home,
     trust,
     option("--all", "every correlation of the home"),
-    option("--jobs <n>", "executions at a time with --all; default one for each processor"),
+    option("--jobs <n>", "executions at a time with --all or --verifiers; default one for each processor"),
     option("--answer <seq>", "print the recorded answer of a host call as JSON, to be edited for --override"),
     option("--override <seq=file>", "answer a host call with the JSON of a file instead: what would have come of it"),
     option("--attest", "sign what was found with --key, as a report that travels without the bundle"),

@@ -95,18 +95,18 @@ describe("signed reports of one bundle", () => {
 describe("verifiers in processes of their own", () => {
   it("agree on a good bundle under keys made for it, and leave nothing behind", async () => {
     mkdirSync(shell.path("tmp"));
-    const args = ["replay", "b.proof.json", "--verifiers", "3", "--trust", "trust.json", "--json"];
+    const args = ["replay", "b.proof.json", "--verifiers", "2", "--trust", "trust.json", "--json"];
     const ended = await shell.exo(args, { env: { TMPDIR: shell.path("tmp") } });
     expect([ended.code, ended.stderr]).toEqual([0, ""]);
     const agreement = agreementSchema.parse(jsonOf(ended));
-    expect(agreement).toMatchObject({ result: "success", trustMode: "pinned", threshold: 2, counts: { agrees: 3 } });
-    expect(new Set(agreement.voices.map(({ keyId }) => keyId)).size).toBe(3);
+    expect(agreement).toMatchObject({ result: "success", trustMode: "pinned", threshold: 2, counts: { agrees: 2 } });
+    expect(new Set(agreement.voices.map(({ keyId }) => keyId)).size).toBe(2);
     expect(shell.list("tmp")).toEqual([]);
   });
 
-  it("agree that a broken one fails, under keys they were given, which is no success", async () => {
-    const ended = await replay("broken.proof.json", "--verifiers", "2", "--key", "v1.key", "--key", "v2.key");
+  it("find that a broken one fails, under keys they were given, which is no success", async () => {
+    const ended = await replay("broken.proof.json", "--verifiers", "1", "--key", "v1.key");
     expect(ended.code).toBe(1);
-    expect(ended.stdout).toMatch(/^agrees {3}node 1 {3}failure\nagrees {3}node 2 {3}failure\n\nAgreement: failure {3}/);
+    expect(ended.stdout).toMatch(/^agrees {3}node 1 {3}failure\n\nAgreement: failure {3}/);
   });
 });
