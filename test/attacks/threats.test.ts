@@ -50,6 +50,11 @@ const threats = [
   "Statement of one run, transcript of another",
   "Expired approval",
   "Approval for another plugin version",
+  "Forged, replayed and expired credentials",
+  "Requests in the wrong role or for another tenant",
+  "Pages of other origins",
+  "Oversized, endless and slow requests",
+  "Floods of denied requests",
   "Single-bit flips",
   "Published vectors",
 ];
