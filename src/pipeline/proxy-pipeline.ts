@@ -25,6 +25,7 @@ import { expirePending, isApprovalPast, markInDoubt, openIntents } from "./recov
 import { admitExecutor, ExecutorRegistry } from "./registry.js";
 import { type ResolvedIntent, readDraft, resolveIntent } from "./resolve-intent.js";
 import { type DropCounts, dropPart } from "./retention.js";
+import { keepCandidate } from "./shadow.js";
 import { eventKeys } from "./store-keys.js";
 import { type Admission, admit } from "./submit.js";
 import { type Turn, Turns } from "./turns.js";
@@ -77,6 +78,7 @@ export class ProxyPipeline {
     await ledger.transact((tx) => {
       initialiseKillSwitches(tx, this.#ports);
       recordKeyChanges(tx, this.#ports);
+      keepCandidate(tx, this.#ports);
     });
     const inDoubt: string[] = [];
     for (const intentId of openIntents(store)) {

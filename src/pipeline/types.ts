@@ -10,6 +10,7 @@ import type { Ledger } from "../log/ledger-types.js";
 import type { Clock, Entropy, IdSource, Logger, Performer, SandboxHost, Signer, StoreReader } from "../ports.js";
 import type { BundleHandle } from "../proof/bundle.js";
 import type { Judged } from "./judged.js";
+import type { ShadowPolicy } from "./shadow.js";
 
 /** Result of a governed action (spec/contracts.md). Everything a well-formed intent can meet is one of these values. */
 export type ExecutionResult = Judged &
@@ -81,4 +82,6 @@ export type PipelinePorts = {
   readonly saltKey: Uint8Array;
   readonly deployment: Deployment;
   readonly governor: Governor;
+  /** The candidate that is asked beside the policy in force. */
+  readonly shadow?: ShadowPolicy | undefined;
 };
