@@ -52,9 +52,17 @@ const bounds = { tried: 200_000, atoms: 6, parameters: 500, shown: 100 };
 /** Tenant and cell of a witness where no rule asks for one. */
 const defaults = { tenantId: "default", cellId: "local" };
 
-/** Whether `after` allows anything that `before` did not. Pure, and the same for the same two documents. */
-export function diffPolicies(before: PolicyDocument, after: PolicyDocument): PolicyDiff {
-  return new Differ(compilePolicy(before), compilePolicy(after)).run();
+/**
+ * Whether `after` allows anything that `before` did not. Pure, and the same for the same two documents and budget.
+ *
+ * @param budget steps to spend at most (see `costOf`); what lies beyond is undecided. Default: no bound but that of requests.
+ */
+export function diffPolicies(
+  before: PolicyDocument,
+  after: PolicyDocument,
+  budget = Number.POSITIVE_INFINITY,
+): PolicyDiff {
+  return new Differ(compilePolicy(before), compilePolicy(after), budget).run();
 }
 
 /** The members of a request that are compared with names alone, and how a rule asks for them. */
@@ -86,18 +94,26 @@ class Differ {
   readonly #widenings = new Map<string, Widening>();
   readonly #undecided = new Set<string>();
   #tried = 0;
+  readonly #budget: number;
+  #spent = 0;
   /** Of the action under way: what was found, and what the old policy permits at all. */
   #found: Found[] = [];
   #permitted = { callers: new Set<string>(), targets: new Set<string>() };
 
-  constructor(before: CompiledPolicy, after: CompiledPolicy) {
+  constructor(before: CompiledPolicy, after: CompiledPolicy, budget: number) {
+    this.#budget = budget;
     this.#old = before;
     this.#new = after;
     this.#assumed = [withAssignment(before, this.#assignment), withAssignment(after, this.#assignment)];
   }
 
   run(): PolicyDiff {
-    for (const action of this.#actions()) {
+    const { rules: old } = this.#old;
+    const { rules: now } = this.#new;
+    this.#spend(costOf(old) + costOf(now));
+    for (const action of this.#over() ? [] : this.#actions()) {
+      this.#spend(old.length + now.length);
+      if (this.#over()) break;
       this.#found = [];
       this.#permitted = { callers: new Set(), targets: new Set() };
       this.#split(action, [...this.#old.rulesFor(action)], [...this.#new.rulesFor(action)], {}, 0);
@@ -107,10 +123,19 @@ class Differ {
         break;
       }
     }
+    if (this.#spent > this.#budget) this.#undecided.add(`more than ${this.#budget} steps; the rest was not tried`);
     const widenings = [...this.#widenings.values()];
     const undecided = [...this.#undecided];
     const result = widenings.length > 0 ? "widens" : undecided.length > 0 ? "undecided" : "same_or_narrower";
     return { result, widenings, undecided: undecided.slice(0, bounds.shown), tried: this.#tried };
+  }
+
+  #spend(steps: number): void {
+    this.#spent += steps;
+  }
+
+  #over(): boolean {
+    return this.#tried >= bounds.tried || this.#spent > this.#budget;
   }
 
   /** Every action that is named, and one that is not, at the end and under each pattern. */
@@ -128,7 +153,8 @@ class Differ {
 
   /** Splits by one name after the other; only rules that can still match are looked at further. */
   #split(action: string, old: CompiledRule[], now: CompiledRule[], names: Names, at: number): void {
-    if (this.#tried >= bounds.tried) return;
+    this.#spend(old.length + now.length);
+    if (this.#over()) return;
     if (sameRules(old, now)) {
       // Nothing to find here; but the action is not new to a policy that permits it to these callers.
       if (old.some(({ rule }) => permits(rule))) this.#permitted.callers.add("");
@@ -162,10 +188,15 @@ class Differ {
 
   #tryTargets(action: string, old: readonly CompiledRule[], now: readonly CompiledRule[], names: Names): void {
     const all = [...old, ...now];
+    const cost = costOf(all);
+    // Texts of targets are compared with each other.
+    this.#spend(cost + targetCost(all));
+    if (this.#over()) return;
     const { targets, gaps } = targetsOf(all.map(({ rule }) => rule));
     for (const gap of gaps) this.#undecided.add(`${action}: ${gap}`);
     for (const target of targets) {
-      if (this.#tried >= bounds.tried) return;
+      this.#spend(cost);
+      if (this.#over()) return;
       const draft: IntentDraft = {
         ...(names.tenant === undefined ? {} : { tenantId: names.tenant }),
         actor: { id: names.actorId ?? "anybody", type: names.actorType ?? "agent" },
@@ -185,26 +216,29 @@ class Differ {
 
   #tryOne(draft: IntentDraft, rules: readonly CompiledRule[], atoms: readonly string[]): void {
     if (atoms.length === 0) {
-      this.#compare(draft);
+      this.#compare(draft, rules);
       return;
     }
     // First the cheap proof: if no answers at all widen, no parameters do.
-    const why = this.#couldWiden(draft, atoms);
+    const why = this.#couldWiden(draft, rules, atoms);
     const before = this.#found.length;
     for (const parameters of parametersOf(
       rules.map(({ rule }) => rule),
       bounds.parameters,
     ))
-      this.#compare({ ...draft, parameters });
+      this.#compare({ ...draft, parameters }, rules);
     if (why !== null && this.#found.length === before) this.#undecided.add(`${draft.action}: ${why}`);
   }
 
-  #couldWiden(draft: IntentDraft, atoms: readonly string[]): string | null {
+  #couldWiden(draft: IntentDraft, rules: readonly CompiledRule[], atoms: readonly string[]): string | null {
     if (atoms.length > bounds.atoms)
       return `more than ${bounds.atoms} predicates on parameters and attestations at once`;
     const subject = draftSubject(draft, defaults);
     this.#assignment.clear();
+    const cost = costOf(rules);
     for (const _ of assignments(atoms, this.#assignment)) {
+      this.#spend(cost);
+      if (this.#over()) return null;
       const [before, after] = this.#assumed.map((policy) => evaluatePolicy(policy, subject)) as [
         PolicyOutcome,
         PolicyOutcome,
@@ -219,7 +253,9 @@ class Differ {
   }
 
   /** Judges one whole request under both policies. */
-  #compare(draft: IntentDraft): void {
+  #compare(draft: IntentDraft, rules: readonly CompiledRule[]): void {
+    this.#spend(costOf(rules));
+    if (this.#over()) return;
     this.#tried++;
     const subject = draftSubject(draft, defaults);
     const before = evaluatePolicy(this.#old, subject);
@@ -275,6 +311,38 @@ function callerOf({ intent }: PolicySubject): string {
 
 function placeOf(subject: PolicySubject): string {
   return canonicalText([callerOf(subject), subject.intent.target ?? null]);
+}
+
+const costs = new WeakMap<PolicyRule, number>();
+
+/**
+ * Steps that one look at these rules counts as: one each, more for long ones, and most for patterns, whose work grows
+ * with their length and that of what they are asked about.
+ */
+function costOf(rules: readonly CompiledRule[]): number {
+  let sum = 0;
+  for (const { rule } of rules) {
+    let cost = costs.get(rule);
+    if (cost === undefined) {
+      const patterns = Object.values(rule.match.parameters ?? {}).map((match) =>
+        typeof match === "object" && match !== null && "matches" in match ? match.matches.length ** 2 : 0,
+      );
+      cost = 1 + Math.ceil((canonicalText(rule).length + patterns.reduce((a, b) => a + b, 0)) / 100);
+      costs.set(rule, cost);
+    }
+    sum += cost;
+  }
+  return sum;
+}
+
+/** Steps that finding the targets of these rules counts as. */
+function targetCost(rules: readonly CompiledRule[]): number {
+  const length = rules.reduce(
+    (sum, { rule }) =>
+      sum + canonicalText([rule.match.target ?? null, rule.obligations?.narrow ?? null]).length - "[null,null]".length,
+    0,
+  );
+  return Math.ceil(length ** 2 / 1000);
 }
 
 /** Rules that decide alike, whatever they are called. */
