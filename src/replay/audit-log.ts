@@ -292,7 +292,10 @@ function checkPolicies(store: StoreReader, { events }: Gathered): LogCheck[] {
 
 /** Shadow decisions; no check of a log that has none. */
 function checkShadows(store: StoreReader, { leaves, records }: Gathered): LogCheck[] {
-  const { problems, count, dropped, others } = auditShadows(store, leaves.shadows, records);
+  const unreadable: string[] = [];
+  const none = { problems: unreadable, count: 0, dropped: 0, others: 0 };
+  const { problems, count, dropped, others } =
+    readable(unreadable, () => auditShadows(store, leaves.shadows, records)) ?? none;
   if (count === 0 && problems.length === 0) return [];
   const notMade = [
     ...(dropped === 0 ? [] : [`${dropped} not asked again, their input was dropped`]),

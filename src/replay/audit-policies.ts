@@ -1,6 +1,6 @@
 import { digestOf } from "../canonical/digest.js";
 import { canonicalText } from "../canonical/jcs.js";
-import type { CanonicalEvent, EventPayload } from "../contracts/event.js";
+import { type CanonicalEvent, eventPayloads } from "../contracts/event.js";
 import { policyChangeRevision } from "../contracts/policy-change.js";
 import { policyChange } from "../pipeline/policy-change.js";
 import { blobKey } from "../pipeline/store-keys.js";
@@ -18,8 +18,10 @@ export function auditPolicies(store: StoreReader, events: readonly CanonicalEven
   let [told, others] = [0, 0];
   for (const event of events) {
     if (event.eventType !== "policy_changed") continue;
-    const { policyId, version, previous, policyDigest, change } = event.payload as EventPayload<"policy_changed">;
-    if (change === undefined) continue;
+    // A payload of another shape is the chain's finding.
+    const { data } = eventPayloads.policy_changed.safeParse(event.payload);
+    if (data?.change === undefined) continue;
+    const { policyId, version, previous, policyDigest, change } = data;
     told += 1;
     const name = `${policyId} version ${version}`;
     if (previous === null) {

@@ -12,6 +12,7 @@ import { eventKeys } from "../pipeline/store-keys.js";
 import type { Change } from "../policy/change.js";
 import { compareDecisions } from "../policy/compare.js";
 import { type CompiledPolicy, compilePolicy } from "../policy/compile.js";
+import type { PolicyOutcome } from "../policy/evaluate.js";
 import { evaluateRecorded } from "../policy/recorded.js";
 import type { StoreReader } from "../ports.js";
 import { type RecordedDecision, recordedDecisions, recordedIntents } from "./recorded-decisions.js";
@@ -90,8 +91,12 @@ function receivedAt(store: StoreReader, { tenantId, correlationId, events }: Int
   }
 }
 
-function flipOf(candidate: CompiledPolicy, { intent, input, decision, recordedAt }: RecordedDecision): Flip | null {
-  const again = evaluateRecorded(candidate, intent, input);
+function flipOf(candidate: CompiledPolicy, recorded: RecordedDecision): Flip | null {
+  return flipBetween(recorded, evaluateRecorded(candidate, recorded.intent, recorded.input));
+}
+
+/** How a candidate's answer differs from a recorded decision; null when it permits the same. */
+export function flipBetween({ intent, decision, recordedAt }: RecordedDecision, again: PolicyOutcome): Flip | null {
   const classes =
     again.verdict === decision.verdict
       ? compareDecisions(decision, again, intent.target).map((change) => words[change.class][change.direction])

@@ -4,6 +4,7 @@ import { parseContract } from "../contracts/common.js";
 import { unsalt } from "../contracts/material.js";
 import { type ShadowStatement, shadowStatementSchema } from "../contracts/shadow.js";
 import { ExoArmurError, isExoArmurError, type Refusal } from "../errors.js";
+import type { EventRef } from "../pipeline/documents.js";
 import { shadowKeys } from "../pipeline/store-keys.js";
 import type { StoreReader } from "../ports.js";
 
@@ -15,15 +16,24 @@ export type RecordedShadow = { readonly key: string; readonly digest: Digest } &
 
 /** Every stored shadow decision, by intent and then by the enforced decision it stands beside. */
 export function* recordedShadows(store: StoreReader): Generator<RecordedShadow> {
-  for (const [key, bytes] of store.range(shadowKeys.all)) {
-    const digest = digestOf(bytes);
-    try {
-      yield { key, digest, statement: readShadow(key, bytes) };
-    } catch (error) {
-      if (!isExoArmurError(error)) throw error;
-      yield { key, digest, damage: { code: error.code, message: error.message } };
-    }
+  for (const [key, bytes] of store.range(shadowKeys.all)) yield readOne(key, bytes);
+}
+
+function readOne(key: string, bytes: Uint8Array): RecordedShadow {
+  const digest = digestOf(bytes);
+  try {
+    return { key, digest, statement: readShadow(key, bytes) };
+  } catch (error) {
+    if (!isExoArmurError(error)) throw error;
+    return { key, digest, damage: { code: error.code, message: error.message } };
   }
+}
+
+/** The shadow decision beside an enforced one, or undefined when no candidate was asked. */
+export function shadowBeside(store: StoreReader, intentId: string, { sequence }: EventRef): RecordedShadow | undefined {
+  const key = shadowKeys.one(intentId, sequence);
+  const bytes = store.get(key);
+  return bytes === undefined ? undefined : readOne(key, bytes);
 }
 
 /** Reads a stored shadow decision. EXO_STORE_DAMAGED, EXO_JSON_*, EXO_SCHEMA; also when it lies under another key. */
