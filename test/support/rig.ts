@@ -15,6 +15,7 @@ import { auditTree } from "../../src/log/audit.js";
 import { type Ledger, openLedger } from "../../src/log/ledger.js";
 import { type IntentRecord, readState } from "../../src/pipeline/documents.js";
 import { ProxyPipeline } from "../../src/pipeline/proxy-pipeline.js";
+import type { ShadowPolicy } from "../../src/pipeline/shadow.js";
 import { intentKeys } from "../../src/pipeline/store-keys.js";
 import type { Deployment, ExecutionResult, PipelinePorts } from "../../src/pipeline/types.js";
 import type { Logger, SandboxHost, Signer, Store, StoreReader } from "../../src/ports.js";
@@ -122,6 +123,7 @@ export type RigOptions = {
   readonly requireSignatures?: boolean;
   readonly performers?: PipelinePorts["performers"];
   readonly logger?: Logger;
+  readonly shadow?: ShadowPolicy;
   /** Default: the keys of the test world, in this process. */
   readonly signers?: { readonly runtime?: Signer; readonly log?: Signer };
 };
@@ -177,6 +179,7 @@ export async function openRig(options: RigOptions = {}): Promise<Rig> {
       trust,
       requireSignatures: options.requireSignatures ?? false,
     },
+    shadow: options.shadow,
     governor: { killed: () => governor.killFile, takeOrders: () => governor.takeOrders() },
   });
   const inDoubt = await pipeline.open();
