@@ -65,8 +65,11 @@ export function diffPolicies(
   return new Differ(compilePolicy(before), compilePolicy(after), budget).run();
 }
 
+/** How a rule asks for a name. */
+type ReadNames = (rule: PolicyRule) => string | readonly string[] | undefined;
+
 /** The members of a request that are compared with names alone, and how a rule asks for them. */
-const nameMembers: readonly (readonly [keyof Names, (rule: PolicyRule) => string | readonly string[] | undefined])[] = [
+const nameMembers: readonly (readonly [keyof Names, ReadNames])[] = [
   ["tenant", ({ match }) => match.tenant],
   ["actorId", ({ match }) => match.actor?.id],
   ["actorType", ({ match }) => match.actor?.type],
@@ -93,6 +96,7 @@ class Differ {
   readonly #assumed: readonly [CompiledPolicy, CompiledPolicy];
   readonly #widenings = new Map<string, Widening>();
   readonly #undecided = new Set<string>();
+  readonly #nobodies = new Map<ReadNames, string | undefined>();
   #tried = 0;
   readonly #budget: number;
   #spent = 0;
@@ -168,6 +172,9 @@ class Differ {
     const [name, read] = member;
     const asked = [...old, ...now].flatMap(({ rule }) => listOf(read(rule)));
     for (const value of [...new Set(asked), undefined]) {
+      // Every rule is looked at for every name, which is cheaper than asking one.
+      this.#spend(Math.ceil((old.length + now.length) / 16));
+      if (this.#over()) return;
       const fits = ({ rule }: CompiledRule): boolean => {
         const wanted = read(rule);
         return wanted === undefined || (value !== undefined && listOf(wanted).includes(value));
@@ -179,11 +186,15 @@ class Differ {
     }
   }
 
-  #nobody(read: (rule: PolicyRule) => string | readonly string[] | undefined): string | undefined {
-    const known = [this.#old, this.#new].flatMap(({ document }) =>
-      document.rules.flatMap((rule) => listOf(read(rule))),
-    );
-    return known.length === 0 ? undefined : freshName((name) => known.includes(name));
+  /** A name that no rule of either policy asks for, or undefined when none asks for any. */
+  #nobody(read: ReadNames): string | undefined {
+    if (!this.#nobodies.has(read)) {
+      const known = new Set(
+        [this.#old, this.#new].flatMap(({ document }) => document.rules.flatMap((rule) => listOf(read(rule)))),
+      );
+      this.#nobodies.set(read, known.size === 0 ? undefined : freshName((name) => known.has(name)));
+    }
+    return this.#nobodies.get(read);
   }
 
   #tryTargets(action: string, old: readonly CompiledRule[], now: readonly CompiledRule[], names: Names): void {
