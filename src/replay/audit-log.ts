@@ -286,8 +286,8 @@ function checkKeys(store: StoreReader, { events, leaves, records }: Gathered): L
 function checkPolicies(store: StoreReader, { events }: Gathered): LogCheck[] {
   const { problems, told, others } = auditPolicies(store, events);
   if (told === 0) return [];
-  const passed = `${told}${others === 0 ? "" : `; ${others} told by another revision, not judged`}`;
-  return [result("policies", "policy changes are what they say", { code: "EXO_CHECK_FAILED", problems, passed })];
+  const about = { code: "EXO_CHECK_FAILED", problems, passed: `${told}` } as const;
+  return [unlessOthers(result("policies", "policy changes are what they say", about), others, "another revision")];
 }
 
 /** Shadow decisions; no check of a log that has none. */
@@ -297,14 +297,17 @@ function checkShadows(store: StoreReader, { leaves, records }: Gathered): LogChe
   const { problems, count, dropped, others } =
     readable(unreadable, () => auditShadows(store, leaves.shadows, records)) ?? none;
   if (count === 0 && problems.length === 0) return [];
-  const notMade = [
-    ...(dropped === 0 ? [] : [`${dropped} not asked again, their input was dropped`]),
-    ...(others === 0 ? [] : [`${others} not asked again, another evaluator's`]),
-  ];
-  const passed = [`${count}`, ...notMade].join("; ");
-  return [
-    result("shadows", "shadow decisions are what their candidates say", { code: "EXO_CHECK_FAILED", problems, passed }),
-  ];
+  const passed = `${count}${dropped === 0 ? "" : `; ${dropped} not asked again, their input was dropped`}`;
+  const about = { code: "EXO_CHECK_FAILED", problems, passed } as const;
+  const check = result("shadows", "shadow decisions are what their candidates say", about);
+  return [unlessOthers(check, others, "another evaluator")];
+}
+
+/** A check that would pass is unable where some of what it looks at was made by what this build does not have. */
+function unlessOthers(check: LogCheck, others: number, by: string): LogCheck {
+  if (check.state !== "pass" || others === 0) return check;
+  const message = `${check.message}; ${others} made under ${by}, which this build does not know`;
+  return { ...check, state: "unable", code: "EXO_REVISION", message };
 }
 
 /** Every bundle verifies under the home's own trust. */

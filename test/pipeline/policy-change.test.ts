@@ -186,9 +186,10 @@ describe("log check compares the policies again", () => {
     expect(check?.message).toMatch(/^test version 2 is recorded as .*, the policies say narrows$/);
   });
 
-  it("and does not judge another revision's word, but says how many", async () => {
+  it("and is unable to judge another revision's word, which is no pass", async () => {
     const check = audited(await lying({ revision: 2, result: "widens", classes: [] }));
-    expect(check).toMatchObject({ state: "pass", message: "2; 1 told by another revision, not judged" });
+    const message = "2; 1 made under another revision, which this build does not know";
+    expect(check).toMatchObject({ state: "unable", code: "EXO_REVISION", message });
   });
 
   it("and fails on a difference from a policy that never was", async () => {

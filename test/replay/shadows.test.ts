@@ -201,12 +201,32 @@ describe("log check", () => {
     expect(only).toMatch(message);
   });
 
-  it("does not judge another evaluator's, but says how many", async () => {
-    const other = await lying((p) => (p.evaluator.revision = 2));
-    const { state, message } = audit(other).checks.find(({ id }) => id === "shadows") ?? {};
-    // The honest one that the liar's took the place of is in the log and not stored.
-    expect(state).toBe("fail");
-    expect(message).toMatch(/^the shadow decision sha256:\w+ is in the log and not stored$/);
+  it("is unable to ask another evaluator's again, which is no pass", async () => {
+    // The same action without a candidate has the same events: what one rig recorded stands beside the other's.
+    const [honest, other] = [await openRig({ shadow: denyAll }), await openRig()];
+    for (const one of [honest, other]) await one.pipeline.execute(draft("fs.read", "data/orders.csv"));
+    const [stored] = storedShadows(honest.store);
+    if (stored === undefined) throw new Error("nothing was recorded");
+    const { key, statement } = stored;
+    const { evaluator } = statement.predicate;
+    const changed = { ...statement, predicate: { ...statement.predicate, evaluator: { ...evaluator, revision: 2 } } };
+    const bytes = concatBytes(new Uint8Array(32), canonicalize(changed));
+    await other.ledger.transact((tx) => {
+      tx.put(blobKey(denyAll.document.digest), denyAll.document.bytes);
+      tx.put(key, bytes);
+      tx.appendLeaf("shadow", digestOf(bytes));
+    });
+    const report = audit(other);
+    expect(report.result).toBe("unable");
+    expect(report.checks.filter(({ state }) => state !== "pass")).toEqual([
+      {
+        id: "shadows",
+        title: "shadow decisions are what their candidates say",
+        state: "unable",
+        code: "EXO_REVISION",
+        message: "1; 1 made under another evaluator, which this build does not know",
+      },
+    ]);
   });
 
   it("passes over what was dropped by order, and says how many", async () => {
