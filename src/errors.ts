@@ -163,6 +163,7 @@ export const errorTable = {
   EXO_TRUST: ["verification", "A key is not trusted for the role it was used in."],
   EXO_REVISION: ["unable", "The bundle was made under a revision this build does not know."],
   EXO_CHECK_FAILED: ["verification", "A verification check failed."],
+  EXO_OVERRIDE: ["input", "An answer that is to stand in for a recorded one is none, or there is no such host call."],
   EXO_REPLAY_DIVERGED: ["verification", "Re-execution gave something else than the record."],
   EXO_REPLAY_UNABLE: ["unable", "The record cannot be re-executed."],
   EXO_NO_RECORDS: ["verification", "No audit records exist for the correlation."],

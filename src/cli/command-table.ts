@@ -164,6 +164,9 @@ export const commandRows: readonly CommandRow[] = [
       trust,
       option("--all", "every correlation of the home"),
       option("--jobs <n>", "executions at a time with --all; default one for each processor"),
+      option("--answer <seq>", "print the recorded answer of a host call as JSON, to be edited for --override"),
+      option("--override <seq=file>", "answer a host call with the JSON of a file instead: what would have come of it"),
+      option("--verbose", "show every host call in the timeline, not the first and last alone"),
       () =>
         option(
           "--mode <mode>",

@@ -1,7 +1,10 @@
 import { isAbsolute, relative, sep } from "node:path";
 import { type ErrorPlace, ExoArmurError } from "../errors.js";
+import { formatCount } from "../replay/story/format.js";
 import type { CliContext } from "./context.js";
 import { type ExitCode, exitCodeOf, exitCodes } from "./exit-codes.js";
+
+export { formatCount };
 
 /** What moves a terminal's cursor or turns the direction of text; what a person reads must not hold it. */
 const steering = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Co}\p{Cs}]/gu;
@@ -48,11 +51,6 @@ export function formatFirst(rows: readonly (readonly string[])[], most: number):
 /** One JSON document and a newline. */
 export function printJson(context: CliContext, value: unknown): void {
   context.stdout(`${JSON.stringify(value, null, 2)}\n`);
-}
-
-/** A whole number with commas between thousands: 1,204,331. */
-export function formatCount(value: number): string {
-  return String(value).replace(/\B(?=(?:\d{3})+$)/g, ",");
 }
 
 /** A count with its noun: `1 host call`, `12 host calls`. */

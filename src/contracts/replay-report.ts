@@ -37,7 +37,8 @@ const hexSchema = z.string().regex(/^(?:[0-9a-f]{2})*$/);
  */
 const surroundingsSchema = z.strictObject({ from: countSchema, expected: hexSchema, actual: hexSchema });
 
-const divergenceSchema = z.strictObject({
+/** The first difference between a record and what was computed again. */
+export const divergenceSchema = z.strictObject({
   level: levelSchema,
   /** Check, event, figure or host call at which the two part. */
   step: z.string(),
@@ -74,7 +75,12 @@ const figuresSchema = z.strictObject({
   hostCalls: countSchema,
 });
 
-const comparisonSchema = z.strictObject({ intentId: z.string(), recorded: figuresSchema, replayed: figuresSchema });
+/** Recorded and re-executed figures of one execution. */
+export const comparisonSchema = z.strictObject({
+  intentId: z.string(),
+  recorded: figuresSchema,
+  replayed: figuresSchema,
+});
 
 /** Outcome of a replay, `exoarmur.replay/v1` (spec/replay.md, Report). It is shown; only resultDigest hashes it, to compare machines. */
 export const replayReportSchema = z.strictObject({

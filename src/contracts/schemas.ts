@@ -4,6 +4,7 @@ import { backtestSchema } from "./backtest.js";
 import { bundleSchema, statementSchema } from "./bundle.js";
 import { callDisclosureSchema } from "./call-disclosure.js";
 import { configSchema } from "./config.js";
+import { counterfactualSchema } from "./counterfactual.js";
 import { eventSchema } from "./event.js";
 import { executionRecordSchema, hostCallSchema } from "./execution.js";
 import { intentDraftSchema, intentSchema } from "./intent.js";
@@ -58,4 +59,5 @@ export const publishedSchemas: Readonly<Record<string, z.ZodType>> = {
   "exoarmur.backtest.v1": backtestSchema,
   "exoarmur.shadow-decision.v1": shadowStatementSchema,
   "exoarmur.shadow-report.v1": shadowReportSchema,
+  "exoarmur.counterfactual.v1": counterfactualSchema,
 };

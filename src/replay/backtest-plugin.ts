@@ -1,4 +1,5 @@
 import { type Digest, digestOf } from "../canonical/digest.js";
+import type { RunEndWord } from "../contracts/counterfactual.js";
 import { sealingOf } from "../contracts/manifest.js";
 import type { Divergence } from "../contracts/replay-report.js";
 import { isExoArmurError } from "../errors.js";
@@ -11,15 +12,13 @@ import { sealModule } from "../wasm/seal.js";
 import { type BacktestFilter, isWithin } from "./backtest.js";
 import { reExecute, type SealCandidate } from "./re-execute.js";
 import { recordedIntents } from "./recorded-decisions.js";
-
-/** How a candidate's run compares with the recorded one. */
-export type PluginEnd = "identical" | "output differs" | "ends otherwise" | "host calls differ";
+import { runEndOf } from "./run-end.js";
 
 /** A run that was not the same under the candidate, and where the two part first. */
 export type PluginDifference = {
   readonly intentId: string;
   readonly action: string;
-  readonly end: PluginEnd;
+  readonly end: RunEndWord;
   readonly divergence: Divergence;
 };
 
@@ -32,7 +31,7 @@ export type PluginBacktest = {
   readonly candidate: { readonly name: string; readonly digest: Digest };
   readonly filter: BacktestFilter;
   readonly runs: number;
-  readonly ends: Readonly<Record<PluginEnd, number>>;
+  readonly ends: Readonly<Record<RunEndWord, number>>;
   /** null when no run is identical. */
   readonly fuelChange: FuelChange | null;
   readonly differences: readonly PluginDifference[];
@@ -68,8 +67,8 @@ export async function backtestPlugin(
       const { manifest, intent } = evidence.invocation();
       const { recordedAt } = evidence.started().event.header;
       if (manifest.name !== name || !isWithin(recordedAt, filter)) continue;
-      const { divergence, comparison } = await reExecute(evidence, sandbox, seal);
-      const end = endOf(divergence);
+      const { divergence, comparison } = await reExecute(evidence, sandbox, { seal });
+      const end = runEndOf(divergence);
       ends[end]++;
       if (end === "identical") fuel.push(comparison.replayed.fuel - comparison.recorded.fuel);
       else if (divergence !== null) differences.push({ intentId, action: intent.action, end, divergence });
@@ -91,22 +90,6 @@ export async function backtestPlugin(
     differences,
     notCheckable,
   };
-}
-
-/** Other fuel and memory are what a new version may have; everything else it does is compared. */
-function endOf(divergence: Divergence | null): PluginEnd {
-  switch (divergence?.kind) {
-    case undefined:
-    case "fuel_mismatch":
-    case "memory_mismatch":
-      return "identical";
-    case "host_call_mismatch":
-      return "host calls differ";
-    case "executor_output_mismatch":
-      return "output differs";
-    default:
-      return "ends otherwise";
-  }
 }
 
 /** Seals the candidate for each manifest's capabilities and caps, once for each. */

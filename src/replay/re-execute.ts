@@ -29,6 +29,14 @@ export type ReExecution = { readonly comparison: ExecutionComparison; readonly d
 /** Seals another module for the run of a bundle; ends the check when it is refused there. */
 export type SealCandidate = (evidence: Evidence) => Pick<SealedModule, "digest" | "bytes">;
 
+/** In what a run that is made again may depart from the record; its fuel may then be another when it calls. */
+export type Departure = {
+  /** Seals this module instead of the recorded one. */
+  readonly seal?: SealCandidate;
+  /** Stands in for the recorded call of the same number. */
+  readonly replaced?: HostCall;
+};
+
 type Rerun = {
   readonly calls: readonly HostCall[];
   readonly player: TranscriptPlayer;
@@ -39,13 +47,12 @@ type Rerun = {
 /**
  * Runs a bundle's plugin again on the recorded input, with every host call answered from the transcript; no capability
  * is constructed. Ends the running check as not_applicable when nothing was executed, as unable (EXO_REPLAY_UNABLE)
- * when the recorded end was the infrastructure's or this machine could not carry the run. With a `candidate` that module
- * runs instead, and may have used other fuel when it calls.
+ * when the recorded end was the infrastructure's or this machine could not carry the run.
  */
 export async function reExecute(
   evidence: Evidence,
   sandbox: SandboxHost,
-  candidate?: SealCandidate,
+  departure: Departure = {},
 ): Promise<ReExecution> {
   if (evidence.predicate.execution === undefined && evidence.eventsOf("execution_in_doubt").length > 0) {
     return unable("EXO_REPLAY_UNABLE", "the run ended in doubt and left no record");
@@ -55,7 +62,7 @@ export async function reExecute(
   if (irreproducibleStatuses.has(execution.status)) {
     return unable("EXO_REPLAY_UNABLE", `the run ended ${execution.status}, which is not claimed to be reproducible`);
   }
-  const rerun = await runAgain(evidence, execution, sandbox, candidate);
+  const rerun = await runAgain(evidence, execution, sandbox, departure);
   const { end, outcome, player } = rerun;
   if (player.divergence() === null && irreproducibleStatuses.has(end.status)) {
     return unable("EXO_REPLAY_UNABLE", `this machine ended the replay ${end.status}: ${end.error?.code ?? ""}`);
@@ -92,14 +99,17 @@ async function runAgain(
   evidence: Evidence,
   execution: ExecutionRecord,
   sandbox: SandboxHost,
-  candidate?: SealCandidate,
+  { seal = resealPlugin, replaced }: Departure,
 ): Promise<Rerun> {
   const { fn, manifest } = evidence.invocation();
   await loadSchemaChecks(manifest);
-  const sealed = (candidate ?? resealPlugin)(evidence);
+  const sealed = seal(evidence);
   const { limits } = evidence.document(evidence.started().payload.grantsDigest, "grants", grantsSchema);
-  const calls = evidence.digestsOf("host_call").map((digest) => evidence.document(digest, "host_call", hostCallSchema));
-  const player = createPlayer(calls, { anyFuel: candidate !== undefined });
+  const recorded = evidence.digestsOf("host_call");
+  const calls = recorded.map((digest, seq) =>
+    replaced?.seq === seq ? replaced : evidence.document(digest, "host_call", hostCallSchema),
+  );
+  const player = createPlayer(calls, { anyFuel: seal !== resealPlugin || replaced !== undefined });
   const outcome = await sandbox.run({
     module: { digest: sealed.digest, bytes: sealed.bytes },
     function: fn.name,

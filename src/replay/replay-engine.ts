@@ -1,3 +1,5 @@
+import { readAnswerDocument } from "../contracts/answer-document.js";
+import type { Counterfactual } from "../contracts/counterfactual.js";
 import type { ReferenceReplay } from "../contracts/reference-event.js";
 import type { ReplayReport } from "../contracts/replay-report.js";
 import type { Trust } from "../contracts/trust.js";
@@ -55,6 +57,18 @@ export class ReplayEngine {
     const listed = this.#auditStore?.correlations?.();
     if (listed === undefined) throw new ExoArmurError("EXO_USAGE", "this audit store cannot list its correlations");
     return listed.map(({ id, chains }) => ({ id, replay: async () => await this.#replayChains(id, chains()) }));
+  }
+
+  /**
+   * A bundle's run with one host call answered otherwise (spec/what-if.md, Another answer). `answer` is a document as
+   * `replay --answer` prints it. EXO_OVERRIDE, EXO_CHECK_FAILED, EXO_REPLAY_UNABLE also without a sandbox.
+   */
+  async counterfactual(bytes: Uint8Array, { seq, answer }: { seq: number; answer: unknown }): Promise<Counterfactual> {
+    const { sandbox, trust } = this.#context;
+    if (sandbox === null) throw new ExoArmurError("EXO_REPLAY_UNABLE", "no sandbox was given: nothing can be executed");
+    const { counterfactual } = await import("./counterfactual.js");
+    const given = readAnswerDocument(answer);
+    return await counterfactual(bytes, { sandbox, seq, answer: given, ...(trust === null ? {} : { trust }) });
   }
 
   async #replayChains(correlationId: string, chains: readonly AuditChain[]): Promise<ReplayReport> {

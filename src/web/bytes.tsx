@@ -1,6 +1,7 @@
 import { useState } from "preact/hooks";
-import type { Blob } from "./blob.js";
-import { formatCount, textOf } from "./format.js";
+import type { Blob } from "../replay/story/blob.js";
+import { formatCount } from "../replay/story/format.js";
+import { textOf } from "./format.js";
 import { Hex } from "./hex.js";
 
 const views = ["read", "text", "hex"] as const;

@@ -1,5 +1,5 @@
 import type { Divergence, ExecutionFigures } from "../contracts/replay-report.js";
-import { formatCount, formatPages } from "./format.js";
+import { formatCount, formatPages } from "../replay/story/format.js";
 import { Hex } from "./hex.js";
 import type { Findings } from "./outcome.js";
 

@@ -1,6 +1,6 @@
 import type { ReplayReport } from "../contracts/replay-report.js";
+import type { Story } from "../replay/story/step.js";
 import type { VerificationReport } from "../verify/report.js";
-import type { Story } from "./step.js";
 
 /** From the page to its worker: the one file to check, and the trust file's bytes if one was given. */
 export type CheckMessage = { readonly bundle: Uint8Array; readonly trust: Uint8Array | null };

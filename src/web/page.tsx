@@ -1,8 +1,8 @@
 import { render } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
+import { formatCount } from "../replay/story/format.js";
 import { type Check, maxBytes, startCheck } from "./check.js";
 import { Comparison } from "./comparison.js";
-import { formatCount } from "./format.js";
 import type { WorkerMessage } from "./messages.js";
 import type { Findings } from "./outcome.js";
 import { Timeline } from "./timeline.js";

@@ -1,10 +1,12 @@
 import { Fragment } from "preact";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
+import { divergingStep } from "../replay/story/diverging-step.js";
+import { formatCount, formatPages } from "../replay/story/format.js";
+import type { Step, Story } from "../replay/story/step.js";
 import { Bytes } from "./bytes.js";
 import { FirstDifference } from "./comparison.js";
-import { formatCount, formatMoment, formatPages } from "./format.js";
-import { divergingStep, type Findings } from "./outcome.js";
-import type { Step, Story } from "./step.js";
+import { formatMoment } from "./format.js";
+import type { Findings } from "./outcome.js";
 
 /** Steps listed before and after the present one; a long run is stepped through all the same. */
 const listed = 100;

@@ -1,5 +1,5 @@
+import { formatCount } from "../replay/story/format.js";
 import type { CheckResult, CheckState } from "../verify/report.js";
-import { formatCount } from "./format.js";
 import { type Findings, type Outcome, outcomeOf } from "./outcome.js";
 
 const words: Readonly<Record<Outcome, string>> = { checking: "Checking", pass: "Pass", fail: "Fail", unable: "Unable" };

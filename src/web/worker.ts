@@ -6,11 +6,11 @@ import { refusedKeyOf } from "../contracts/trust-admission.js";
 import { ExoArmurError } from "../errors.js";
 import { ReplayEngine } from "../replay/replay-engine.js";
 import { resultDigest } from "../replay/result-digest.js";
+import { tellStory } from "../replay/story/story.js";
 import { createInlineSandbox } from "../sandbox/inline.js";
 import { verifyBundle } from "../verify/verify-bundle.js";
 import { isCallDisclosure, verifyCall } from "../verify/verify-call.js";
 import type { CheckMessage, SeenStep, WorkerMessage } from "./messages.js";
-import { tellStory } from "./story.js";
 
 // Entry point of the page's worker: one check, then the page ends it. What it cannot do it says, and never passes.
 

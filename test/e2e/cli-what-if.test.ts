@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { backtestSchema } from "../../src/contracts/backtest.js";
-import { type Ended, errorOf, jsonOf, ROOT, removeIntent, Shell, statsIntent } from "./cli.js";
+import { type Ended, errorOf, jsonOf, NearShell, ROOT, removeIntent, type Shell, statsIntent } from "./cli.js";
 
 const cases = `${ROOT}/examples/policy`;
 
@@ -12,7 +12,7 @@ describe("what if", () => {
   let shell: Shell;
   let statsId: string;
   beforeAll(async () => {
-    shell = new Shell();
+    shell = new NearShell();
     await shell.exo(["init"]);
     statsId = jsonOf(await shell.run(statsIntent, ["--json"]))["intentId"] as string;
     await shell.run(removeIntent);
@@ -132,6 +132,25 @@ describe("what if", () => {
     expect([refused.code, refused.stdout]).toEqual([6, expect.stringMatching(/^unable {5,}\S+ {3}EXO_WASM_/)]);
     const nobody = await shell.exo(["backtest", "--plugin", ".exoarmur/plugins/fs.wasm", "--json"]);
     expect(jsonOf(nobody)).toMatchObject({ runs: 0, fuelChange: null, differences: [] });
+  });
+
+  it("answers one host call of a bundle otherwise, and marks what comes of it", async () => {
+    const bundle = `.exoarmur/bundles/${statsId}.proof.json`;
+    const shown = await shell.exo(["replay", bundle, "--answer", "0"]);
+    const answer = JSON.parse(shown.stdout) as { ok: { bytes: { $text: string }; size: number } };
+    answer.ok.bytes.$text += "5,west,2\n";
+    answer.ok.size += 9;
+    shell.write("answer.json", JSON.stringify(answer));
+    const other = await shell.exo(["replay", bundle, "--override", "0=answer.json"]);
+    expect([other.code, other.stderr]).toEqual([0, ""]);
+    expect(other.stdout).toMatch(/\nCounterfactual: output differs\nNobody gave this answer: /);
+    const both = await shell.exo(["replay", bundle, "--answer", "0", "--override", "0=answer.json"]);
+    expect([both.code, both.stderr]).toEqual([
+      2,
+      expect.stringContaining("--answer and --override do not go together"),
+    ]);
+    const nowhere = await shell.exo(["replay", "--all", "--override", "0=answer.json"]);
+    expect([nowhere.code, nowhere.stderr]).toEqual([2, expect.stringContaining("--override takes a bundle")]);
   });
 
   it("compares two policies: proven narrower, wider with a request, or not decided", async () => {

@@ -2,9 +2,10 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import type { ReplayReport } from "../../src/contracts/replay-report.js";
+import { divergingStep } from "../../src/replay/story/diverging-step.js";
+import type { Step } from "../../src/replay/story/step.js";
 import type { VerificationReport } from "../../src/verify/report.js";
-import { divergingStep, type Findings, outcomeOf } from "../../src/web/outcome.js";
-import type { Step } from "../../src/web/step.js";
+import { type Findings, outcomeOf } from "../../src/web/outcome.js";
 
 const page = readFileSync(new URL("../../dist/web/verifier.html", import.meta.url), "utf8");
 const inner = (start: string, end: string): string => page.slice(page.indexOf(start) + start.length, page.indexOf(end));

@@ -1,12 +1,12 @@
-import type { EventType } from "../contracts/event.js";
-import { hostCallSchema } from "../contracts/execution.js";
-import { decodeBase64Url } from "../crypto/encoding.js";
-import { Evidence } from "../verify/evidence.js";
+import type { EventType } from "../../contracts/event.js";
+import { hostCallSchema } from "../../contracts/execution.js";
+import { decodeBase64Url } from "../../crypto/encoding.js";
+import { Evidence } from "../../verify/evidence.js";
 import { abiBlobOf } from "./blob.js";
+import { eventTellers } from "./events.js";
 import { formatCount } from "./format.js";
+import { logStep } from "./log.js";
 import { part, type Step, type Story } from "./step.js";
-import { eventTellers } from "./story-events.js";
-import { logStep } from "./story-log.js";
 
 /** Tells the story of a bundle, or null when the file is none. What was withheld or is damaged is said where it is. */
 export function tellStory(bytes: Uint8Array): Story | null {
@@ -66,7 +66,7 @@ function callSteps(evidence: Evidence): readonly Step[] {
     const call = part(() => evidence.document(digest, "host_call", hostCallSchema));
     if (typeof call === "string") {
       const rows = [["cannot be shown", call]] as const;
-      return { ...base, title: `Host call ${at}`, summary: "not in this file", fuel: null, rows, blobs: [] };
+      return { ...base, title: "host call", summary: "not in this file", fuel: null, rows, blobs: [] };
     }
     const { assurance } = call;
     return {

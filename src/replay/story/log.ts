@@ -1,7 +1,7 @@
-import { encodeUtf8 } from "../crypto/encoding.js";
-import { readCheckpoint } from "../log/checkpoint.js";
-import { proofOf } from "../verify/check-log.js";
-import type { Evidence } from "../verify/evidence.js";
+import { encodeUtf8 } from "../../crypto/encoding.js";
+import { readCheckpoint } from "../../log/checkpoint.js";
+import { proofOf } from "../../verify/check-log.js";
+import type { Evidence } from "../../verify/evidence.js";
 import { blobOf } from "./blob.js";
 import { formatCount } from "./format.js";
 import { part, type Step } from "./step.js";

@@ -1,11 +1,11 @@
-import type { Digest } from "../canonical/digest.js";
-import type { Evidence } from "../verify/evidence.js";
+import type { Digest } from "../../canonical/digest.js";
+import type { Evidence } from "../../verify/evidence.js";
 import { type Blob, blobOf } from "./blob.js";
 
 /** A labelled line of a step. */
 export type Row = readonly [label: string, text: string];
 
-/** What a step is about; the page draws each kind alike. */
+/** What a step is about; each kind is drawn alike. */
 export type StepKind = "intent" | "decision" | "approval" | "start" | "call" | "end" | "log";
 
 /** One step of the story of an action, in the order in which things happened. */

@@ -1,8 +1,8 @@
-import { decodeAbi } from "../canonical/msgpack.js";
-import { decodeUtf8, encodeHex } from "../crypto/encoding.js";
-import type { AbiValue } from "../ports.js";
+import { decodeAbi } from "../../canonical/msgpack.js";
+import { decodeUtf8, encodeHex } from "../../crypto/encoding.js";
+import type { AbiValue } from "../../ports.js";
 
-/** Bytes as the page shows them: the first of them, and what they can be read as. */
+/** Bytes as they are shown: the first of them, and what they can be read as. */
 export type Blob = {
   readonly label: string;
   readonly length: number;
@@ -12,7 +12,7 @@ export type Blob = {
   readonly reading: string | null;
 };
 
-/** Most bytes of one blob that reach the page. */
+/** Most bytes of one blob that are kept for showing. */
 const shownBytes = 4096;
 
 /** Most characters of a reading. */
