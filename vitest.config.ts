@@ -20,6 +20,8 @@ export default defineConfig(({ mode }) => ({
   },
   test: {
     include: [include[mode] ?? "test/**/*.test.ts"],
+    // Built files are run as they are.
+    server: { deps: { external: [/\/dist\//] } },
     testTimeout: mode in include ? 3_600_000 : 60_000,
     hookTimeout: 60_000,
     maxWorkers: 2,

@@ -36,6 +36,9 @@ const volatile = [
   [/\b[0-9a-f]{32}\b/g, "0".repeat(32)],
   [/\b(exoarmur\/[a-z]+\/)[0-9a-f]{16}\b/g, `$1${"0".repeat(16)}`],
   [/\b\d+ ms\b/g, "38 ms"],
+  // The timeline of a replay: its day, and the time of each step.
+  [/^( {3})\d{4}-\d\d-\d\d(?= {3})/gm, "$12026-01-31"],
+  [/^( {3})\d\d:\d\d:\d\d\.\d{3}(?= {3})/gm, "$109:05:00.000"],
   [/\bbyte \d+:/g, "byte 331039:"],
   [/\b(?<what>well formed +)\d+ bytes\b/g, "$<what>99,507 bytes"],
   [/\bV8 [\w.-]+/g, "V8 11.3"],

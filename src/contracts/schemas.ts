@@ -57,7 +57,7 @@ export const publishedSchemas: Readonly<Record<string, z.ZodType>> = {
   "exoarmur.replay.v1": replayReportSchema,
   "exoarmur.reference-replay.v1": referenceReplaySchema,
   "exoarmur.backtest.v1": backtestSchema,
-  "exoarmur.counterfactual.v1": counterfactualSchema,
   "exoarmur.shadow-decision.v1": shadowStatementSchema,
   "exoarmur.shadow-report.v1": shadowReportSchema,
+  "exoarmur.counterfactual.v1": counterfactualSchema,
 };

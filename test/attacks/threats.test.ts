@@ -49,6 +49,7 @@ const threats = [
   "Statement of one run, transcript of another",
   "Expired approval",
   "Approval for another plugin version",
+  "Shadow decision for an enforced one",
   "Single-bit flips",
   "Published vectors",
 ];

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { attest, attesterKey, attesterNamed, builder, provenance, provenanceType } from "../support/attestation.js";
-import { jsonOf, removeIntent, Shell, statsIntent } from "./cli.js";
+import { jsonOf, NearShell, removeIntent, type Shell, statsIntent } from "./cli.js";
 
 let shell: Shell;
 beforeAll(async () => {
-  shell = new Shell();
+  shell = new NearShell();
   await shell.exo(["init"]);
   shell.edit(".exoarmur/trust.json", (trust) => ({
     ...trust,

@@ -1,13 +1,13 @@
 import { mkdirSync, readFileSync, rmSync, statSync, truncateSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type Ended, errorOf, jsonOf, ROOT, removeIntent, Shell, statsIntent } from "./cli.js";
+import { type Ended, errorOf, jsonOf, NearShell, ROOT, removeIntent, type Shell, statsIntent } from "./cli.js";
 
 const fixture = (name: string): string => `${ROOT}/test/fixtures/${name}.wasm`;
 
 let shell: Shell;
 
 beforeAll(async () => {
-  shell = new Shell();
+  shell = new NearShell();
   await shell.exo(["init"]);
 });
 afterAll(() => shell.remove());
@@ -135,7 +135,7 @@ describe("well-formed intents that cannot run", () => {
   });
 
   it("a missing grant prints the line to add", async () => {
-    const home = new Shell(shell);
+    const home = new NearShell(shell);
     try {
       home.edit(".exoarmur/config.json", (config) => ({ ...config, grants: {} }));
       const { code, stdout } = await home.run(statsIntent);
@@ -216,7 +216,7 @@ describe("modules", () => {
   });
 
   it("bad ones in the plugins folder stop no other, and say why", async () => {
-    const home = new Shell(shell);
+    const home = new NearShell(shell);
     try {
       const manifest = (name: string): string =>
         JSON.stringify({

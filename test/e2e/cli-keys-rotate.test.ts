@@ -5,7 +5,7 @@ import { systemEntropy } from "../../src/crypto/random.js";
 import { acquireOwner } from "../../src/home/owner-lock.js";
 import { homePaths } from "../../src/home/paths.js";
 import { systemClock } from "../../src/runtime/system.js";
-import { errorOf, jsonOf, removeIntent, Shell, statsIntent } from "./cli.js";
+import { errorOf, jsonOf, NearShell, removeIntent, type Shell, statsIntent } from "./cli.js";
 
 const roles = ["runtime", "policy-author", "approver", "operator", "publisher", "log"] as const;
 
@@ -23,7 +23,7 @@ describe("keys rotate and keys revoke", () => {
   };
 
   beforeAll(async () => {
-    shell = new Shell();
+    shell = new NearShell();
     await shell.exo(["init"]);
     const publisher =
       "keys new --role publisher --id acme -o .exoarmur/keys/publisher.key --trust .exoarmur/trust.json";
@@ -128,7 +128,7 @@ describe("keys rotate and keys revoke", () => {
   });
 
   it("what a stolen key signs in a copy of the home fails from the rotation on", async () => {
-    const thief = new Shell(shell);
+    const thief = new NearShell(shell);
     try {
       await shell.exo(["keys", "rotate", "runtime"]);
       await thief.run(statsIntent, ["--out", "stolen.proof.json"]);
@@ -141,7 +141,7 @@ describe("keys rotate and keys revoke", () => {
   });
 
   it("a log key that ended in the trust file signs nothing more", async () => {
-    const made = new Shell(shell);
+    const made = new NearShell(shell);
     try {
       const store = made.read(".exoarmur/anchor");
       await made.exo(["keys", "trust", "end", keyId("log"), "--at", "9"]);

@@ -2,7 +2,7 @@ import { createPublicKey } from "node:crypto";
 import { chmodSync, statSync, symlinkSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { KeyFile, Trust } from "../../src/contracts/trust.js";
-import { errorOf, jsonOf, Shell } from "./cli.js";
+import { errorOf, jsonOf, NearShell, type Shell } from "./cli.js";
 
 type Listed = {
   file: string;
@@ -20,7 +20,7 @@ describe("keys at the terminal", () => {
   const secretsOf = (): string[] => ["runtime", "log", "approver", "operator", "author"].map((n) => keyFile(n).seed);
 
   beforeAll(async () => {
-    shell = new Shell();
+    shell = new NearShell();
     await shell.exo(["init"]);
   });
   afterAll(() => shell.remove());
@@ -52,7 +52,7 @@ describe("keys at the terminal", () => {
   });
 
   it("list and export refuse what others may read, what is no key, and what is not trusted", async () => {
-    const made = new Shell(shell);
+    const made = new NearShell(shell);
     try {
       chmodSync(made.path(".exoarmur/keys/operator.key"), 0o640);
       made.write(".exoarmur/keys/broken.key", '{"seed":"hidden-value"}');

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { jsonOf, removeIntent, Shell, statsIntent, steady } from "./cli.js";
+import { jsonOf, NearShell, removeIntent, type Shell, statsIntent, steady } from "./cli.js";
 
 describe("log prove at the terminal", () => {
   let shell: Shell;
@@ -7,7 +7,7 @@ describe("log prove at the terminal", () => {
   const trust = ["--trust", ".exoarmur/trust.json"];
 
   beforeAll(async () => {
-    shell = new Shell();
+    shell = new NearShell();
     await shell.exo(["init"]);
     const run = await shell.run(statsIntent);
     intentId = /bundles\/(01\w{24})/.exec(run.stdout)?.[1] ?? "";

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { jsonOf, Shell, statsIntent } from "./cli.js";
+import { jsonOf, NearShell, type Shell, statsIntent } from "./cli.js";
 
 /** One home, in order: every test goes on from the one before. */
 describe("materials drop", () => {
@@ -8,7 +8,7 @@ describe("materials drop", () => {
   const drop = (...args: string[]) => shell.exo(["materials", "drop", ...args]);
 
   beforeAll(async () => {
-    shell = new Shell();
+    shell = new NearShell();
     await shell.exo(["init"]);
     const ended = await shell.run({ ...statsIntent, idempotencyKey: "once" }, ["--json"]);
     intentId = (jsonOf(ended) as { intentId: string }).intentId;

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { jsonOf, removeIntent, Shell, statsIntent } from "./cli.js";
+import { jsonOf, NearShell, removeIntent, type Shell, statsIntent } from "./cli.js";
 import { flipBits, offsetsOf } from "./support/lmdb-bytes.js";
 
 describe("replay --all", () => {
   let shell: Shell;
   beforeAll(async () => {
-    shell = new Shell();
+    shell = new NearShell();
     await shell.exo(["init"]);
   });
   afterAll(() => shell.remove());

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { chmodSync, existsSync, readFileSync } from "node:fs";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { ROOT, Shell } from "./cli.js";
+import { NearShell, ROOT, type Shell } from "./cli.js";
 
 const origin = { scheme: "https", host: "api.example.com", port: 443 };
 const bound = {
@@ -13,11 +13,11 @@ const value = "s3cr3t-value-1";
 let fresh: Shell;
 let shell: Shell;
 beforeAll(async () => {
-  fresh = new Shell();
+  fresh = new NearShell();
   await fresh.exo(["init"]);
 });
 beforeEach(() => {
-  shell = new Shell(fresh);
+  shell = new NearShell(fresh);
 });
 afterEach(() => shell.remove());
 afterAll(() => fresh.remove());

@@ -1,6 +1,6 @@
 import { chmodSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { ending, errorOf, jsonOf, removeIntent, Shell, statsIntent } from "./cli.js";
+import { ending, errorOf, jsonOf, NearShell, removeIntent, type Shell, statsIntent } from "./cli.js";
 
 const commands = [
   "init",
@@ -27,7 +27,7 @@ const commands = [
 let shell: Shell;
 
 beforeAll(() => {
-  shell = new Shell();
+  shell = new NearShell();
 });
 afterAll(() => shell.remove());
 
@@ -163,7 +163,7 @@ describe("keys and orders", () => {
 
 describe("a home that is not in order", () => {
   it("doctor and the commands name the file and what is wrong", async () => {
-    const home = new Shell();
+    const home = new NearShell();
     try {
       await home.exo(["init"]);
       await home.run(statsIntent);

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { redactBundle } from "../../src/proof/redact.js";
 import { type Bundles, makeBundles } from "../support/bundles.js";
 import { Forge } from "../support/forge.js";
-import { errorOf, jsonOf, Shell } from "./cli.js";
+import { errorOf, jsonOf, NearShell, type Shell } from "./cli.js";
 
 type Row = { path: string; result: string; hidden: unknown[]; wrong: { id: string; code: string; message: string }[] };
 
@@ -14,7 +14,7 @@ let all: Bundles;
 const trust = ["--trust", "trust.json"];
 
 beforeAll(async () => {
-  shell = new Shell();
+  shell = new NearShell();
   all = await makeBundles();
   writeFileSync(shell.path("trust.json"), JSON.stringify(all.trust));
   mkdirSync(shell.path("good/deep/er"), { recursive: true });

@@ -6,7 +6,7 @@ import { runCli } from "../../src/cli/program.js";
 import { inspectModule } from "../../src/wasm/inspect.js";
 import { sealModule } from "../../src/wasm/seal.js";
 import { assemble, binary, isValid, leb, oneFunction } from "../wasm/support.js";
-import { type Ended, errorOf, jsonOf, ROOT, Shell } from "./cli.js";
+import { type Ended, errorOf, jsonOf, NearShell, ROOT, type Shell } from "./cli.js";
 import { runModule } from "./support/module.js";
 
 const fs = new Uint8Array(readFileSync(`${ROOT}/plugins/fs.wasm`));
@@ -19,7 +19,7 @@ const fsTerms = {
 let shell: Shell;
 
 beforeAll(() => {
-  shell = new Shell();
+  shell = new NearShell();
   shell.write("fs.wasm", fs);
   copyFileSync(`${ROOT}/plugins/fs.json`, shell.path("fs.json"));
   shell.write("plain.wasm", assemble(`(module (memory 1) (func (export "run") (result i32) (i32.const 0)))`));

@@ -4,7 +4,7 @@ import type { PolicyDocument } from "../../src/contracts/policy.js";
 import { encodeHex } from "../../src/crypto/encoding.js";
 import { pluginAt } from "../support/rig.js";
 import { keys, seededEntropy, seededIds, testClock, trusted } from "../support/world.js";
-import { errorOf, jsonOf, Shell, statsIntent } from "./cli.js";
+import { errorOf, jsonOf, NearShell, statsIntent } from "./cli.js";
 import { built, builtMemory } from "./support/built.js";
 
 const federation = "EXOARMUR_FLAG_V2_FEDERATION_ENABLED";
@@ -100,7 +100,7 @@ describe("feature flags at the runtime", () => {
 
 describe("feature flags at the command line", () => {
   it("are shown by doctor, refused by run, and read from config.json", async () => {
-    const shell = new Shell();
+    const shell = new NearShell();
     try {
       await shell.exo(["init"]);
       const flagLines = ({ stdout }: { stdout: string }): string[] =>

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { encodeHex } from "../../src/crypto/encoding.js";
 import { openLmdbStore } from "../../src/stores/lmdb.js";
-import { errorOf, jsonOf, Shell, statsIntent } from "./cli.js";
+import { errorOf, jsonOf, NearShell, type Shell, statsIntent } from "./cli.js";
 import { built, randomFrom } from "./support/built.js";
 import { crashTemplate } from "./support/crash-home.js";
 import { Crasher, checkKilled, KilledHome } from "./support/crash-rounds.js";
@@ -43,7 +43,7 @@ describe("bits that flipped while the store was at rest", () => {
   const leaves: number[] = [];
 
   beforeAll(async () => {
-    shell = new Shell();
+    shell = new NearShell();
     expect((await shell.exo(["init"])).code).toBe(0);
     expect((await shell.run(statsIntent)).code).toBe(0);
     whole = readFileSync(file());
@@ -117,7 +117,7 @@ describe("a file system that turns read-only under a running owner", () => {
   if (!traceable) console.log("strace is missing or may not trace here: a store that turns read-only is not tested");
 
   function canMount(): boolean {
-    const probe = new Shell();
+    const probe = new NearShell();
     const mounted = mountShell(probe, 2 ** 20);
     mounted?.remove();
     probe.remove();
@@ -147,7 +147,7 @@ describe("a file system that turns read-only under a running owner", () => {
     { timeout: 120_000 },
     async () => {
       const template = await crashTemplate();
-      const killed = new KilledHome(new Shell(template));
+      const killed = new KilledHome(new NearShell(template));
       try {
         const crasher = new Crasher(killed.home, "ro");
         await crasher.until((_lines, text) => text.split('"type":"told"').length > 6);

@@ -6,6 +6,7 @@ import { counterfactualSchema } from "../../src/contracts/counterfactual.js";
 import { type Trust, trustSchema } from "../../src/contracts/trust.js";
 import { encodeUtf8 } from "../../src/crypto/encoding.js";
 import type { AbiValue } from "../../src/ports.js";
+import { redactBundle } from "../../src/proof/redact.js";
 import { counterfactual, recordedAnswer } from "../../src/replay/counterfactual.js";
 import { ReplayEngine } from "../../src/replay/replay-engine.js";
 import { verifyBundle } from "../../src/verify/verify-bundle.js";
@@ -94,11 +95,13 @@ describe("refused", () => {
     await expect(counterfactual(encodeUtf8("{}"), options)).rejects.toMatchObject({ code: "EXO_CHECK_FAILED" });
   });
 
-  it("a run whose end is the infrastructure's, and one whose materials are withheld", async () => {
-    await expect(ask("timed-out", file("x"))).rejects.toMatchObject({ code: /^EXO_(OVERRIDE|REPLAY_UNABLE)$/ });
-    expect(() => recordedAnswer(history("redacted"), 0)).toThrow(
-      expect.objectContaining({ code: "EXO_MATERIAL_MISSING" }),
-    );
+  it("a run without host calls, and one whose calls are withheld", async () => {
+    await expect(ask("timed-out", file("x"))).rejects.toMatchObject({ code: "EXO_OVERRIDE" });
+    const withheld = redactBundle(history("fs-read"), { hide: ["host_call"] }).bytes;
+    const missing = expect.objectContaining({ code: "EXO_MATERIAL_MISSING" });
+    expect(() => recordedAnswer(withheld, 0)).toThrow(missing);
+    const answer = readAnswerDocument(file("x"));
+    await expect(counterfactual(withheld, { sandbox, trust, seq: 0, answer })).rejects.toEqual(missing);
   });
 });
 

@@ -11,7 +11,7 @@ import { formatBytes } from "../hex-dump.js";
 import { formatRows, printJson } from "../output.js";
 import { withProgress } from "../progress.js";
 import { formatExecutions, signed } from "../replay-text.js";
-import { withSandbox } from "./replay.js";
+import { withSandbox } from "../sandbox-use.js";
 import { readTrustOption } from "./verify.js";
 
 /** `replay BUNDLE --answer SEQ`: a recorded answer as JSON. EXO_USAGE, EXO_OVERRIDE, EXO_MATERIAL_MISSING. */

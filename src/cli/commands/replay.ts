@@ -1,26 +1,23 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
-import type { SandboxConfig } from "../../contracts/config.js";
 import type { ReplayReport } from "../../contracts/replay-report.js";
-import { ExoArmurError, isExoArmurError } from "../../errors.js";
-import { openHome } from "../../home/open.js";
+import { ExoArmurError } from "../../errors.js";
 import type { SandboxHost } from "../../ports.js";
 import { type AuditStore, storeAuditSource } from "../../replay/audit-source.js";
 import { looksLikeReference } from "../../replay/reference-read.js";
 import { ReplayEngine } from "../../replay/replay-engine.js";
 import type { Story } from "../../replay/story/step.js";
 import { tellStory } from "../../replay/story/story.js";
-import { openSandbox } from "../../runtime/sandbox.js";
 import { hasFlag, type Options, textOption } from "../action.js";
 import { type CliContext, homeDir } from "../context.js";
 import { type ExitCode, exitCodes } from "../exit-codes.js";
 import { inputs, readInput } from "../files.js";
 import { withHomeView } from "../home-view.js";
 import { jobsOption } from "../jobs.js";
-import { createStderrLogger } from "../logging.js";
 import { printJson } from "../output.js";
 import { withProgress } from "../progress.js";
 import { formatReport } from "../replay-text.js";
+import { withSandbox } from "../sandbox-use.js";
 import { formatTimeline } from "../timeline-text.js";
 import { readTrustOption } from "./verify.js";
 
@@ -77,31 +74,6 @@ export async function replay(context: CliContext, [what]: readonly string[], opt
     }
     return resultCodes[report.result];
   });
-}
-
-/** Does `work` with a sandbox as the home has it; the defaults where there is no home, which a bundle does not need. */
-export async function withSandbox<T>(
-  context: CliContext,
-  options: Options,
-  workers: number,
-  work: (sandbox: SandboxHost) => Promise<T>,
-): Promise<T> {
-  const config = await sandboxConfigOf(homeDir(context, textOption(options, "home")));
-  const sandbox = await openSandbox({ ...config, workers }, createStderrLogger(context));
-  try {
-    return await work(sandbox);
-  } finally {
-    await sandbox.close();
-  }
-}
-
-async function sandboxConfigOf(dir: string): Promise<SandboxConfig> {
-  try {
-    return (await openHome(dir)).resolved.sandbox;
-  } catch (error) {
-    if (isExoArmurError(error, "EXO_HOME_MISSING")) return {};
-    throw error;
-  }
 }
 
 /** A report, and the stories of the actions that it is about. */
