@@ -31,11 +31,12 @@ export async function readShadow(file: string | null, { logger }: World): Promis
   if (file === null) return undefined;
   try {
     const { candidate, problem } = await readCandidate(file);
-    if (problem !== undefined) logger.log("warn", `no candidate is asked: ${problem.code}: ${problem.message}`);
+    if (problem !== undefined)
+      logger.log("warn", `shadow mode is off, its policy cannot be used: ${problem.code}: ${problem.message}`);
     return candidate;
   } catch (error) {
     // A fault of reading it is none of the home's either.
-    logger.log("warn", "no candidate is asked: reading it failed", { error: String(error) });
+    logger.log("warn", "shadow mode is off, reading its policy failed", { error: String(error) });
     return undefined;
   }
 }

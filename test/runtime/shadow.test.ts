@@ -95,6 +95,6 @@ describe("a candidate's file", () => {
     expect((await readCandidate(file)).problem).toEqual({ code, message: expect.stringMatching(message) });
     const { candidate, said } = await reading(file);
     expect(candidate).toBeUndefined();
-    expect(said).toEqual([expect.stringContaining(`warn no candidate is asked: ${code}: `)]);
+    expect(said).toEqual([expect.stringContaining(`warn shadow mode is off, its policy cannot be used: ${code}: `)]);
   });
 });
