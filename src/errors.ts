@@ -127,7 +127,7 @@ export const errorTable = {
   EXO_APPROVAL_PENDING: ["denied", "The approval request has too few approvals."],
   EXO_APPROVAL_SPENT: ["input", "The approval has been spent."],
   EXO_APPROVAL_STALE: ["denied", "What was approved is no longer what would run."],
-  EXO_APPROVAL_ROSTER: ["denied", "Nobody in the trust file may approve this request."],
+  EXO_APPROVAL_ROSTER: ["denied", "Too few people in the trust file may approve this request."],
   EXO_ORDER: ["input", "An operator's order is malformed, unsigned or by a key without the role."],
   EXO_ORDER_TIMEOUT: ["state", "The owner of the home did not answer an order in time."],
   EXO_INTENT_UNKNOWN: ["input", "No intent has this id."],
@@ -148,6 +148,7 @@ export const errorTable = {
   EXO_LOG_RANGE: ["input", "A log index or size is out of range."],
   EXO_LOG_FORK: ["verification", "A log contradicts what it published earlier."],
   EXO_LOG_PROOF: ["verification", "A log proof does not verify."],
+  EXO_MIRROR_BUSY: ["state", "Another import is writing into the mirror, or did meanwhile."],
   EXO_WITNESS_BUSY: ["state", "Another witness is updating the same state file."],
   // bundle, verification, replay
   EXO_BUNDLE: ["verification", "The file is not a well-formed proof bundle."],

@@ -20,13 +20,12 @@ import { stateKeys } from "../pipeline/store-keys.js";
 import { readPolicy } from "../policy/read.js";
 import { homeSecrets } from "../runtime/secrets.js";
 import type { CliContext } from "./context.js";
-import { type Diagnosis, examine } from "./diagnosis.js";
+import { diagnoseWitnesses } from "./diagnose-witnesses.js";
+import { type Diagnosis, examine, type Found } from "./diagnosis.js";
 import type { HomeView } from "./home-view.js";
 import { openHomeView } from "./home-view.js";
 import { countOf, shownPath } from "./output.js";
 import { judgeSignature } from "./plugins/signature.js";
-
-type Found = Awaited<ReturnType<Parameters<typeof examine>[1]>>;
 
 /** Looks at a home, reading only. When it cannot be opened, the one line says why. */
 export async function diagnoseHome(context: CliContext, dir: string): Promise<Diagnosis[]> {
@@ -55,6 +54,7 @@ async function diagnoseView(context: CliContext, view: HomeView): Promise<Diagno
     }),
     await examine("kill switch", () => checkKillSwitch(view)),
     await examine("log", () => checkLog(view)),
+    ...(await diagnoseWitnesses(view)),
     await examine("policy", () => checkPolicy(view)),
     await examine("secrets", () => checkSecrets(view, context.env)),
   ];
@@ -80,7 +80,7 @@ function checkRootFolders({ home: { resolved } }: HomeView): Found {
   return roots.map(([alias, { access }]) => `${alias} (${access})`).join(", ") || "none: executors reach no file";
 }
 
-async function checkKeys({ home }: HomeView): Promise<Awaited<Found>> {
+async function checkKeys({ home }: HomeView): Promise<Found> {
   const needed: readonly Role[] = ["runtime", "log"];
   const others: readonly Role[] = ["approver", "operator", "policy-author"];
   const present = [...needed, ...others.filter((role) => home.hasKey(role))];
@@ -135,7 +135,7 @@ function checkLog({ home, store, log }: HomeView): Found {
 }
 
 /** Every configured secret has a value that can go where it is bound. */
-async function checkSecrets({ home }: HomeView, env: CliContext["env"]): Promise<Awaited<Found>> {
+async function checkSecrets({ home }: HomeView, env: CliContext["env"]): Promise<Found> {
   const { secrets, vault } = homeSecrets(home.paths, home.resolved.secrets, env);
   const missing: string[] = [];
   const clear: string[] = [];
@@ -153,7 +153,7 @@ async function checkSecrets({ home }: HomeView, env: CliContext["env"]): Promise
   return Object.keys(secrets).join(", ") || "none configured";
 }
 
-async function checkPolicy({ home, store }: HomeView): Promise<Awaited<Found>> {
+async function checkPolicy({ home, store }: HomeView): Promise<Found> {
   const { file, bytes } = await readPolicyFile(home.paths);
   const policy = readPolicy(bytes, file);
   const digest = digestOf(canonicalize(policy));

@@ -18,6 +18,7 @@ import { decisionSchema } from "./policy.js";
 import { policyChangeSchema } from "./policy-change.js";
 import { materialsDroppedSchema } from "./retention.js";
 import { finalVerdictSchema, safetyVerdictSchema } from "./safety.js";
+import { endReasonSchema } from "./trust.js";
 
 /** Why something was not done: a stable code, words, the rules, and what the caller may do about it. */
 const reasonSchema = z.strictObject({
@@ -139,8 +140,14 @@ export const eventPayloads = {
     from: countSchema.nullable(),
     previous: keyIdSchema.nullable(),
   }),
-  /** A key that ends: what it signs at log index `until` or later does not count. */
-  key_revoked: z.strictObject({ role: nameSchema, id: nameSchema, keyId: keyIdSchema, until: countSchema }),
+  /** A key that ends: what it signs at log index `until` or later does not count; `reason` as the trust file has it. */
+  key_revoked: z.strictObject({
+    role: nameSchema,
+    id: nameSchema,
+    keyId: keyIdSchema,
+    until: countSchema,
+    reason: endReasonSchema.optional(),
+  }),
   /** Materials of ended intents that an operator had dropped (spec/retention.md). */
   materials_dropped: materialsDroppedSchema,
 } as const;

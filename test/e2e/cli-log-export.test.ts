@@ -1,14 +1,15 @@
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { CliContext } from "../../src/cli/context.js";
-import { runCli } from "../../src/cli/program.js";
-import { parseVkey } from "../../src/crypto/note-key.js";
-import { systemEntropy } from "../../src/crypto/random.js";
+import { formatVkey, noteKey, parseVkey } from "../../src/crypto/note-key.js";
 import { openCheckpoint, readCheckpoint } from "../../src/log/checkpoint.js";
 import { parseHashLines } from "../../src/log/hash-lines.js";
 import { verifyConsistency } from "../../src/log/tree.js";
-import { systemClock } from "../../src/runtime/system.js";
-import { type Ended, errorOf, jsonOf, Shell, statsIntent } from "./cli.js";
+import { otherSigner, VKEY } from "../log/fixtures.js";
+import { filesOf, logOf } from "../log/tree-of.js";
+import { ending, errorOf, jsonOf, Shell, statsIntent } from "./cli.js";
+import { exo } from "./support/in-process.js";
 
 let shell: Shell;
 let other: Shell;
@@ -28,6 +29,7 @@ beforeAll(async () => {
   await shell.run(statsIntent);
   shell.write("before.txt", (await shell.exo(["log", "checkpoint"])).stdout);
   await shell.exo(["log", "export", "public"]);
+  cpSync(shell.path("public"), shell.path("older"), { recursive: true });
   other = new Shell(shell);
   await shell.run(statsIntent);
   await other.run({ ...statsIntent, actor: "somebody-else" });
@@ -42,32 +44,6 @@ afterAll(() => {
   shell.remove();
   other.remove();
 });
-
-/** Runs a command in this process, which is many times faster than a process of its own. */
-async function exo({ cwd }: Shell, args: readonly string[]): Promise<Ended> {
-  const written = { stdout: "", stderr: "" };
-  const context: CliContext = {
-    stdout: (text) => {
-      written.stdout += typeof text === "string" ? text : new TextDecoder().decode(text);
-    },
-    stderr: (text) => {
-      written.stderr += text;
-    },
-    readStdin: () => Promise.resolve(new Uint8Array(0)),
-    ask: () => Promise.reject(new Error("not asked")),
-    askSecret: () => Promise.reject(new Error("not asked")),
-    cwd,
-    env: {},
-    isTTY: { stdin: false, stdout: false, stderr: false },
-    clock: systemClock,
-    entropy: systemEntropy,
-    elapsed: () => 0,
-    signal: new AbortController().signal,
-    exit: { code: 0 },
-  };
-  const code = await runCli(args, context);
-  return { code, ...written };
-}
 
 describe("log consistency at the terminal", () => {
   it("prints a proof that leads from one checkpoint to the next", async () => {
@@ -265,5 +241,112 @@ describe("log witness at the terminal", () => {
     expect([ended.code, errorOf(ended)]).toEqual([exit, code]);
     expect(shell.read("state")).toBe(state);
     expect(shell.list(".")).not.toContain("state.lock");
+  });
+});
+
+describe("log import and proofs from its mirror at the terminal", () => {
+  const take = (from: string, ...more: string[]): string[] => ["log", "import", from, "--into", "mirror", ...more];
+  const stranger = (): string => formatVkey(noteKey(parseVkey(vkey).name, otherSigner.publicKey));
+
+  beforeAll(async () => {
+    await exo(shell, ["log", "export", "shared"]);
+    await exo(other, ["log", "export", shell.path("forked")]);
+    const witnesses = { threshold: 1, vkeys: [formatVkey(noteKey("w.example", otherSigner.publicKey, 4))] };
+    shell.write("asks.json", JSON.stringify({ ...JSON.parse(shell.read(".exoarmur/trust.json")), witnesses }));
+  });
+
+  it("takes an export, grows with it, and proves what the home proves", async () => {
+    const first = await exo(shell, take("shared", ...trust));
+    expect(first.stderr).toBe("");
+    expect(first.stdout).toBe(`imported   ${parseVkey(vkey).name}   mirror   entries ${now}   3 files written\n`);
+    const again = await exo(shell, take("shared", "--vkey", vkey, "--json"));
+    expect(jsonOf(again)).toEqual({
+      schema: "exoarmur.log-import/v1",
+      origin: parseVkey(vkey).name,
+      from: now,
+      size: now,
+      written: 0,
+      path: "mirror",
+    });
+    expect((await exo(shell, ["log", "check", "--dir", "mirror", ...trust, "--since", "before.txt"])).code).toBe(0);
+    for (const index of [0, 3, now - 1]) {
+      const own = await exo(shell, ["log", "prove", `${index}`]);
+      const mirrored = await exo(shell, ["log", "prove", `${index}`, "--dir", "mirror", ...trust]);
+      expect([mirrored.code, mirrored.stdout]).toEqual([0, own.stdout]);
+      expect(mirrored.stdout.startsWith("c2sp.org/tlog-proof@v1\n")).toBe(true);
+    }
+    for (const sizes of [
+      ["1", `${now}`],
+      [`${before}`, `${now}`],
+      [`${before}`, `${before}`],
+    ]) {
+      const own = await exo(shell, ["log", "consistency", ...sizes]);
+      expect(await exo(shell, ["log", "consistency", ...sizes, "--dir", "mirror"])).toEqual(own);
+    }
+    const written = await exo(shell, ["log", "prove", "0", "--dir", "mirror", "-o", "entry.txt", "--json"]);
+    expect(jsonOf(written)).toEqual({ schema: "exoarmur.log-proof/v1", index: 0, path: "entry.txt" });
+  });
+
+  it.each<[string, () => string[], number, string]>([
+    ["an older export", () => take("older", ...trust), 1, "EXO_STORE_ROLLED_BACK"],
+    ["a fork", () => take("forked", ...trust), 1, "EXO_LOG_FORK"],
+    ["a folder that is no export", () => take("data", ...trust), 1, "EXO_NOTE"],
+    ["an export without a witness that is asked for", () => take("shared", "--trust", "asks.json"), 1, "EXO_SIGNATURE"],
+    ["an export without a key to judge it by", () => take("shared"), 2, "EXO_USAGE"],
+    ["an export into nowhere", () => ["log", "import", "shared", ...trust], 2, "EXO_USAGE"],
+  ])("refuses %s, and the mirror stays", async (_name, args, exit, code) => {
+    const old = await exo(shell, ["log", "check", "--dir", "mirror", "--json"]);
+    const ended = await exo(shell, [...args(), "--json"]);
+    expect([ended.code, errorOf(ended)]).toEqual([exit, code]);
+    expect(jsonOf(await exo(shell, ["log", "check", "--dir", "mirror", "--json"]))).toEqual(jsonOf(old));
+  });
+
+  it.each<[string, () => string[], number, string]>([
+    ["what an intent did", () => ["log", "prove", "01KA4X6F7J2Z8Q0V5N3T9RBCDE", "--dir", "mirror"], 2, "EXO_USAGE"],
+    ["a host call", () => ["log", "prove", "1", "--call", "0", "--dir", "mirror"], 2, "EXO_USAGE"],
+    ["an entry beyond the mirror", () => ["log", "prove", "100000", "--dir", "mirror"], 1, "EXO_LOG_RANGE"],
+    ["a size beyond the mirror", () => ["log", "consistency", "1", "100000", "--dir", "mirror"], 1, "EXO_LOG_RANGE"],
+    ["anything without a mirror", () => ["log", "prove", "0", "--dir", "nowhere"], 1, "EXO_NOTE"],
+    ["anything by keys that belong to a mirror", () => ["log", "prove", "0", ...trust], 2, "EXO_USAGE"],
+    [
+      "a mirror and a home at once",
+      () => ["log", "consistency", "1", "2", "--dir", "mirror", "--home", "x"],
+      2,
+      "EXO_USAGE",
+    ],
+    [
+      "under a key that did not sign",
+      () => ["log", "prove", "0", "--dir", "mirror", "--vkey", stranger()],
+      1,
+      "EXO_SIGNATURE",
+    ],
+  ])("does not prove %s", async (_name, args, exit, code) => {
+    const ended = await exo(shell, [...args(), "--out", "never.txt", "--json"]);
+    expect([ended.code, errorOf(ended)]).toEqual([exit, code]);
+    expect(shell.list(".")).not.toContain("never.txt");
+  });
+
+  it("killed in the middle leaves the mirror as it was or as it is to be, and the next completes it", async () => {
+    const spread = async (size: number, into: string): Promise<void> => {
+      for (const [path, bytes] of filesOf(await logOf(size))) {
+        mkdirSync(dirname(shell.path(into, path)), { recursive: true });
+        shell.write(join(into, path), bytes);
+      }
+    };
+    await spread(300, "replica");
+    await spread(5000, "large");
+    const args = ["log", "import", "large", "--into", "replica", "--vkey", VKEY];
+    const child = shell.start(args);
+    const ended = ending(child);
+    while (child.exitCode === null && !existsSync(shell.path("replica/tile/entries/002"))) await sleep(1);
+    child.kill("SIGKILL");
+    await ended;
+    const found = jsonOf(await exo(shell, ["log", "check", "--dir", "replica", "--vkey", VKEY, "--json"]));
+    expect(found).toMatchObject({ result: "pass" });
+    expect([300, 5000]).toContain(found["entries"]);
+    expect((await exo(shell, args)).stdout).toMatch(/ replica {3}entries (?:300 to )?5000 /);
+    const completed = await exo(shell, ["log", "check", "--dir", "replica", "--vkey", VKEY, "--json"]);
+    expect(jsonOf(completed)).toMatchObject({ result: "pass", entries: 5000 });
+    expect(shell.list("replica")).toEqual(["checkpoint", "tile"]);
   });
 });

@@ -3,6 +3,7 @@ import { auditStore, type LogAudit, type OpenIntent } from "../../replay/audit-l
 import { hasFlag, type Options, textOption } from "../action.js";
 import { type CliContext, homeDir } from "../context.js";
 import { type ExitCode, exitCodes } from "../exit-codes.js";
+import { requireDirForKeys } from "../exported.js";
 import { inputs, readInput } from "../files.js";
 import { type HomeView, withHomeView } from "../home-view.js";
 import { checkSince } from "../log-since.js";
@@ -19,8 +20,7 @@ const resultCodes = { pass: exitCodes.done, fail: exitCodes.refused, unable: exi
  */
 export async function checkLog(context: CliContext, args: readonly string[], options: Options): Promise<ExitCode> {
   if (textOption(options, "dir") !== undefined) return checkExport(context, args, options);
-  if (options["vkey"] !== undefined || options["trust"] !== undefined)
-    throw new ExoArmurError("EXO_USAGE", "--vkey and --trust go with --dir; a home has its own trust file");
+  requireDirForKeys(options);
   const since = textOption(options, "since");
   const earlier = since === undefined ? undefined : await readInput(context, since, inputs.note);
   const audit = await withHomeView(
