@@ -5,15 +5,12 @@ import { type Material, plainMaterial, saltedMaterial } from "../contracts/mater
 import type { PolicyDecision, PolicyDocument } from "../contracts/policy.js";
 import { type ShadowStatement, shadowPredicateType } from "../contracts/shadow.js";
 import type { LedgerTx } from "../log/ledger-types.js";
-import { type CompiledPolicy, compilePolicy } from "../policy/compile.js";
+import { compilePolicy } from "../policy/compile.js";
 import { evaluatePolicy, evaluatorName, policyRevision } from "../policy/evaluate.js";
 import type { PolicySubject } from "../policy/match.js";
 import type { IntentWork } from "./intent-work.js";
 import { blobKey, shadowKeys } from "./store-keys.js";
-import type { PipelinePorts } from "./types.js";
-
-/** A candidate that is asked beside the policy in force, and never obeyed. */
-export type ShadowPolicy = { readonly compiled: CompiledPolicy; readonly document: Material };
+import type { PipelinePorts, ShadowPolicy } from "./types.js";
 
 /** The enforced decision that a shadow decision stands beside, and its event. */
 export type EnforcedDecision = {

@@ -4,13 +4,14 @@ import type { Reason } from "../contracts/event.js";
 import type { ExecutionRecord } from "../contracts/execution.js";
 import type { CapabilityName } from "../contracts/imports.js";
 import type { Constraints } from "../contracts/manifest.js";
+import type { Material } from "../contracts/material.js";
 import type { SafetyConfig } from "../contracts/safety.js";
 import type { Trust } from "../contracts/trust.js";
 import type { Ledger } from "../log/ledger-types.js";
+import type { CompiledPolicy } from "../policy/compile.js";
 import type { Clock, Entropy, IdSource, Logger, Performer, SandboxHost, Signer, StoreReader } from "../ports.js";
 import type { BundleHandle } from "../proof/bundle.js";
 import type { Judged } from "./judged.js";
-import type { ShadowPolicy } from "./shadow.js";
 
 /** Result of a governed action (spec/contracts.md). Everything a well-formed intent can meet is one of these values. */
 export type ExecutionResult = Judged &
@@ -63,6 +64,9 @@ export type Governor = {
   /** Carries out the operator orders that wait in the inbox. Called before every start. */
   takeOrders(): Promise<void>;
 };
+
+/** A candidate that is asked beside the policy in force, and never obeyed. */
+export type ShadowPolicy = { readonly compiled: CompiledPolicy; readonly document: Material };
 
 /** Everything the pipeline is handed by a composition root. */
 export type PipelinePorts = {

@@ -53,8 +53,9 @@ export function auditShadows(
       byId.get(statement.predicate.intentId),
       candidates.get(candidate.digest) ?? null,
     );
-    if (end === "dropped" || end === "others") found[end] += 1;
-    else if (end !== null) problems.push(`${key}: ${end}`);
+    if (end === null) continue;
+    if ("wrong" in end) problems.push(`${key}: ${end.wrong}`);
+    else found[end.passedOver] += 1;
   }
   for (const digest of logged) {
     if (!stored.has(digest)) problems.push(`the shadow decision ${digest} is in the log and not stored`);
@@ -62,37 +63,45 @@ export function auditShadows(
   return { problems, ...found };
 }
 
-/** Null when all is well, what could not be looked at, or what is wrong. */
+type End = { readonly wrong: string } | { readonly passedOver: "dropped" | "others" } | null;
+
+const wrong = (what: string): End => ({ wrong: what });
+
+/** Null when all is well. */
 function auditOne(
   store: StoreReader,
   { subject, predicate }: ShadowStatement,
   record: IntentRecord | undefined,
   candidate: CompiledPolicy | null,
-): string | "dropped" | "others" | null {
-  if (record === undefined) return "its intent is not stored";
+): End {
+  if (record === undefined) return wrong("its intent is not stored");
   const { enforced, evaluator } = predicate;
   const evaluated = record.events.filter(({ eventType }) => eventType === "policy_evaluated");
   const at = evaluated.findIndex(({ digest, sequence }) => {
     return digest === enforced.eventDigest && sequence === enforced.sequence;
   });
-  if (at === -1) return "it stands beside no enforced decision of its intent";
+  if (at === -1) return wrong("it stands beside no enforced decision of its intent");
   if (record.correlationId !== predicate.correlationId || record.tenantId !== predicate.tenantId)
-    return "its intent is of another tenant or correlation";
-  if (candidate === null) return `its candidate ${predicate.candidate.digest} is not kept`;
+    return wrong("its intent is of another tenant or correlation");
+  if (candidate === null) return wrong(`its candidate ${predicate.candidate.digest} is not kept`);
   const { recorded, missing } = recordedDecisions(store, record)[at] ?? {};
   if (recorded === undefined) {
     const lacks = missing?.code === "EXO_MATERIAL_MISSING" && (record.dropped ?? []).length > 0;
-    return lacks ? "dropped" : `the enforced decision cannot be read: ${missing?.message ?? "it is missing"}`;
+    if (lacks) return { passedOver: "dropped" };
+    return wrong(`the enforced decision cannot be read: ${missing?.message ?? "it is missing"}`);
   }
   const { input, decision, recordedAt, intent } = recorded;
   if (decision.inputDigest !== predicate.inputDigest || recordedAt !== predicate.evaluatedAt)
-    return "the enforced decision is about another input or time";
-  if (input.intentDigest !== `sha256:${subject[0]?.digest.sha256}`) return "it is about another intent's document";
-  if (evaluator.name !== evaluatorName || evaluator.revision !== policyRevision) return "others";
+    return wrong("the enforced decision is about another input or time");
+  if (input.intentDigest !== `sha256:${subject[0]?.digest.sha256}`)
+    return wrong("it is about another intent's document");
+  if (evaluator.name !== evaluatorName || evaluator.revision !== policyRevision) return { passedOver: "others" };
   const again = evaluateRecorded(candidate, intent, input);
   const { verdict, ruleIds, rationale, obligations } = predicate;
   if (canonicalText(again) === canonicalText({ verdict, ruleIds, rationale, obligations })) return null;
-  return `it is recorded as ${verdict} by ${ruleIds.join(", ")}, its candidate says ${again.verdict} by ${again.ruleIds.join(", ")}`;
+  return wrong(
+    `it is recorded as ${verdict} by ${ruleIds.join(", ")}, its candidate says ${again.verdict} by ${again.ruleIds.join(", ")}`,
+  );
 }
 
 /** The document a shadow decision names, ready to be asked; null when it is missing, altered or another. */

@@ -1,7 +1,8 @@
 import { isExoArmurError, type Refusal } from "../errors.js";
 import { readBounded } from "../home/atomic.js";
 import { maxDocumentBytes } from "../home/document.js";
-import { type ShadowPolicy, shadowPolicy } from "../pipeline/shadow.js";
+import { shadowPolicy } from "../pipeline/shadow.js";
+import type { ShadowPolicy } from "../pipeline/types.js";
 import { readPolicy } from "../policy/read.js";
 import type { World } from "./system.js";
 

@@ -2,8 +2,9 @@ import { unsalt } from "../../src/contracts/material.js";
 import { type PolicyRule, policySchema } from "../../src/contracts/policy.js";
 import { type ShadowStatement, shadowStatementSchema } from "../../src/contracts/shadow.js";
 import { decodeUtf8 } from "../../src/crypto/encoding.js";
-import { type ShadowPolicy, shadowPolicy } from "../../src/pipeline/shadow.js";
+import { shadowPolicy } from "../../src/pipeline/shadow.js";
 import { shadowKeys } from "../../src/pipeline/store-keys.js";
+import type { ShadowPolicy } from "../../src/pipeline/types.js";
 import type { StoreReader } from "../../src/ports.js";
 
 /** A candidate of these rules. */
