@@ -4,8 +4,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { encodeHex } from "../../src/crypto/encoding.js";
 import { sha256Hex } from "../../src/crypto/sha256.js";
-import { errorOf, jsonOf, NearShell, ROOT, removeIntent, type Shell, statsIntent } from "./cli.js";
-import { exo } from "./support/in-process.js";
+import { errorOf, jsonOf, NearShell, near, ROOT, removeIntent, type Shell, statsIntent } from "./cli.js";
 
 const CHILD = fileURLToPath(new URL("../fixtures/signer-child.mjs", import.meta.url));
 
@@ -48,7 +47,7 @@ beforeAll(async () => {
     renameSync(shell.path(`.exoarmur/keys/${role}.key`), shell.path(`private/${role}.key`));
   cpSync(join(ROOT, "examples", "signer.mjs"), shell.path("sign er.mjs"));
   await shell.run(removeIntent);
-  const { approvals } = jsonOf(await exo(shell, ["approvals", "list", "--json"])) as {
+  const { approvals } = jsonOf(await near(shell, ["approvals", "list", "--json"])) as {
     approvals: { request: { requestId: string } }[];
   };
   requestId = approvals[0]?.request.requestId ?? "";
@@ -74,7 +73,7 @@ describe("approvals approve --signer", () => {
   ])("a program that does %s approves nothing, and is gone", async (mood, code, message) => {
     const before = traces();
     const args = ["approvals", "approve", requestId, "--signer", behaving(mood), "--json"];
-    const ended = await exo(shell, args);
+    const ended = await near(shell, args);
     expect([ended.code, errorOf(ended)]).toEqual([1, code]);
     expect(ended.stdout).toContain(message);
     expect(traces()).toEqual(before);
@@ -84,7 +83,7 @@ describe("approvals approve --signer", () => {
   it.each(["mute", "mute-at-start"])("a program that is %s is waited for as long as it may take", async (mood) => {
     const before = traces();
     const args = ["approvals", "deny", requestId, "--reason", "no", "--signer", behaving(mood)];
-    const ended = await exo(shell, [...args, "--signer-timeout", "1", "--json"]);
+    const ended = await near(shell, [...args, "--signer-timeout", "1", "--json"]);
     expect([ended.code, errorOf(ended)]).toEqual([1, "EXO_SIGNER"]);
     expect(ended.stdout).toContain("gave no answer within 1000 ms");
     expect(traces()).toEqual(before);
@@ -96,7 +95,7 @@ describe("approvals approve --signer", () => {
     const stop = new AbortController();
     const reason = new Error("interrupted");
     const args = ["approvals", "approve", requestId, "--signer", behaving(mood)];
-    const ended = exo(shell, args, { signal: stop.signal });
+    const ended = near(shell, args, { signal: stop.signal });
     await expect.poll(() => shell.list("."), { timeout: 60_000 }).toContain("runs");
     stop.abort(reason);
     expect((await ended).code).toBe(130);
@@ -116,7 +115,7 @@ describe("approvals approve --signer", () => {
     ["its own secrets", () => ["--signer", example("approver"), "--signer-env", "EXOARMUR_X"], 2, "EXO_USAGE"],
   ])("refuses %s", async (_name, more, exit, code) => {
     const before = traces();
-    const ended = await exo(shell, ["approvals", "approve", requestId, ...more(), "--json"]);
+    const ended = await near(shell, ["approvals", "approve", requestId, ...more(), "--json"]);
     expect([ended.code, errorOf(ended)]).toEqual([exit, code]);
     expect(traces()).toEqual(before);
   });
@@ -129,7 +128,7 @@ describe("approvals approve --signer", () => {
       return { ...trust, keys: [...keys, ...again] };
     });
     const args = ["approvals", "deny", requestId, "--reason", "no", "--signer", example("approver"), "--json"];
-    const ended = await exo(shell, args);
+    const ended = await near(shell, args);
     shell.write(".exoarmur/trust.json", whole);
     expect([ended.code, errorOf(ended)]).toEqual([1, "EXO_TRUST"]);
     expect(ended.stdout).toContain("names approver and eve for the role approver");
@@ -137,8 +136,8 @@ describe("approvals approve --signer", () => {
 
   it("gives the program the usual variables and those that are named, and nothing else", async () => {
     const args = ["approvals", "approve", requestId, "--signer", behaving("refuse"), "--signer-env", "KMS_REGION"];
-    const env = { PATH: process.env["PATH"], KMS_REGION: "eu", OTHER: "x", EXOARMUR_VAULT_PASSPHRASE: "secret" };
-    await exo(shell, args, { env });
+    const env = { PATH: process.env["PATH"] ?? "", KMS_REGION: "eu", OTHER: "x", EXOARMUR_VAULT_PASSPHRASE: "secret" };
+    await near(shell, args, { env });
     expect(readFileSync(shell.path("runs"), "utf8")).toMatch(/^\d+ KMS_REGION PATH\n$/);
   });
 
@@ -151,7 +150,7 @@ describe("approvals approve --signer", () => {
       ),
     }));
     await shell.run({ ...removeIntent, actor: "me-too" });
-    const { approvals } = jsonOf(await exo(shell, ["approvals", "list", "--json"])) as {
+    const { approvals } = jsonOf(await near(shell, ["approvals", "list", "--json"])) as {
       approvals: { request: { requestId: string; roster: { id: string }[] } }[];
     };
     const { request } = approvals.find((one) => one.request.requestId !== requestId) ?? {};
@@ -161,7 +160,7 @@ describe("approvals approve --signer", () => {
     expect(ended.code).toBe(0);
     expect(jsonOf(ended)).toMatchObject({ schema: "exoarmur.decision/v1", status: "executed", decision: "approve" });
     const { bundle } = jsonOf(ended) as { bundle: string };
-    const verified = await exo(shell, ["verify", bundle, "--trust", ".exoarmur/trust.json", "--json"]);
+    const verified = await near(shell, ["verify", bundle, "--trust", ".exoarmur/trust.json", "--json"]);
     expect(jsonOf(verified)).toMatchObject({ result: "pass" });
     expect(shell.list("data")).toEqual([]);
   });
@@ -170,16 +169,16 @@ describe("approvals approve --signer", () => {
 describe("an operator's orders --signer", () => {
   it("are signed by the program, and without it by nobody", async () => {
     const score = ["trustscore", "me", "0.9"];
-    const none = await exo(shell, [...score, "--json"]);
+    const none = await near(shell, [...score, "--json"]);
     expect([none.code, errorOf(none)]).toEqual([1, "EXO_FILE"]);
-    const wrong = await exo(shell, [...score, "--signer", example("approver"), "--json"]);
+    const wrong = await near(shell, [...score, "--signer", example("approver"), "--json"]);
     expect([wrong.code, errorOf(wrong)]).toEqual([1, "EXO_TRUST"]);
     const set = await shell.exo([...score, "--signer", example("operator"), "--json"]);
     expect(jsonOf(set)).toMatchObject({ actorId: "me", score: 0.9 });
   });
 
   it("that are not signed leave the KILL file, which denies", async () => {
-    const ended = await exo(shell, ["killswitch", "on", "--signer", behaving("refuse", "operator"), "--json"]);
+    const ended = await near(shell, ["killswitch", "on", "--signer", behaving("refuse", "operator"), "--json"]);
     expect([ended.code, errorOf(ended)]).toEqual([1, "EXO_SIGNER"]);
     expect(ended.stdout).toContain("is in place and denies every start");
     expect(shell.list(".exoarmur")).toContain("KILL");

@@ -9,9 +9,8 @@ import { withHomeView } from "../../src/cli/home-view.js";
 import { openCheckpoint, readCheckpoint } from "../../src/log/checkpoint.js";
 import { parseProofFile } from "../../src/log/proof-file.js";
 import { WitnessServer } from "../support/witness-server.js";
-import { errorOf, jsonOf, Shell, statsIntent } from "./cli.js";
+import { errorOf, jsonOf, near, Shell, statsIntent } from "./cli.js";
 import { built } from "./support/built.js";
-import { exo } from "./support/in-process.js";
 
 type TrustFile = { logs: { vkey: string }[]; witnesses: object; require?: string[] };
 
@@ -118,11 +117,11 @@ describe("a home with a witness", () => {
     expect(await look()).toEqual([{ id: "witnesses", state: "ok", message: "none configured" }]);
     await shell.run(statsIntent);
     configure({ vkey, url, timeoutMs: 60_000 });
-    const first = (await exo(shell, ["log", "checkpoint"])).stdout;
+    const first = (await near(shell, ["log", "checkpoint"])).stdout;
     expect(await look()).toEqual(line("ok", `${url}, cosigned nothing of this log yet`));
     expect(server.last).toBeUndefined();
     await shell.run(statsIntent);
-    const size = readCheckpoint((await exo(shell, ["log", "checkpoint"])).stdout).size;
+    const size = readCheckpoint((await near(shell, ["log", "checkpoint"])).stdout).size;
     const doctor = await shell.exo(["doctor"]);
     expect(doctor.stdout).toMatch(
       new RegExp(`^ok +witness w\\.example +http://\\S+, cosigned ${size} of ${size} entries$`, "m"),
@@ -178,7 +177,7 @@ describe("a home with a witness that log witness --serve runs", () => {
 
   beforeEach(async () => {
     children = [];
-    await exo(shell, ["keys", "new", "--role", "witness", "--id", "witness.example/w1", "-o", "witness.key"]);
+    await near(shell, ["keys", "new", "--role", "witness", "--id", "witness.example/w1", "-o", "witness.key"]);
   });
   afterEach(async () => {
     for (const child of children) await stop(child, "SIGKILL");
@@ -219,11 +218,11 @@ describe("a home with a witness that log witness --serve runs", () => {
     const { vkey } = first;
     const port = new URL(first.url).port;
     expect(await shell.run(statsIntent)).toMatchObject({ code: 0, stderr: "" });
-    const cosigned = (await exo(shell, ["log", "checkpoint"])).stdout;
+    const cosigned = (await near(shell, ["log", "checkpoint"])).stdout;
     expect(openCheckpoint(cosigned, [vkey]).signatures.map(({ name }) => name)).toEqual(["witness.example/w1"]);
     cpSync(shell.path(".exoarmur"), shell.path("older"), { recursive: true });
     expect(await shell.run(statsIntent)).toMatchObject({ code: 0, stderr: "" });
-    const { size } = openCheckpoint((await exo(shell, ["log", "checkpoint"])).stdout, [vkey]);
+    const { size } = openCheckpoint((await near(shell, ["log", "checkpoint"])).stdout, [vkey]);
 
     await stop(first.child, "SIGKILL");
     const again = await serve("--port", port);
@@ -259,12 +258,12 @@ describe("a home with a witness that log witness --serve runs", () => {
     ];
     for (const [more, exit, code] of refusals) {
       const args = ["log", "witness", "--serve", "--key", "witness.key", "--state", "states", ...more];
-      const ended = await exo(shell, [...args, "--trust", ".exoarmur/trust.json", "--json"]);
+      const ended = await near(shell, [...args, "--trust", ".exoarmur/trust.json", "--json"]);
       expect([more, ended.code, errorOf(ended)]).toEqual([more, exit, code]);
     }
     const args = ["log", "witness", "--key", "witness.key", "--state", "states", "--json"];
     for (const more of [["--serve", "--first"], [], ["old.txt", "--port", "1"]]) {
-      const ended = await exo(shell, [...args, ...more]);
+      const ended = await near(shell, [...args, ...more]);
       expect([more, ended.code, errorOf(ended)]).toEqual([more, 2, "EXO_USAGE"]);
     }
   });
