@@ -1,12 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { canonicalize } from "../../src/canonical/jcs.js";
 import { plainMaterial } from "../../src/contracts/material.js";
-import type { PolicyRule } from "../../src/contracts/policy.js";
+import { type PolicyDocument, type PolicyRule, policySchema } from "../../src/contracts/policy.js";
 import { appendSystemEvent } from "../../src/pipeline/orders.js";
 import { policyChange } from "../../src/pipeline/policy-change.js";
 import { readEvent, storedEvents } from "../../src/pipeline/recorder.js";
 import { blobKey } from "../../src/pipeline/store-keys.js";
 import type { PipelinePorts } from "../../src/pipeline/types.js";
+import { diffPolicies } from "../../src/policy/diff.js";
 import type { StoreReader } from "../../src/ports.js";
 import { auditStore, type LogCheck } from "../../src/replay/audit-log.js";
 import { TamperedStore } from "../replay/support.js";
@@ -114,6 +115,23 @@ describe("telling how a policy differs", () => {
       undecided: "more than 500000 steps; the rest was not tried",
     });
     expect(policyChange(reader, a, b)).toEqual(told);
+  });
+
+  it("counts looking for names among many rules, which is most of the work where few rules are left", () => {
+    const [before, after] = (["allow", "require_approval"] as const).map((verdict) =>
+      policySchema.parse({
+        schema: "exoarmur.policy/v1",
+        policyId: "p",
+        version: 1,
+        rules: names("t", 500).map((tenant) => ({ id: tenant, match: { tenant, action: "a.b" }, verdict })),
+      }),
+    ) as [PolicyDocument, PolicyDocument];
+    expect(diffPolicies(before, after, 60_000)).toMatchObject({ result: "same_or_narrower", tried: 500 });
+    // 501 names times 1000 rules, a sixteenth of a step each: the names alone are more than half of it.
+    expect(diffPolicies(before, after, 40_000)).toMatchObject({
+      result: "undecided",
+      undecided: ["more than 40000 steps; the rest was not tried"],
+    });
   });
 
   it("does not begin with a document that is too large", () => {
