@@ -62,6 +62,9 @@ export function diffPolicies(
   after: PolicyDocument,
   budget = Number.POSITIVE_INFINITY,
 ): PolicyDiff {
+  // Compiling is work as well, most of it that of patterns.
+  const cost = costOf([...before.rules, ...after.rules].map((rule) => ({ rule })));
+  if (cost > budget) return { result: "undecided", widenings: [], undecided: [beyond(budget)], tried: 0 };
   return new Differ(compilePolicy(before), compilePolicy(after), budget).run();
 }
 
@@ -127,7 +130,7 @@ class Differ {
         break;
       }
     }
-    if (this.#spent > this.#budget) this.#undecided.add(`more than ${this.#budget} steps; the rest was not tried`);
+    if (this.#spent > this.#budget) this.#undecided.add(beyond(this.#budget));
     const widenings = [...this.#widenings.values()];
     const undecided = [...this.#undecided];
     const result = widenings.length > 0 ? "widens" : undecided.length > 0 ? "undecided" : "same_or_narrower";
@@ -324,19 +327,23 @@ function placeOf(subject: PolicySubject): string {
   return canonicalText([callerOf(subject), subject.intent.target ?? null]);
 }
 
+function beyond(budget: number): string {
+  return `more than ${budget} steps; the rest was not tried`;
+}
+
 const costs = new WeakMap<PolicyRule, number>();
 
 /**
  * Steps that one look at these rules counts as: one each, more for long ones, and most for patterns, whose work grows
- * with their length and that of what they are asked about.
+ * with their length, how often they repeat, and the length of what they are asked about.
  */
-function costOf(rules: readonly CompiledRule[]): number {
+function costOf(rules: readonly Pick<CompiledRule, "rule">[]): number {
   let sum = 0;
   for (const { rule } of rules) {
     let cost = costs.get(rule);
     if (cost === undefined) {
       const patterns = Object.values(rule.match.parameters ?? {}).map((match) =>
-        typeof match === "object" && match !== null && "matches" in match ? match.matches.length ** 2 : 0,
+        typeof match === "object" && match !== null && "matches" in match ? patternCost(match.matches) : 0,
       );
       cost = 1 + Math.ceil((canonicalText(rule).length + patterns.reduce((a, b) => a + b, 0)) / 100);
       costs.set(rule, cost);
@@ -344,6 +351,13 @@ function costOf(rules: readonly CompiledRule[]): number {
     sum += cost;
   }
   return sum;
+}
+
+/** A counted repeat is written out when a pattern is compiled. */
+function patternCost(pattern: string): number {
+  let size = pattern.length;
+  for (const [, least = "", most] of pattern.matchAll(/\{(\d+)(?:,(\d*))?\}/g)) size += Number(most || least);
+  return pattern.length * size;
 }
 
 /** Steps that finding the targets of these rules counts as. */

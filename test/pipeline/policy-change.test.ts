@@ -1,4 +1,5 @@
-import { describe, expect, it } from "vitest";
+import { RE2JS } from "re2js";
+import { describe, expect, it, vi } from "vitest";
 import { canonicalize } from "../../src/canonical/jcs.js";
 import { plainMaterial } from "../../src/contracts/material.js";
 import { type PolicyDocument, type PolicyRule, policySchema } from "../../src/contracts/policy.js";
@@ -132,6 +133,31 @@ describe("telling how a policy differs", () => {
       result: "undecided",
       undecided: ["more than 40000 steps; the rest was not tried"],
     });
+  });
+
+  it("does not begin with patterns that take long to compile", () => {
+    const repeats = (rest: string): PolicyRule[] =>
+      names("r", 100).map((id) => ({ ...asks(`${"(a|b|c){1,100}".repeat(20)}${rest}`), id }));
+    const { reader, a, b } = stored(repeats("x"), repeats("y"));
+    const patterns = RE2JS.compile;
+    const compiled: string[] = [];
+    const spy = vi.spyOn(RE2JS, "compile").mockImplementation((...args) => {
+      compiled.push(args[0]);
+      return patterns.apply(RE2JS, args);
+    });
+    try {
+      expect(policyChange(reader, a, b)).toMatchObject({
+        result: "undecided",
+        undecided: "more than 500000 steps; the rest was not tried",
+      });
+      expect(compiled).toEqual([]);
+      // The same rules without repeats are compared.
+      const plain = stored([asks("^[a-f]{8}$")], [asks("^[a-g]{8}$")]);
+      policyChange(plain.reader, plain.a, plain.b);
+      expect(compiled).toContain("^[a-g]{8}$");
+    } finally {
+      spy.mockRestore();
+    }
   });
 
   it("does not begin with a document that is too large", () => {
