@@ -42,6 +42,7 @@ export const closedPackages = {
   pg: ["stores"],
   "@nats-io/": ["stores"],
   undici: ["capabilities/perform"],
+  "@cedar-policy/": ["runtime/cedar", "web/cedar"],
   commander: ["cli"],
   preact: ["web"],
   hono: ["control"],

@@ -97,6 +97,7 @@ export const errorTable = {
   EXO_POLICY_DEFERRED: ["denied", "The policy defers, which is a deny."],
   EXO_POLICY_VERSION: ["state", "A policy's content changed but its version did not rise."],
   EXO_POLICY_UNSIGNED: ["state", "The policy is not signed by a policy author this home trusts."],
+  EXO_CEDAR_ENGINE: ["unable", "Cedar's engine is not loaded here, or it failed."],
   EXO_SAFETY_DENIED: ["denied", "The safety gate denies the action."],
   EXO_KILL_SWITCH: ["denied", "A kill switch is on."],
   EXO_BUDGET: ["denied", "The tenant's budget for the window is used up."],

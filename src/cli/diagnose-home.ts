@@ -3,6 +3,7 @@ import { basename, join } from "node:path";
 import { digestOf } from "../canonical/digest.js";
 import { canonicalize } from "../canonical/jcs.js";
 import { resolveManifest } from "../contracts/manifest-draft.js";
+import { isCedar } from "../contracts/policy-cedar.js";
 import { secretFault } from "../contracts/secret.js";
 import type { Role } from "../contracts/trust.js";
 import { readAnchor } from "../home/anchor.js";
@@ -17,7 +18,7 @@ import { readIntentRecord } from "../pipeline/present.js";
 import { openIntents } from "../pipeline/recovery.js";
 import { admitExecutor } from "../pipeline/registry.js";
 import { stateKeys } from "../pipeline/store-keys.js";
-import { readPolicy } from "../policy/read.js";
+import { readProgram } from "../runtime/policy-file.js";
 import { homeSecrets } from "../runtime/secrets.js";
 import { readCandidate } from "../runtime/shadow.js";
 import type { CliContext } from "./context.js";
@@ -157,10 +158,10 @@ async function checkSecrets({ home }: HomeView, env: CliContext["env"]): Promise
 
 async function checkPolicy({ home, store }: HomeView): Promise<Found> {
   const { file, bytes } = await readPolicyFile(home.paths);
-  const policy = readPolicy(bytes, file);
+  const { document: policy } = await readProgram(bytes, file);
   const digest = digestOf(canonicalize(policy));
   const active = readState<ActivePolicy>(store, stateKeys.policy);
-  const what = `${basename(file)}: ${policy.policyId} version ${policy.version}, ${countOf(policy.rules.length, "rule")}, ${digest}`;
+  const what = `${basename(file)}: ${policy.policyId} version ${policy.version}, ${isCedar(policy) ? "in Cedar" : countOf(policy.rules.length, "rule")}, ${digest}`;
   if (active?.digest === digest) return `${what}, signed and active`;
   if (active !== undefined && (active.policyId !== policy.policyId || policy.version <= active.version)) {
     const expected = `${active.policyId} with a version above ${active.version}`;

@@ -152,7 +152,8 @@ export const decisionSchema = z.strictObject({
   obligations: obligationsSchema,
   policyDigest: digestSchema,
   inputDigest: digestSchema,
-  evaluator: z.strictObject({ name: nameSchema, revision: countSchema }),
+  /** `engine`: the release of another language's evaluator, in words; absent for rules. */
+  evaluator: z.strictObject({ name: nameSchema, revision: countSchema, engine: nameSchema.optional() }),
 });
 
 /** A recorded policy decision. */

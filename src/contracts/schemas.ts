@@ -13,6 +13,7 @@ import { killSwitchOrderSchema, resolutionOrderSchema, trustScoreOrderSchema } f
 import { pluginCaseSchema, pluginProjectSchema } from "./plugin-project.js";
 import { decisionSchema, policyInputSchema, policySchema } from "./policy.js";
 import { policyCasesSchema } from "./policy-cases.js";
+import { cedarPolicySchema } from "./policy-cedar.js";
 import { pluginAdmissionSchema } from "./publisher.js";
 import { referenceReplaySchema } from "./reference-event.js";
 import { replayReportSchema } from "./replay-report.js";
@@ -26,6 +27,7 @@ export const publishedSchemas: Readonly<Record<string, z.ZodType>> = {
   "exoarmur.intent.v1": intentSchema,
   "exoarmur.intent-draft.v1": intentDraftSchema,
   "exoarmur.policy.v1": policySchema,
+  "exoarmur.policy.cedar.v1": cedarPolicySchema,
   "exoarmur.policy-cases.v1": policyCasesSchema,
   "exoarmur.policy-input.v1": policyInputSchema,
   "exoarmur.policy-decision.v1": decisionSchema,

@@ -7,9 +7,8 @@ import type { Material } from "../contracts/material.js";
 import type { PolicyDecision, PolicyInput } from "../contracts/policy.js";
 import type { FinalVerdict, SafetySnapshot, SafetyVerdict } from "../contracts/safety.js";
 import type { LedgerTx } from "../log/ledger-types.js";
-import type { CompiledPolicy } from "../policy/compile.js";
-import { evaluatePolicy, evaluatorName, policyRevision } from "../policy/evaluate.js";
 import { limitToEffects, narrowGrants } from "../policy/narrow.js";
+import type { PolicyProgram } from "../policy/program.js";
 import { type BudgetEntry, budgetUse } from "../safety/budget.js";
 import { evaluateSafety } from "../safety/gate.js";
 import { resolveVerdict } from "../safety/resolve.js";
@@ -22,7 +21,7 @@ import type { PipelinePorts } from "./types.js";
 
 /** The policy in force: what is evaluated, and the materials that show it. */
 export type PolicyInForce = {
-  readonly compiled: CompiledPolicy;
+  readonly program: PolicyProgram;
   readonly document: Material;
   readonly envelope: Material;
   /** Public keys of the authors that signed it. */
@@ -124,7 +123,7 @@ function judgePolicy(
   work.attach(tx, "policy_envelope", policy.envelope);
   for (const author of policy.authors) work.nameKey("policy-author", author);
   const subject = { intent, requester: record.requester, effects: fn.effects, attestations };
-  const outcome = evaluatePolicy(policy.compiled, subject);
+  const outcome = policy.program.decide(subject);
   const decision: PolicyDecision = {
     schema: "exoarmur.policy-decision/v1",
     decisionId: ports.ids.next(),
@@ -134,7 +133,7 @@ function judgePolicy(
     obligations: outcome.obligations,
     policyDigest: work.attach(tx, "policy", policy.document),
     inputDigest: work.attachDocument(tx, "policy_input", input),
-    evaluator: { name: evaluatorName, revision: policyRevision },
+    evaluator: policy.program.evaluator,
   };
   const { header, event } = work.append(tx, "policy_evaluated", { decision }, now);
   const { sequence, recordedAt } = header;

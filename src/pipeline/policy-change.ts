@@ -1,6 +1,6 @@
+import { clipText } from "../canonical/clip-text.js";
 import { type Digest, digestOf } from "../canonical/digest.js";
 import { parseCanonical } from "../canonical/read.js";
-import { clipText } from "../capabilities/bounds.js";
 import { parseContract } from "../contracts/common.js";
 import { type PolicyDocument, policySchema } from "../contracts/policy.js";
 import { type PolicyChange, policyChangeRevision } from "../contracts/policy-change.js";

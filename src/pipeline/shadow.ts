@@ -2,8 +2,10 @@ import type { Digest } from "../canonical/digest.js";
 import { canonicalizeOwn } from "../canonical/jcs.js";
 import { statementType } from "../contracts/bundle.js";
 import { type Material, plainMaterial, saltedMaterial } from "../contracts/material.js";
-import type { PolicyDecision, PolicyDocument } from "../contracts/policy.js";
+import type { PolicyDecision } from "../contracts/policy.js";
+import { type AnyPolicy, isCedar } from "../contracts/policy-cedar.js";
 import { type ShadowStatement, shadowPredicateType } from "../contracts/shadow.js";
+import { ExoArmurError } from "../errors.js";
 import type { LedgerTx } from "../log/ledger-types.js";
 import { compilePolicy } from "../policy/compile.js";
 import { evaluatePolicy, evaluatorName, policyRevision } from "../policy/evaluate.js";
@@ -21,8 +23,14 @@ export type EnforcedDecision = {
   readonly recordedAt: string;
 };
 
-/** Compiles a candidate. EXO_SCHEMA when it has no meaning. */
-export function shadowPolicy(candidate: PolicyDocument): ShadowPolicy {
+/**
+ * Compiles a candidate. EXO_SCHEMA when it has no meaning, and for one in Cedar: a fault of its engine ends every later
+ * decision of the process, also those of a policy in force.
+ */
+export function shadowPolicy(candidate: AnyPolicy): ShadowPolicy {
+  if (isCedar(candidate)) {
+    throw new ExoArmurError("EXO_SCHEMA", `shadow mode asks policies of rules, ${candidate.policyId} is in Cedar`);
+  }
   return { compiled: compilePolicy(candidate), document: plainMaterial(canonicalizeOwn(candidate)) };
 }
 

@@ -9,6 +9,7 @@ import type { SafetyConfig } from "../contracts/safety.js";
 import type { Trust } from "../contracts/trust.js";
 import type { Ledger } from "../log/ledger-types.js";
 import type { CompiledPolicy } from "../policy/compile.js";
+import type { LoadCedar } from "../policy/program.js";
 import type { Clock, Entropy, IdSource, Logger, Performer, SandboxHost, Signer, StoreReader } from "../ports.js";
 import type { BundleHandle } from "../proof/bundle.js";
 import type { Judged } from "./judged.js";
@@ -88,4 +89,6 @@ export type PipelinePorts = {
   readonly governor: Governor;
   /** The candidate that is asked beside the policy in force. */
   readonly shadow?: ShadowPolicy | undefined;
+  /** Loads Cedar's engine when a policy needs it. Without it Cedar policies are refused. */
+  readonly cedar?: LoadCedar;
 };

@@ -8,8 +8,8 @@ import { isExoArmurError } from "../errors.js";
 import type { IntentRecord } from "../pipeline/documents.js";
 import { blobKey } from "../pipeline/store-keys.js";
 import { type CompiledPolicy, compilePolicy } from "../policy/compile.js";
-import { evaluatorName, policyRevision } from "../policy/evaluate.js";
-import { evaluateRecorded } from "../policy/recorded.js";
+import { evaluatePolicy, evaluatorName, policyRevision } from "../policy/evaluate.js";
+import { recordedSubject } from "../policy/recorded.js";
 import type { StoreReader } from "../ports.js";
 import { recordedDecisions } from "./recorded-decisions.js";
 import { recordedShadows } from "./recorded-shadows.js";
@@ -96,7 +96,7 @@ function auditOne(
   if (input.intentDigest !== `sha256:${subject[0]?.digest.sha256}`)
     return wrong("it is about another intent's document");
   if (evaluator.name !== evaluatorName || evaluator.revision !== policyRevision) return { passedOver: "others" };
-  const again = evaluateRecorded(candidate, intent, input);
+  const again = evaluatePolicy(candidate, recordedSubject(intent, input));
   const { verdict, ruleIds, rationale, obligations } = predicate;
   if (canonicalText(again) === canonicalText({ verdict, ruleIds, rationale, obligations })) return null;
   return wrong(

@@ -34,6 +34,7 @@ const threats = [
   "Forged and swapped plugins",
   "Forged attestations",
   "Oversized and deep documents",
+  "Policies that end their engine",
   "Non-UTF-8 output",
   "Tail truncation",
   "Rollback to an older copy",

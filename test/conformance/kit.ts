@@ -64,7 +64,7 @@ export function judgeWithout(id: string, bytes: Uint8Array, trust: Trust): Verdi
   const keys = keySource(evidence, trust);
   const results: CheckResult[] = checks
     .filter(([name]) => name !== id)
-    .map(([name, title, run]) => runCheck(name, title, () => run(evidence, keys)));
+    .map(([name, title, run]) => runCheck(name, title, () => run(evidence, keys, {})));
   const facts = { trustMode: "pinned", bundleDigest: null, intentId: null, correlationId: null } as const;
   return verdicts[makeReport(facts, results).result];
 }

@@ -5,9 +5,10 @@ import { describe, expect, it } from "vitest";
 import { ending, ROOT } from "./cli.js";
 
 describe("the examples", () => {
-  it("are the ones that a test runs: quickstart.mjs with README.md, signer.mjs in cli-signers.test.ts, policy in cli-what-if.test.ts, the rest here", () => {
+  it("are the ones that a test runs: quickstart.mjs with README.md, signer.mjs in cli-signers.test.ts, policy in cli-what-if.test.ts, policy-cedar in cli-cedar.test.ts, the rest here", () => {
     expect(readdirSync(join(ROOT, "examples")).sort()).toEqual([
       "policy",
+      "policy-cedar",
       "quickstart-replay.mjs",
       "quickstart.mjs",
       "signer.mjs",

@@ -63,6 +63,22 @@ describe("a candidate's file", () => {
     ["lies below a file", () => join(put("f", ""), "x.json"), "EXO_FILE", /could not be read: ENOTDIR$/],
     ["is no JSON", () => put("broken.json", "{"), "EXO_JSON_SYNTAX", /broken\.json/],
     ["is no YAML", () => put("broken.yaml", "a: [\n"), "EXO_YAML", /broken\.yaml/],
+    [
+      "is in Cedar, whose engine a policy in force may need",
+      () =>
+        put(
+          "cedar.json",
+          JSON.stringify({
+            schema: "exoarmur.policy.cedar/v1",
+            policyId: "next",
+            version: 3,
+            cedarSchema: "",
+            policies: "permit(principal, action, resource);",
+          }),
+        ),
+      "EXO_SCHEMA",
+      /^shadow mode asks policies of rules, next is in Cedar$/,
+    ],
     ["is no policy", () => put("other.json", "{}"), "EXO_SCHEMA", /other\.json/],
     [
       "has no meaning",
