@@ -6,6 +6,7 @@ import type { Change } from "./change.js";
 import { compareDecisions, permits } from "./compare.js";
 import { type CompiledPolicy, type CompiledRule, compilePolicy } from "./compile.js";
 import { type Assignment, assignments, openAtoms, parametersOf, withAssignment } from "./diff-atoms.js";
+import { costOf, targetCost } from "./diff-cost.js";
 import { listOf } from "./diff-literals.js";
 import { targetsOf } from "./diff-targets.js";
 import { draftSubject } from "./draft.js";
@@ -341,45 +342,6 @@ function placeOf(subject: PolicySubject): string {
 
 function beyond(budget: number): string {
   return `more than ${budget} steps; the rest was not tried`;
-}
-
-const costs = new WeakMap<PolicyRule, number>();
-
-/**
- * Steps that one look at these rules counts as: one each, more for long ones, and most for patterns, whose work grows
- * with their length, how often they repeat, and the length of what they are asked about.
- */
-function costOf(rules: readonly Pick<CompiledRule, "rule">[]): number {
-  let sum = 0;
-  for (const { rule } of rules) {
-    let cost = costs.get(rule);
-    if (cost === undefined) {
-      const patterns = Object.values(rule.match.parameters ?? {}).map((match) =>
-        typeof match === "object" && match !== null && "matches" in match ? patternCost(match.matches) : 0,
-      );
-      cost = 1 + Math.ceil((canonicalText(rule).length + patterns.reduce((a, b) => a + b, 0)) / 100);
-      costs.set(rule, cost);
-    }
-    sum += cost;
-  }
-  return sum;
-}
-
-/** A counted repeat is written out when a pattern is compiled. */
-function patternCost(pattern: string): number {
-  let size = pattern.length;
-  for (const [, least = "", most] of pattern.matchAll(/\{(\d+)(?:,(\d*))?\}/g)) size += Number(most || least);
-  return pattern.length * size;
-}
-
-/** Steps that finding the targets of these rules counts as. */
-function targetCost(rules: readonly CompiledRule[]): number {
-  const length = rules.reduce(
-    (sum, { rule }) =>
-      sum + canonicalText([rule.match.target ?? null, rule.obligations?.narrow ?? null]).length - "[null,null]".length,
-    0,
-  );
-  return Math.ceil(length ** 2 / 1000);
 }
 
 /** Rules that decide alike, whatever they are called. */
