@@ -169,6 +169,16 @@ export const errorTable = {
   EXO_REPLAY_DIVERGED: ["verification", "Re-execution gave something else than the record."],
   EXO_REPLAY_UNABLE: ["unable", "The record cannot be re-executed."],
   EXO_NO_RECORDS: ["verification", "No audit records exist for the correlation."],
+  // control plane (spec/control-plane.md)
+  EXO_AUTHENTICATION: ["denied", "A request has no credential that counts: none, unknown, expired or revoked."],
+  EXO_CONTROL_PLANE: ["state", "A control plane gave no answer, or not one of its kind."],
+  EXO_FORBIDDEN: ["denied", "The credential does not allow this."],
+  EXO_MEDIA_TYPE: ["input", "A request's body has another media type than its route takes."],
+  EXO_METHOD: ["input", "The path of the control plane has no such method."],
+  EXO_ORIGIN: ["denied", "A request was sent to another host, or by a page of another origin."],
+  EXO_RATE: ["state", "Too many requests; try again later."],
+  EXO_ROUTE: ["input", "The control plane has no such path."],
+  EXO_TOKEN: ["input", "No token has this id, or a token file is not well-formed."],
   // command line and the rest
   EXO_USAGE: ["input", "The command line is wrong."],
   EXO_FILE: ["input", "A file could not be read or written."],

@@ -1,4 +1,5 @@
 import { argument, type CommandRow, collect, home, json, noBrowser, open, option, trust } from "./command-row.js";
+import { controlRows } from "./command-table-control.js";
 import { keyRows } from "./command-table-keys.js";
 import { logRows } from "./command-table-log.js";
 import { policyRows } from "./command-table-policy.js";
@@ -12,6 +13,7 @@ export const groups: Readonly<Record<string, string>> = {
   policy: "what a policy says, said, or would have said",
   plugins: "executors: write, build, test, sign and install them",
   secrets: "values that executors may use and never see",
+  tokens: "credentials of agents and readers at the control plane",
 };
 
 const yes = option("--yes", "do not ask");
@@ -384,6 +386,7 @@ export const commandRows: readonly CommandRow[] = [
     example: "exoarmur secrets remove API_KEY",
     load: async () => (await import("./commands/secrets.js")).removeSecret,
   },
+  ...controlRows,
   ...policyRows,
   ...logRows,
   {

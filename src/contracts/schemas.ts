@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import { challengeSchema, tokenSchema } from "./access.js";
 import { approvalGrantSchema, approvalRequestSchema, previewSchema } from "./approval.js";
 import { backtestSchema } from "./backtest.js";
 import { bundleSchema, statementSchema } from "./bundle.js";
@@ -53,6 +54,8 @@ export const publishedSchemas: Readonly<Record<string, z.ZodType>> = {
   "exoarmur.resolution.v1": resolutionOrderSchema,
   "exoarmur.trust-score.v1": trustScoreOrderSchema,
   "exoarmur.trust.v1": trustSchema,
+  "exoarmur.control-challenge.v1": challengeSchema,
+  "exoarmur.token.v1": tokenSchema,
   "exoarmur.config.v1": configSchema,
   "exoarmur.statement.v1": statementSchema,
   "exoarmur.proof.v1": bundleSchema,

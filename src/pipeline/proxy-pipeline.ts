@@ -10,6 +10,7 @@ import type { ExecutorManifest } from "../contracts/manifest.js";
 import type { TrustScoreOrder } from "../contracts/order.js";
 import { ExoArmurError, ok, type Refusal, type Result } from "../errors.js";
 import type { BundleHandle } from "../proof/bundle.js";
+import { type DeniedAccess, recordDeniedAccess } from "./access.js";
 import { activatePolicy, initialiseKillSwitches, namesCedar } from "./activation.js";
 import { admitSigned } from "./admission.js";
 import { takeAttestations } from "./attestations.js";
@@ -272,6 +273,11 @@ export class ProxyPipeline {
       if (this.#lost.has(intentId)) throw this.#lost.get(intentId);
       await this.#changed(intentId, signal);
     }
+  }
+
+  /** Records requests that were denied before they became intents. */
+  async recordDeniedAccess(denied: DeniedAccess): Promise<void> {
+    await this.#ports.ledger.transact((tx) => recordDeniedAccess(tx, denied, this.#ports));
   }
 
   /** Every approval request, oldest first. */

@@ -51,6 +51,11 @@ const threats = [
   "Expired approval",
   "Approval for another plugin version",
   "Shadow decision for an enforced one",
+  "Forged, replayed and expired credentials",
+  "Requests in the wrong role or for another tenant",
+  "Pages of other origins",
+  "Oversized, endless and slow requests",
+  "Floods of denied requests",
   "Single-bit flips",
   "Published vectors",
 ];

@@ -49,8 +49,10 @@ describe("the package", () => {
       "verifyInclusion",
     ],
     "exoarmur/approval": ["signGrant"],
+    "exoarmur/client": ["createClient", "login"],
     "exoarmur/wasm": ["inspectModule", "meterModule", "meterRevision"],
     "exoarmur/cedar": ["loadCedar"],
+    "exoarmur/what-if": ["backtestPolicy", "diffPolicies"],
     "exoarmur/stores/memory": ["createMemoryStore"],
     "exoarmur/stores/lmdb": ["openLmdbStore"],
   };
