@@ -77,9 +77,7 @@ export class ProxyPipeline {
   async open(): Promise<string[]> {
     const { ledger, store } = this.#ports;
     await ledger.transact((tx) => {
-      initialiseKillSwitches(tx, this.#ports);
-      recordKeyChanges(tx, this.#ports);
-      keepCandidate(tx, this.#ports);
+      for (const write of [initialiseKillSwitches, recordKeyChanges, keepCandidate]) write(tx, this.#ports);
     });
     const inDoubt: string[] = [];
     for (const intentId of openIntents(store)) {
