@@ -19,6 +19,21 @@ export const policyRows: readonly CommandRow[] = [
     load: async () => (await import("./commands/policy-diff.js")).diff,
   },
   {
+    path: ["policy", "shadow"],
+    about: "what the candidate of shadow mode said beside the policy in force, and where it would have differed",
+    args: [],
+    options: [
+      option("--since <time>", "decisions from this day or time on, UTC"),
+      option("--until <time>", "decisions before this day or time, UTC"),
+      option("--tenant <id>", "one tenant only"),
+      option("--fail-on-flip", "end with 1 when the candidate would have decided otherwise"),
+      home,
+      json,
+    ],
+    example: "exoarmur policy shadow --since 2026-01-01 --fail-on-flip",
+    load: async () => (await import("./commands/policy-shadow.js")).shadow,
+  },
+  {
     path: ["policy", "test"],
     about: "run the cases beside a policy: which request must get which verdict",
     args: [argument("<path...>", "*.cases.json files, or folders with them")],

@@ -20,6 +20,7 @@ import { admitExecutor } from "../pipeline/registry.js";
 import { stateKeys } from "../pipeline/store-keys.js";
 import { readProgram } from "../runtime/policy-file.js";
 import { homeSecrets } from "../runtime/secrets.js";
+import { readCandidate } from "../runtime/shadow.js";
 import type { CliContext } from "./context.js";
 import { diagnoseWitnesses } from "./diagnose-witnesses.js";
 import { type Diagnosis, examine, type Found } from "./diagnosis.js";
@@ -57,6 +58,7 @@ async function diagnoseView(context: CliContext, view: HomeView): Promise<Diagno
     await examine("log", () => checkLog(view)),
     ...(await diagnoseWitnesses(view)),
     await examine("policy", () => checkPolicy(view)),
+    ...(home.resolved.shadowFile === null ? [] : [await examine("shadow policy", () => checkShadow(view))]),
     await examine("secrets", () => checkSecrets(view, context.env)),
   ];
   for (const plugin of await readPlugins(home)) {
@@ -177,6 +179,14 @@ async function checkPolicy({ home, store }: HomeView): Promise<Found> {
     code: "EXO_POLICY_UNSIGNED",
     message: `${what}; neither author.key nor policy.signed.json is there`,
   };
+}
+
+/** A candidate that cannot be used keeps nothing from running: the next start goes without it. */
+async function checkShadow({ home: { resolved } }: HomeView): Promise<Awaited<Found>> {
+  const { candidate, problem } = await readCandidate(resolved.shadowFile ?? "");
+  if (problem !== undefined) return { state: "warn", code: problem.code, message: `not asked: ${problem.message}` };
+  const { policyId, version, rules } = candidate.compiled.document;
+  return `${policyId} version ${version}, ${countOf(rules.length, "rule")}, ${candidate.document.digest}: asked, never obeyed`;
 }
 
 async function checkPlugin(view: HomeView, plugin: PluginFile): Promise<Found> {

@@ -8,7 +8,8 @@ const sideSchema = z.strictObject({
   rationale: z.string(),
 });
 
-const flipSchema = z.strictObject({
+/** One decision that would have been another. */
+export const flipSchema = z.strictObject({
   intentId: ulidSchema,
   tenantId: nameSchema,
   correlationId: nameSchema,

@@ -108,6 +108,9 @@ function isWitnessVkey(text: string): boolean {
   }
 }
 
+/** Where the candidate of shadow mode is, relative to the folder that holds the home. */
+const shadowConfigSchema = z.strictObject({ policy: z.string().min(1).max(4096) });
+
 /** config.json of a home (spec/home.md). A root's path is relative to the folder that holds the home. */
 export const configSchema = z.strictObject({
   $schema: z.string().optional(),
@@ -130,6 +133,8 @@ export const configSchema = z.strictObject({
   secrets: configuredSecretsSchema.optional(),
   counterparties: counterpartiesSchema.optional(),
   signers: signersSchema.optional(),
+  /** A candidate policy that is asked beside the one in force and never obeyed (spec/what-if.md, Shadow mode). */
+  shadow: shadowConfigSchema.optional(),
   witnesses: z.array(witnessSchema).max(16).refine(isDistinct, "expected every witness once, by key").optional(),
   features: featuresSchema,
 });

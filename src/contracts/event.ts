@@ -15,6 +15,7 @@ import {
 import { executionRecordSchema } from "./execution.js";
 import { requesterSchema } from "./intent.js";
 import { decisionSchema } from "./policy.js";
+import { policyChangeSchema } from "./policy-change.js";
 import { materialsDroppedSchema } from "./retention.js";
 import { finalVerdictSchema, safetyVerdictSchema } from "./safety.js";
 import { endReasonSchema } from "./trust.js";
@@ -137,6 +138,8 @@ export const eventPayloads = {
     version: countSchema,
     previous: digestSchema.nullable(),
     envelopeDigest: digestSchema,
+    /** How it differs from `previous`; absent where there is none, and in records from before it was told. */
+    change: policyChangeSchema.optional(),
   }),
   plugin_admitted: z.strictObject({
     name: nameSchema,

@@ -22,6 +22,7 @@ import { referenceReplaySchema } from "./reference-event.js";
 import { replayReportSchema } from "./replay-report.js";
 import { materialsDropOrderSchema } from "./retention.js";
 import { finalVerdictSchema, safetyConfigSchema, safetySnapshotSchema, safetyVerdictSchema } from "./safety.js";
+import { shadowReportSchema, shadowStatementSchema } from "./shadow.js";
 import { trustSchema } from "./trust.js";
 
 /** Every published contract by name; spec/schemas holds the JSON Schema generated from each. */
@@ -65,5 +66,7 @@ export const publishedSchemas: Readonly<Record<string, z.ZodType>> = {
   "exoarmur.agreement.v1": agreementSchema,
   "exoarmur.reference-replay.v1": referenceReplaySchema,
   "exoarmur.backtest.v1": backtestSchema,
+  "exoarmur.shadow-decision.v1": shadowStatementSchema,
+  "exoarmur.shadow-report.v1": shadowReportSchema,
   "exoarmur.counterfactual.v1": counterfactualSchema,
 };

@@ -53,6 +53,8 @@ export type ResolvedConfig = {
   readonly secrets: Readonly<Record<string, ConfiguredSecret>>;
   readonly counterparties: readonly Counterparty[];
   readonly signers: ResolvedSigners;
+  /** The candidate of shadow mode, an absolute path; null for none. */
+  readonly shadowFile: string | null;
   readonly witnesses: readonly WitnessConfig[];
   readonly features: Features;
 };
@@ -98,6 +100,7 @@ export function resolveConfig(config: Config, paths: HomePaths): ResolvedConfig 
     secrets: config.secrets ?? {},
     counterparties: config.counterparties ?? [],
     signers: resolveSigners(config, paths),
+    shadowFile: resolveShadow(config, paths),
     witnesses: config.witnesses ?? [],
     features: config.features,
   };
@@ -107,6 +110,12 @@ function resolveHttp({ http = {} }: Config, paths: HomePaths): HttpConfig {
   if (http.caFile === undefined) return http;
   if (http.caFile.includes("\0")) throw wrong(paths, "/http/caFile", "expected a path without a NUL character");
   return { ...http, caFile: resolve(paths.base, http.caFile) };
+}
+
+function resolveShadow({ shadow }: Config, paths: HomePaths): string | null {
+  if (shadow === undefined) return null;
+  if (shadow.policy.includes("\0")) throw wrong(paths, "/shadow/policy", "expected a path without a NUL character");
+  return resolve(paths.base, shadow.policy);
 }
 
 function resolveSigners({ signers = {} }: Config, paths: HomePaths): ResolvedSigners {

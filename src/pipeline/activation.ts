@@ -13,6 +13,7 @@ import { type ActivePolicy, type KillSwitchState, readState, writeState } from "
 import { runtimeActor } from "./intent-work.js";
 import type { PolicyInForce } from "./judge.js";
 import { appendSystemEvent } from "./orders.js";
+import { policyChange } from "./policy-change.js";
 import { blobKey, stateKeys } from "./store-keys.js";
 import type { PipelinePorts } from "./types.js";
 
@@ -71,6 +72,7 @@ export function activatePolicy(
       version,
       previous: active?.digest ?? null,
       envelopeDigest: signed.digest,
+      ...(active === undefined ? {} : { change: policyChange(tx, active.digest, document.digest) }),
     },
     runtimeActor,
   );

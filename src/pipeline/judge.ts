@@ -15,6 +15,7 @@ import { resolveVerdict } from "../safety/resolve.js";
 import { type ActivePolicy, type KillSwitchState, readState } from "./documents.js";
 import type { IntentWork } from "./intent-work.js";
 import type { Resolved } from "./registry.js";
+import { recordShadow } from "./shadow.js";
 import { budgetKey, stateKeys, trustScoreKey } from "./store-keys.js";
 import type { PipelinePorts } from "./types.js";
 
@@ -121,12 +122,8 @@ function judgePolicy(
   attachSignature(tx, work, executor);
   work.attach(tx, "policy_envelope", policy.envelope);
   for (const author of policy.authors) work.nameKey("policy-author", author);
-  const outcome = policy.program.decide({
-    intent,
-    requester: record.requester,
-    effects: fn.effects,
-    attestations,
-  });
+  const subject = { intent, requester: record.requester, effects: fn.effects, attestations };
+  const outcome = policy.program.decide(subject);
   const decision: PolicyDecision = {
     schema: "exoarmur.policy-decision/v1",
     decisionId: ports.ids.next(),
@@ -138,7 +135,9 @@ function judgePolicy(
     inputDigest: work.attachDocument(tx, "policy_input", input),
     evaluator: policy.program.evaluator,
   };
-  work.append(tx, "policy_evaluated", { decision }, now);
+  const { header, event } = work.append(tx, "policy_evaluated", { decision }, now);
+  const { sequence, recordedAt } = header;
+  recordShadow(tx, work, subject, { decision, eventDigest: event.digest, sequence, recordedAt });
   return decision;
 }
 

@@ -26,6 +26,7 @@ import { expirePending, isApprovalPast, markInDoubt, openIntents } from "./recov
 import { admitExecutor, ExecutorRegistry } from "./registry.js";
 import { type ResolvedIntent, readDraft, resolveIntent } from "./resolve-intent.js";
 import { type DropCounts, dropPart } from "./retention.js";
+import { keepCandidate } from "./shadow.js";
 import { eventKeys } from "./store-keys.js";
 import { type Admission, admit } from "./submit.js";
 import { type Turn, Turns } from "./turns.js";
@@ -76,8 +77,7 @@ export class ProxyPipeline {
   async open(): Promise<string[]> {
     const { ledger, store } = this.#ports;
     await ledger.transact((tx) => {
-      initialiseKillSwitches(tx, this.#ports);
-      recordKeyChanges(tx, this.#ports);
+      for (const write of [initialiseKillSwitches, recordKeyChanges, keepCandidate]) write(tx, this.#ports);
     });
     const inDoubt: string[] = [];
     for (const intentId of openIntents(store)) {

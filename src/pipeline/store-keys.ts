@@ -77,6 +77,12 @@ export function bundleKey(intentId: string): string {
   return `p/${intentId}`;
 }
 
+/** Shadow decisions of an intent, by the sequence of the enforced decision's event. */
+export const shadowKeys = {
+  one: (intentId: string, sequence: number): string => `h/${intentId}/${fixed(sequence)}`,
+  all: { gte: "h/", lt: "h0" },
+} as const;
+
 /** Budget use of a tenant. */
 export function budgetKey(tenantId: string): string {
   return `u/${hashOf(tenantId)}`;

@@ -4,9 +4,11 @@ import type { Reason } from "../contracts/event.js";
 import type { ExecutionRecord } from "../contracts/execution.js";
 import type { CapabilityName } from "../contracts/imports.js";
 import type { Constraints } from "../contracts/manifest.js";
+import type { Material } from "../contracts/material.js";
 import type { SafetyConfig } from "../contracts/safety.js";
 import type { Trust } from "../contracts/trust.js";
 import type { Ledger } from "../log/ledger-types.js";
+import type { CompiledPolicy } from "../policy/compile.js";
 import type { LoadCedar } from "../policy/program.js";
 import type { Clock, Entropy, IdSource, Logger, Performer, SandboxHost, Signer, StoreReader } from "../ports.js";
 import type { BundleHandle } from "../proof/bundle.js";
@@ -64,6 +66,9 @@ export type Governor = {
   takeOrders(): Promise<void>;
 };
 
+/** A candidate that is asked beside the policy in force, and never obeyed. */
+export type ShadowPolicy = { readonly compiled: CompiledPolicy; readonly document: Material };
+
 /** Everything the pipeline is handed by a composition root. */
 export type PipelinePorts = {
   readonly clock: Clock;
@@ -82,6 +87,8 @@ export type PipelinePorts = {
   readonly saltKey: Uint8Array;
   readonly deployment: Deployment;
   readonly governor: Governor;
+  /** The candidate that is asked beside the policy in force. */
+  readonly shadow?: ShadowPolicy | undefined;
   /** Loads Cedar's engine when a policy needs it. Without it Cedar policies are refused. */
   readonly cedar?: LoadCedar;
 };

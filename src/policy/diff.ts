@@ -6,6 +6,7 @@ import type { Change } from "./change.js";
 import { compareDecisions, permits } from "./compare.js";
 import { type CompiledPolicy, type CompiledRule, compilePolicy } from "./compile.js";
 import { type Assignment, assignments, openAtoms, parametersOf, withAssignment } from "./diff-atoms.js";
+import { costOf, targetCost } from "./diff-cost.js";
 import { listOf } from "./diff-literals.js";
 import { targetsOf } from "./diff-targets.js";
 import { draftSubject } from "./draft.js";
@@ -64,13 +65,27 @@ export function diffAny(before: AnyPolicy, after: AnyPolicy): PolicyDiff {
 const notCompared =
   "a policy in Cedar is compared with none but itself; backtest shows what recorded history it changes";
 
-/** Whether `after` allows anything that `before` did not. Pure, and the same for the same two documents. */
-export function diffPolicies(before: PolicyDocument, after: PolicyDocument): PolicyDiff {
-  return new Differ(compilePolicy(before), compilePolicy(after)).run();
+/**
+ * Whether `after` allows anything that `before` did not. Pure, and the same for the same two documents and budget.
+ *
+ * @param budget steps to spend at most (see `costOf`); what lies beyond is undecided. Default: no bound but that of requests.
+ */
+export function diffPolicies(
+  before: PolicyDocument,
+  after: PolicyDocument,
+  budget = Number.POSITIVE_INFINITY,
+): PolicyDiff {
+  // Compiling is work as well, most of it that of patterns.
+  const cost = costOf([...before.rules, ...after.rules].map((rule) => ({ rule })));
+  if (cost > budget) return { result: "undecided", widenings: [], undecided: [beyond(budget)], tried: 0 };
+  return new Differ(compilePolicy(before), compilePolicy(after), budget).run();
 }
 
+/** How a rule asks for a name. */
+type ReadNames = (rule: PolicyRule) => string | readonly string[] | undefined;
+
 /** The members of a request that are compared with names alone, and how a rule asks for them. */
-const nameMembers: readonly (readonly [keyof Names, (rule: PolicyRule) => string | readonly string[] | undefined])[] = [
+const nameMembers: readonly (readonly [keyof Names, ReadNames])[] = [
   ["tenant", ({ match }) => match.tenant],
   ["actorId", ({ match }) => match.actor?.id],
   ["actorType", ({ match }) => match.actor?.type],
@@ -97,19 +112,28 @@ class Differ {
   readonly #assumed: readonly [CompiledPolicy, CompiledPolicy];
   readonly #widenings = new Map<string, Widening>();
   readonly #undecided = new Set<string>();
+  readonly #nobodies = new Map<ReadNames, string | undefined>();
   #tried = 0;
+  readonly #budget: number;
+  #spent = 0;
   /** Of the action under way: what was found, and what the old policy permits at all. */
   #found: Found[] = [];
   #permitted = { callers: new Set<string>(), targets: new Set<string>() };
 
-  constructor(before: CompiledPolicy, after: CompiledPolicy) {
+  constructor(before: CompiledPolicy, after: CompiledPolicy, budget: number) {
+    this.#budget = budget;
     this.#old = before;
     this.#new = after;
     this.#assumed = [withAssignment(before, this.#assignment), withAssignment(after, this.#assignment)];
   }
 
   run(): PolicyDiff {
-    for (const action of this.#actions()) {
+    const { rules: old } = this.#old;
+    const { rules: now } = this.#new;
+    this.#spend(costOf(old) + costOf(now));
+    for (const action of this.#over() ? [] : this.#actions()) {
+      this.#spend(old.length + now.length);
+      if (this.#over()) break;
       this.#found = [];
       this.#permitted = { callers: new Set(), targets: new Set() };
       this.#split(action, [...this.#old.rulesFor(action)], [...this.#new.rulesFor(action)], {}, 0);
@@ -119,10 +143,19 @@ class Differ {
         break;
       }
     }
+    if (this.#spent > this.#budget) this.#undecided.add(beyond(this.#budget));
     const widenings = [...this.#widenings.values()];
     const undecided = [...this.#undecided];
     const result = widenings.length > 0 ? "widens" : undecided.length > 0 ? "undecided" : "same_or_narrower";
     return { result, widenings, undecided: undecided.slice(0, bounds.shown), tried: this.#tried };
+  }
+
+  #spend(steps: number): void {
+    this.#spent += steps;
+  }
+
+  #over(): boolean {
+    return this.#tried >= bounds.tried || this.#spent > this.#budget;
   }
 
   /** Every action that is named, and one that is not, at the end and under each pattern. */
@@ -140,7 +173,8 @@ class Differ {
 
   /** Splits by one name after the other; only rules that can still match are looked at further. */
   #split(action: string, old: CompiledRule[], now: CompiledRule[], names: Names, at: number): void {
-    if (this.#tried >= bounds.tried) return;
+    this.#spend(old.length + now.length);
+    if (this.#over()) return;
     if (sameRules(old, now)) {
       // Nothing to find here; but the action is not new to a policy that permits it to these callers.
       if (old.some(({ rule }) => permits(rule))) this.#permitted.callers.add("");
@@ -154,6 +188,9 @@ class Differ {
     const [name, read] = member;
     const asked = [...old, ...now].flatMap(({ rule }) => listOf(read(rule)));
     for (const value of [...new Set(asked), undefined]) {
+      // Every rule is looked at for every name, which is cheaper than asking one.
+      this.#spend(Math.ceil((old.length + now.length) / 16));
+      if (this.#over()) return;
       const fits = ({ rule }: CompiledRule): boolean => {
         const wanted = read(rule);
         return wanted === undefined || (value !== undefined && listOf(wanted).includes(value));
@@ -165,19 +202,28 @@ class Differ {
     }
   }
 
-  #nobody(read: (rule: PolicyRule) => string | readonly string[] | undefined): string | undefined {
-    const known = [this.#old, this.#new].flatMap(({ document }) =>
-      document.rules.flatMap((rule) => listOf(read(rule))),
-    );
-    return known.length === 0 ? undefined : freshName((name) => known.includes(name));
+  /** A name that no rule of either policy asks for, or undefined when none asks for any. */
+  #nobody(read: ReadNames): string | undefined {
+    if (!this.#nobodies.has(read)) {
+      const known = new Set(
+        [this.#old, this.#new].flatMap(({ document }) => document.rules.flatMap((rule) => listOf(read(rule)))),
+      );
+      this.#nobodies.set(read, known.size === 0 ? undefined : freshName((name) => known.has(name)));
+    }
+    return this.#nobodies.get(read);
   }
 
   #tryTargets(action: string, old: readonly CompiledRule[], now: readonly CompiledRule[], names: Names): void {
     const all = [...old, ...now];
+    const cost = costOf(all);
+    // Texts of targets are compared with each other.
+    this.#spend(cost + targetCost(all));
+    if (this.#over()) return;
     const { targets, gaps } = targetsOf(all.map(({ rule }) => rule));
     for (const gap of gaps) this.#undecided.add(`${action}: ${gap}`);
     for (const target of targets) {
-      if (this.#tried >= bounds.tried) return;
+      this.#spend(cost);
+      if (this.#over()) return;
       const draft: IntentDraft = {
         ...(names.tenant === undefined ? {} : { tenantId: names.tenant }),
         actor: { id: names.actorId ?? "anybody", type: names.actorType ?? "agent" },
@@ -197,26 +243,29 @@ class Differ {
 
   #tryOne(draft: IntentDraft, rules: readonly CompiledRule[], atoms: readonly string[]): void {
     if (atoms.length === 0) {
-      this.#compare(draft);
+      this.#compare(draft, rules);
       return;
     }
     // First the cheap proof: if no answers at all widen, no parameters do.
-    const why = this.#couldWiden(draft, atoms);
+    const why = this.#couldWiden(draft, rules, atoms);
     const before = this.#found.length;
     for (const parameters of parametersOf(
       rules.map(({ rule }) => rule),
       bounds.parameters,
     ))
-      this.#compare({ ...draft, parameters });
+      this.#compare({ ...draft, parameters }, rules);
     if (why !== null && this.#found.length === before) this.#undecided.add(`${draft.action}: ${why}`);
   }
 
-  #couldWiden(draft: IntentDraft, atoms: readonly string[]): string | null {
+  #couldWiden(draft: IntentDraft, rules: readonly CompiledRule[], atoms: readonly string[]): string | null {
     if (atoms.length > bounds.atoms)
       return `more than ${bounds.atoms} predicates on parameters and attestations at once`;
     const subject = draftSubject(draft, defaults);
     this.#assignment.clear();
+    const cost = costOf(rules);
     for (const _ of assignments(atoms, this.#assignment)) {
+      this.#spend(cost);
+      if (this.#over()) return null;
       const [before, after] = this.#assumed.map((policy) => evaluatePolicy(policy, subject)) as [
         PolicyOutcome,
         PolicyOutcome,
@@ -231,7 +280,9 @@ class Differ {
   }
 
   /** Judges one whole request under both policies. */
-  #compare(draft: IntentDraft): void {
+  #compare(draft: IntentDraft, rules: readonly CompiledRule[]): void {
+    this.#spend(costOf(rules));
+    if (this.#over()) return;
     this.#tried++;
     const subject = draftSubject(draft, defaults);
     const before = evaluatePolicy(this.#old, subject);
@@ -287,6 +338,10 @@ function callerOf({ intent }: PolicySubject): string {
 
 function placeOf(subject: PolicySubject): string {
   return canonicalText([callerOf(subject), subject.intent.target ?? null]);
+}
+
+function beyond(budget: number): string {
+  return `more than ${budget} steps; the rest was not tried`;
 }
 
 /** Rules that decide alike, whatever they are called. */

@@ -14,6 +14,8 @@ import type { CheckState, Engines } from "../verify/report.js";
 import { verifyBundle } from "../verify/verify-bundle.js";
 import { auditKeys } from "./audit-keys.js";
 import { auditMaterials } from "./audit-materials.js";
+import { auditPolicies } from "./audit-policies.js";
+import { auditShadows } from "./audit-shadows.js";
 import { type OpenRun, openRunOf } from "./open-runs.js";
 import { eventDigestOf, replayChain } from "./replay-events.js";
 import { Findings } from "./report.js";
@@ -48,6 +50,7 @@ type Gathered = {
   readonly leaves: {
     readonly events: ReadonlySet<string>;
     readonly bundles: ReadonlySet<string>;
+    readonly shadows: ReadonlySet<string>;
     readonly problems: readonly string[];
   };
   readonly events: readonly CanonicalEvent[];
@@ -87,7 +90,7 @@ export function auditStore(store: StoreReader, options: LogAuditOptions): LogAud
     result("leaves", "every leaf is known, once", {
       code: "EXO_STORE_DAMAGED",
       problems: gathered.leaves.problems,
-      passed: "event and bundle leaves only",
+      passed: gathered.leaves.shadows.size === 0 ? "event and bundle leaves only" : "event, bundle and shadow leaves",
     }),
     result("state", "state documents are readable", {
       code: "EXO_STORE_DAMAGED",
@@ -112,6 +115,8 @@ export function auditStore(store: StoreReader, options: LogAuditOptions): LogAud
     checkMaterials(store, gathered),
     checkKeys(store, gathered),
     checkBundles(store, options, gathered.records),
+    ...checkPolicies(store, gathered),
+    ...checkShadows(store, gathered),
   );
   const states = new Set(checks.map((check) => check.state));
   const open = gathered.records.filter((record) => !endStates.has(record.state));
@@ -168,18 +173,18 @@ function gather(store: StoreReader): Gathered {
 }
 
 function gatherLeaves(store: StoreReader): Gathered["leaves"] {
-  const kinds = { event: new Set<string>(), bundle: new Set<string>() };
+  const kinds = { event: new Set<string>(), bundle: new Set<string>(), shadow: new Set<string>() };
   const problems: string[] = [];
   for (const [key, bytes] of store.range({ gte: "l/", lt: "l0" })) {
     const leaf = readLeaf(bytes);
-    if (leaf === undefined || leaf.kind === "shadow") {
+    if (leaf === undefined) {
       problems.push(`${key} is of no known kind`);
       continue;
     }
     if (kinds[leaf.kind].has(leaf.digest)) problems.push(`${leaf.digest} is in the log again at ${key}`);
     kinds[leaf.kind].add(leaf.digest);
   }
-  return { events: kinds.event, bundles: kinds.bundle, problems };
+  return { events: kinds.event, bundles: kinds.bundle, shadows: kinds.shadow, problems };
 }
 
 /** What a read gives, or undefined with the damage noted. */
@@ -275,6 +280,34 @@ function checkKeys(store: StoreReader, { events, leaves, records }: Gathered): L
     problems,
     passed,
   });
+}
+
+/** What is told of policy changes; no check where nothing is told. */
+function checkPolicies(store: StoreReader, { events }: Gathered): LogCheck[] {
+  const { problems, told, others } = auditPolicies(store, events);
+  if (told === 0) return [];
+  const about = { code: "EXO_CHECK_FAILED", problems, passed: `${told}` } as const;
+  return [unlessOthers(result("policies", "policy changes are what they say", about), others, "another revision")];
+}
+
+/** Shadow decisions; no check of a log that has none. */
+function checkShadows(store: StoreReader, { leaves, records }: Gathered): LogCheck[] {
+  const unreadable: string[] = [];
+  const none = { problems: unreadable, count: 0, dropped: 0, others: 0 };
+  const { problems, count, dropped, others } =
+    readable(unreadable, () => auditShadows(store, leaves.shadows, records)) ?? none;
+  if (count === 0 && problems.length === 0) return [];
+  const passed = `${count}${dropped === 0 ? "" : `; ${dropped} not asked again, their input was dropped`}`;
+  const about = { code: "EXO_CHECK_FAILED", problems, passed } as const;
+  const check = result("shadows", "shadow decisions are what their candidates say", about);
+  return [unlessOthers(check, others, "another evaluator")];
+}
+
+/** A check that would pass is unable where some of what it looks at was made by what this build does not have. */
+function unlessOthers(check: LogCheck, others: number, by: string): LogCheck {
+  if (check.state !== "pass" || others === 0) return check;
+  const message = `${check.message}; ${others} made under ${by}, which this build does not know`;
+  return { ...check, state: "unable", code: "EXO_REVISION", message };
 }
 
 /** Every bundle verifies under the home's own trust. */

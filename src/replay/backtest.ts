@@ -10,6 +10,7 @@ import { unpackEvent } from "../pipeline/recorder.js";
 import { eventKeys } from "../pipeline/store-keys.js";
 import type { Change } from "../policy/change.js";
 import { compareDecisions } from "../policy/compare.js";
+import type { PolicyOutcome } from "../policy/evaluate.js";
 import type { PolicyProgram } from "../policy/program.js";
 import { evaluateRecorded } from "../policy/recorded.js";
 import type { StoreReader } from "../ports.js";
@@ -101,8 +102,12 @@ function judged(
   }
 }
 
-function flipOf(candidate: PolicyProgram, { intent, input, decision, recordedAt }: RecordedDecision): Flip | null {
-  const again = evaluateRecorded(candidate, intent, input);
+function flipOf(candidate: PolicyProgram, recorded: RecordedDecision): Flip | null {
+  return flipBetween(recorded, evaluateRecorded(candidate, recorded.intent, recorded.input));
+}
+
+/** How a candidate's answer differs from a recorded decision; null when it permits the same. */
+export function flipBetween({ intent, decision, recordedAt }: RecordedDecision, again: PolicyOutcome): Flip | null {
   const classes =
     again.verdict === decision.verdict
       ? compareDecisions(decision, again, intent.target).map((change) => words[change.class][change.direction])

@@ -12,7 +12,7 @@ import type { Refusal } from "../errors.js";
 import { openLedger } from "../log/ledger.js";
 import type { Ledger } from "../log/ledger-types.js";
 import { ProxyPipeline } from "../pipeline/proxy-pipeline.js";
-import type { Deployment, Governor } from "../pipeline/types.js";
+import type { Deployment, Governor, ShadowPolicy } from "../pipeline/types.js";
 import type { SandboxHost, Signer, Store } from "../ports.js";
 import { loadCedar } from "./cedar.js";
 import { openHttp } from "./http.js";
@@ -47,6 +47,8 @@ export type CoreParts = {
   readonly http: HttpConfig;
   readonly secrets: SecretParts;
   readonly counterparties: readonly Counterparty[];
+  /** The candidate that is asked beside the policy in force. */
+  readonly shadow?: ShadowPolicy | undefined;
   /** Checks the store against what was published before, then is told of every checkpoint. */
   readonly onLedger?: (ledger: Ledger) => Ledger;
 };
@@ -91,6 +93,7 @@ export async function openCore(parts: CoreParts): Promise<Core> {
     saltKey: parts.saltKey,
     deployment,
     governor: parts.governor,
+    shadow: parts.shadow,
     cedar: loadCedar,
   });
   const close = async (): Promise<void> => {

@@ -28,6 +28,7 @@ import { safetyUnder } from "./features.js";
 import { OrderDesk } from "./order-desk.js";
 import { readProgram } from "./policy-file.js";
 import { homeSecrets } from "./secrets.js";
+import { readShadow } from "./shadow.js";
 import type { World } from "./system.js";
 import { createWitnesses, type Witnesses } from "./witnesses.js";
 
@@ -80,6 +81,7 @@ export async function openHomeCore(dir: string, world: World): Promise<HomeCore>
       sandbox: resolved.sandbox,
       http: resolved.http,
       counterparties: resolved.counterparties,
+      shadow: await readShadow(resolved.shadowFile, world),
       secrets: homeSecrets(home.paths, resolved.secrets, world.env),
       onLedger: (ledger) => {
         witnesses = witnessesOf(home, ledger, world);

@@ -12,6 +12,7 @@ import { type Trust, trustSchema } from "../contracts/trust.js";
 import { encodeBase64 } from "../crypto/encoding.js";
 import { formatVkey, noteKey } from "../crypto/note-key.js";
 import { signerFromSeed } from "../crypto/signer.js";
+import { shadowPolicy } from "../pipeline/shadow.js";
 import { loadProgram } from "../policy/program.js";
 import type { Signer, Store, Vault } from "../ports.js";
 import { defaultSafetyConfig } from "../safety/gate.js";
@@ -63,6 +64,8 @@ export type RuntimeParts = {
   readonly vault?: Vault;
   /** Who signs the answers of which origin; their keys are in `trust`, of the role counterparty. Default: nobody. */
   readonly counterparties?: readonly Counterparty[];
+  /** A candidate that is asked beside `policy`, recorded and never obeyed (spec/what-if.md, Shadow mode). */
+  readonly shadow?: { readonly policy: AnyPolicy };
 };
 
 /** The parts of a runtime without a home, and the trust document that verifies its bundles. */
@@ -78,6 +81,8 @@ export async function openPartsCore(parts: RuntimeParts, world: World): Promise<
   const { runtime = made(), log = made(), policyAuthor = made(), saltKey = world.entropy.bytes(32) } = parts.keys ?? {};
   const policy = parseContract(anyPolicySchema, parts.policy, "policy");
   await loadProgram(policy, loadCedar);
+  const candidate = parts.shadow && parseContract(anyPolicySchema, parts.shadow.policy, "shadow policy");
+  const shadow = candidate && shadowPolicy(candidate);
   const origin = `exoarmur/${cellId}/${log.keyId.slice(0, 16)}`;
   const own = [
     { role: "runtime", id: "runtime", signer: runtime },
@@ -123,6 +128,7 @@ export async function openPartsCore(parts: RuntimeParts, world: World): Promise<
     sandbox: parseContract(sandboxSchema, parts.sandbox ?? {}, "sandbox"),
     http: parseContract(httpConfigSchema, parts.http ?? {}, "http"),
     counterparties: parseContract(counterpartiesSchema, parts.counterparties ?? [], "counterparties"),
+    shadow,
     secrets: {
       secrets: parseContract(secretBindingsSchema, parts.secrets ?? {}, "secrets"),
       vault: parts.vault ?? { get: () => Promise.resolve(undefined) },

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { backtestSchema } from "../../src/contracts/backtest.js";
+import { shadowReportSchema } from "../../src/contracts/shadow.js";
 import { type Ended, errorOf, jsonOf, NearShell, ROOT, removeIntent, type Shell, statsIntent } from "./cli.js";
 
 const cases = `${ROOT}/examples/policy`;
@@ -102,6 +103,37 @@ describe("what if", () => {
   ])("refuses %j", async (args, code, error) => {
     const ended = await shell.exo([...args, "--json"]);
     expect([ended.code, errorOf(ended)]).toEqual([code, error]);
+  });
+
+  it("asks a candidate beside the home's policy, and prints where it would have decided otherwise", async () => {
+    const own = new NearShell(shell);
+    try {
+      own.edit(".exoarmur/config.json", (config) => ({ ...config, shadow: { policy: "strict.yaml" } }));
+      const ran = jsonOf(await own.run({ ...statsIntent, idempotencyKey: "shadowed" }, ["--json"]));
+      expect(ran["status"]).toBe("executed");
+      const failing = await own.exo(["policy", "shadow", "--fail-on-flip", "--json"]);
+      expect([failing.code, failing.stderr]).toEqual([1, ""]);
+      expect(shadowReportSchema.parse(jsonOf(failing))).toMatchObject({
+        result: "flips",
+        counts: { decisions: 1, notShadowed: 2, classes: { "allow->deny": 1 } },
+        flips: [{ intentId: ran["intentId"], candidate: { ruleIds: ["nobody"] } }],
+      });
+      own.write("strict.yaml", "rules: [\n");
+      const broken = await own.run({ ...statsIntent, idempotencyKey: "alone" });
+      expect(broken.code).toBe(0);
+      expect(broken.stderr).toMatch(/shadow mode is off, its policy cannot be used: .*strict\.yaml/);
+      const text = await own.exo(["policy", "shadow"]);
+      expect([text.code, lines(text).at(-2)]).toEqual([0, "flips   1 shadow decision   0 the same, 1 would differ"]);
+      expect(text.stdout).toMatch(/^allow->deny .* allow-stats -> nobody /);
+      expect(text.stdout).toContain("enforced    4 decisions   3 without a candidate\n");
+      const check = await own.exo(["log", "check"]);
+      expect([check.code, check.stdout]).toEqual([
+        0,
+        expect.stringMatching(/shadow decisions are what their candidates say +1\n/),
+      ]);
+    } finally {
+      own.remove();
+    }
   });
 
   it("tests the starter policy with the cases of the examples, and another one fails them", async () => {

@@ -129,6 +129,17 @@ describe("a runtime from parts", () => {
       ...change,
     });
 
+  it("asks a candidate and obeys it in nothing; a malformed one is the caller's mistake", async () => {
+    const store = builtMemory.createMemoryStore();
+    const denyAll = { schema: "exoarmur.policy/v1", policyId: "next", version: 2, rules: [] };
+    await using runtime = await open({ store, shadow: { policy: denyAll } });
+    const { status } = await runtime.as("me").call("table.stats", { path: "data/orders.csv" });
+    expect(status).toBe("executed");
+    expect([...store.range({ gte: "h/", lt: "h0" })]).toHaveLength(1);
+    for (const wrong of [{ policy: { ...denyAll, rules: [{ id: "x" }] } }, { policy: null }])
+      await expect(open({ shadow: wrong })).rejects.toMatchObject({ code: "EXO_SCHEMA" });
+  });
+
   it("executes, verifies with its own trust, replays, and is disposed of by await using", async () => {
     let kept: Runtime;
     {

@@ -5,11 +5,9 @@ import { hasFlag, type Options, textOption, timeOption } from "../action.js";
 import { type CliContext, homeDir } from "../context.js";
 import { type ExitCode, exitCodes } from "../exit-codes.js";
 import { withHomeView } from "../home-view.js";
-import { countOf, formatCount, formatFirst, formatRows, printJson } from "../output.js";
+import { countOf, formatCount, formatRows, printJson } from "../output.js";
+import { formatFlips, sumsOf } from "../policy/flip-table.js";
 import { readPolicyArgument } from "../policy/read-policy.js";
-
-/** Flips and missing inputs shown one by one above the sums, at most. */
-const shownRows = 20;
 
 /**
  * `backtest --policy FILE`: every recorded decision under a candidate policy. Reads only, beside the owner. Exit 1 for
@@ -39,30 +37,14 @@ export async function backtest(context: CliContext, _args: readonly string[], op
   return report.notCheckable.length > 0 ? exitCodes.unable : exitCodes.done;
 }
 
-function formatBacktest({ candidate, counts, flips, notCheckable, result }: Backtest): string {
-  const rows = flips.map(({ intentId, recordedAt, action, target, classes, recorded, candidate: now }) => [
-    classes.join(", "),
-    recordedAt,
-    intentId,
-    action,
-    `${recorded.ruleIds.join(", ")} -> ${now.ruleIds.join(", ")}`,
-    target ?? "",
-  ]);
-  const unable = notCheckable.map(({ intentId, code, message }) => ["unable", intentId, `${code}: ${message}`]);
-  const classes = Object.entries(counts.classes).sort(([a], [b]) => (a < b ? -1 : 1));
-  const sums = [
-    `${formatCount(counts.same)} the same`,
-    ...(counts.flips === 0 ? [] : [`${formatCount(counts.flips)} would differ`]),
-    ...(counts.notCheckable === 0 ? [] : [`${formatCount(counts.notCheckable)} not checkable`]),
-  ];
+function formatBacktest(report: Backtest): string {
+  const { candidate, counts, result } = report;
   return [
-    formatFirst(rows, shownRows),
-    formatFirst(unable, shownRows),
-    classes.length === 0 ? "" : `${formatRows(classes.map(([name, count]) => [formatCount(count), name]))}\n`,
+    formatFlips(report),
     formatRows([
       ["candidate", `${candidate.policyId} version ${candidate.version}`, candidate.digest],
       ["records", countOf(counts.intents, "intent"), `${formatCount(counts.notJudged)} not judged by policy`],
     ]),
-    `${[result, countOf(counts.decisions, "decision"), sums.join(", ")].join("   ")}\n`,
+    `${[result, countOf(counts.decisions, "decision"), sumsOf(counts)].join("   ")}\n`,
   ].join("");
 }
