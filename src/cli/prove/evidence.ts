@@ -26,9 +26,10 @@ export const evidenceGuarantees: readonly Guarantee[] = [
   {
     id: "tampered-bundle",
     title: "a bundle with anything changed fails verification",
-    tried: "the statement, the signature, the output, the plugin, the log's proof: one change each; one part left out",
-    expected: "fail",
-    codes: ["EXO_SIGNATURE", "EXO_TRUST", "EXO_MATERIAL_DIGEST", "EXO_MATERIAL_SET", "EXO_LOG_PROOF"],
+    tried:
+      "one change each in the statement, the signature, the largest and the smallest part, the log's proof; a part left out",
+    expected: "fail, or unable for what is left out",
+    codes: ["EXO_SIGNATURE", "EXO_TRUST", "EXO_MATERIAL_DIGEST", "EXO_MATERIAL_MISSING", "EXO_LOG_PROOF"],
     ground: "derived",
     attempt: tryTampered,
   },
@@ -146,9 +147,9 @@ async function tryResigned(stage: Stage, claim: Claim): Promise<Found> {
   return mustFail(report, claim, `signed by ${other.keyId}`);
 }
 
-/** A changed bundle must fail with one of the claim's codes. */
+/** A changed bundle must fail with one of the claim's codes, or show that a part is missing, which is no pass either. */
 function mustFail(report: VerificationReport, { codes }: Claim, what: string): Found {
-  const failed = report.checks.filter(({ state }) => state === "fail");
+  const failed = report.checks.filter(({ state }) => state === "fail" || state === "unable");
   if (report.result === "pass") return broken(`with a change (${what}) the bundle still passes`);
   const known = failed.find(({ code }) => code !== undefined && codes.includes(code));
   if (known?.code !== undefined) return held(`${what}: ${known.title}: ${known.message}`, known.code);

@@ -74,7 +74,7 @@ async function tryTraversal(stage: Stage, claim: Claim): Promise<Found> {
   const found: Found[] = [];
   for (const path of [`${scratchNames.root}/../outside.txt`, outside, `${scratchNames.root}/link.txt`]) {
     found.push(mustEnd(await through(stage, scratchActions.read, { path }), claim));
-    found.push(mustEnd(await through(stage, scratchActions.append, { path, content: "more" }), claim));
+    found.push(mustEnd(await through(stage, scratchActions.append, { path, text: "more" }), claim));
   }
   if ((await readFile(outside, "utf8")) !== "outside") found.push(broken("the file outside was written"));
   return worst(found);

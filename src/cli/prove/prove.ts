@@ -1,6 +1,5 @@
 import { join } from "node:path";
 import { digestOfJson } from "../../canonical/digest.js";
-import { flagNames } from "../../contracts/features.js";
 import { isExoArmurError } from "../../errors.js";
 import type { Clock, Entropy } from "../../ports.js";
 import { auditStore } from "../../replay/audit-log.js";
@@ -101,7 +100,7 @@ export async function proveGuarantees(dir: string, options: ProveOptions): Promi
 function benchOf(scratch: Scratch, listener: Listener, { clock, entropy, env, parts }: ProveOptions): Bench {
   const used = { ...ownParts, ...parts };
   const shifted = scratchClock(clock);
-  const flags = Object.fromEntries(Object.entries(env).filter(([name]) => isFlag(name)));
+  const flags = Object.fromEntries(Object.entries(env).filter(([name]) => name.startsWith("EXOARMUR_FLAG_")));
   return {
     scratch,
     parts: used,
@@ -111,10 +110,6 @@ function benchOf(scratch: Scratch, listener: Listener, { clock, entropy, env, pa
     open: async (home) =>
       await used.createRuntime({ home, clock: shifted, entropy, env: flags, resolver: resolveScratch }),
   };
-}
-
-function isFlag(name: string): boolean {
-  return (flagNames as readonly string[]).includes(name);
 }
 
 type Tell = (proof: Proof) => void;
