@@ -2,6 +2,7 @@ import { canonicalize } from "../../canonical/jcs.js";
 import { payloadTypes, signEnvelope } from "../../contracts/dsse.js";
 import { type ManifestDraft, manifestDraftSchema } from "../../contracts/manifest.js";
 import { resolveManifest } from "../../contracts/manifest-draft.js";
+import { decodeHex } from "../../crypto/encoding.js";
 import { ExoArmurError } from "../../errors.js";
 import type { BundledPlugin } from "../../home/create.js";
 import { parseDocument } from "../../home/document.js";
@@ -39,21 +40,24 @@ export const scratchNames = {
  * A module with three functions () -> i32: `idle` returns 0; `spin` is (loop (br 0)); `grow` is
  * (loop (if (i32.lt_s (memory.grow (i32.const 1)) (i32.const 0)) (then unreachable)) (br 0)).
  */
-const inertModule = new Uint8Array([
-  ...[0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00],
-  ...[0x01, 0x05, 0x01, 0x60, 0x00, 0x01, 0x7f],
-  ...[0x03, 0x04, 0x03, 0x00, 0x00, 0x00],
-  ...[0x05, 0x03, 0x01, 0x00, 0x01],
-  ...[0x07, 0x16, 0x03],
-  ...[0x04, 0x69, 0x64, 0x6c, 0x65, 0x00, 0x00],
-  ...[0x04, 0x73, 0x70, 0x69, 0x6e, 0x00, 0x01],
-  ...[0x04, 0x67, 0x72, 0x6f, 0x77, 0x00, 0x02],
-  ...[0x0a, 0x23, 0x03],
-  ...[0x04, 0x00, 0x41, 0x00, 0x0b],
-  ...[0x08, 0x00, 0x03, 0x40, 0x0c, 0x00, 0x0b, 0x00, 0x0b],
-  ...[0x13, 0x00, 0x03, 0x40, 0x41, 0x01, 0x40, 0x00, 0x41, 0x00, 0x48, 0x04, 0x40, 0x00, 0x0b, 0x0c, 0x00, 0x0b],
-  ...[0x00, 0x0b],
-]);
+const inertModule =
+  decodeHex(
+    [
+      "0061736d01000000",
+      "0105016000017f",
+      "030403000000",
+      "0503010001",
+      "071603",
+      "0469646c650000",
+      "047370696e0001",
+      "0467726f770002",
+      "0a2303",
+      "040041000b",
+      "080003400c000b000b",
+      "13000340410140004100480440000b0c000b",
+      "000b",
+    ].join(""),
+  ) ?? new Uint8Array(0);
 
 /** A guest of a scratch home. */
 export type Guest = { readonly wasm: Uint8Array; readonly manifest: ManifestDraft };

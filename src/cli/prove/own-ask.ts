@@ -11,12 +11,15 @@ export type Ask = {
   readonly executor: string;
   readonly action: string;
   readonly actor: { readonly id: string; readonly type: string };
+  /** Also the parameter `path`. */
+  readonly target: string;
   readonly parameters: { readonly [key: string]: JsonValue };
 };
 
 /** Who asks where a rule does not say. */
 const anybody = { id: "exoarmur-prove-agent", type: "agent" } as const;
 
+/** Policies judge no time of the request. */
 const seenTime = "2026-01-01T00:00:00.000Z";
 
 /**
@@ -44,11 +47,12 @@ export function ownAsk(policy: PolicyDocument, place: { tenantId: string; cellId
 function askOf({ id, match }: PolicyRule): Ask | undefined {
   const pattern = first(match.action);
   const target = first(match.target);
-  if (pattern === undefined || (typeof (target ?? "") === "object" && "url" in (target as object))) return undefined;
-  const parameters: Record<string, JsonValue> = { path: targetText(target) };
+  if (pattern === undefined || (typeof target === "object" && "url" in target)) return undefined;
+  const path = targetText(target);
+  const parameters: Record<string, JsonValue> = { path };
   for (const [pointer, wanted] of Object.entries(match.parameters ?? {})) {
     const name = pointer.slice(1);
-    if (name === "" || name.includes("/") || name.includes("~")) return undefined;
+    if (name === "" || name === "path" || /[/~]/.test(name)) return undefined;
     if (typeof wanted !== "object" || wanted === null) parameters[name] = wanted;
     else if ("in" in wanted) parameters[name] = wanted.in[0] ?? null;
     else if (!("matches" in wanted)) parameters[name] = wanted.min ?? wanted.max ?? 0;
@@ -58,6 +62,7 @@ function askOf({ id, match }: PolicyRule): Ask | undefined {
     executor: first(match.executor) ?? `${scratchNames.inert}-stand-in`,
     action: pattern === "*" ? "exoarmur_prove_own.idle" : pattern.replace(/\*$/, "exoarmur_prove"),
     actor: { id: first(match.actor?.id) ?? anybody.id, type: first(match.actor?.type) ?? anybody.type },
+    target: path,
     parameters,
   };
 }
@@ -84,7 +89,7 @@ function intentOf(ask: Ask, { tenantId, cellId }: { tenantId: string; cellId: st
     cellId,
     actor: ask.actor,
     action: ask.action,
-    target: String(ask.parameters["path"]),
+    target: ask.target,
     executor: { name: ask.executor, function: "idle" },
     parameters: ask.parameters,
     idempotencyKey: "exoarmur-prove",

@@ -141,6 +141,7 @@ const derivedAsk: Ask = {
   executor: scratchNames.inert,
   action: scratchActions.ask,
   actor: { id: "exoarmur-prove-agent", type: "agent" },
+  target: "exoarmur-prove",
   parameters: { path: "exoarmur-prove" },
 };
 

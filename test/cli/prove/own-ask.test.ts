@@ -53,6 +53,7 @@ describe("none is made up", () => {
     ["for a URL", [asking({ action: "a.b", target: { url: { host: "example.com" } } })]],
     ["for a pattern of a parameter", [asking({ action: "a.b", parameters: { "/to": { matches: "^x" } } })]],
     ["for a parameter inside of another", [asking({ action: "a.b", parameters: { "/a/b": 1 } })]],
+    ["for the parameter that is the target", [asking({ action: "a.b", parameters: { "/path": 1 } })]],
     ["for an attestation", [asking({ action: "a.b", attestation: { predicateType: "p" } })]],
   ])("%s", (_, rules) => {
     expect(ownAsk(policyOf(...rules), place)).toBeUndefined();
