@@ -1,6 +1,7 @@
 /**
- * Builds the page that verifies: one HTML file with its script, its worker and its style inside, dist/web/verifier.html.
- * Fails when the file is larger than it may be, or would hold what the page's own policy refuses to run.
+ * Builds the pages that verify: one HTML file each with its script, its worker and its style inside, dist/web/verifier.html
+ * and, with Cedar's engine, dist/web/verifier-cedar.html. Fails when a file is larger than it may be, or would hold what
+ * the page's own policy refuses to run.
  */
 import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -8,7 +9,11 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build, transform } from "esbuild";
 
-const maxBytes = 1_500_000;
+/** Each page: its worker, and how many bytes it may have. */
+const pages = {
+  "verifier.html": { entry: "worker.ts", maxBytes: 1_500_000 },
+  "verifier-cedar.html": { entry: "worker-cedar.ts", maxBytes: 7_000_000 },
+};
 const path = (name) => fileURLToPath(new URL(`../${name}`, import.meta.url));
 const read = (name) => readFileSync(path(`src/web/${name}`), "utf8");
 
@@ -29,7 +34,11 @@ async function bundle(entry) {
     define: { "self.location": "undefined" },
     tsconfig: path("src/web/tsconfig.json"),
     logLevel: "error",
-    plugins: [{ name: "one-language", setup: oneLanguage }],
+    loader: { ".wasm": "binary" },
+    plugins: [
+      { name: "one-language", setup: oneLanguage },
+      { name: "cedar-wasm-bytes", setup: cedarBytes },
+    ],
   });
   return inert(outputFiles[0].text, entry);
 }
@@ -40,6 +49,13 @@ function oneLanguage({ onResolve }) {
   );
 }
 
+/** The module that the package's own loader would fetch; a page fetches nothing. */
+function cedarBytes({ onResolve }) {
+  onResolve({ filter: /^cedar-wasm-bytes$/ }, () => ({
+    path: fileURLToPath(new URL("cedar_wasm_bg.wasm", import.meta.resolve("@cedar-policy/cedar-wasm/web"))),
+  }));
+}
+
 /** Text that ends no script element and begins none. esbuild has escaped what it found in strings. */
 function inert(text, what) {
   if (/<\/script|<script|<!--/i.test(text))
@@ -47,7 +63,7 @@ function inert(text, what) {
   return text;
 }
 
-const [script, worker] = await Promise.all([bundle("page.tsx"), bundle("worker.ts")]);
+const script = await bundle("page.tsx");
 const style = (await transform(read("page.css"), { loader: "css", minify: true })).code.trim();
 const hash = (text) => `'sha256-${createHash("sha256").update(text).digest("base64")}'`;
 const policy = [
@@ -60,14 +76,16 @@ const policy = [
   "base-uri 'none'",
   "form-action 'none'",
 ].join("; ");
-const parts = { policy, style, worker, script };
-const page = Object.entries(parts).reduce((text, [name, part]) => {
-  const [before, after, more] = text.split(`/* ${name} */`);
-  if (after === undefined || more !== undefined) throw new Error(`page.html must name its ${name} once`);
-  return `${before}${part}${after}`;
-}, read("page.html"));
-const bytes = Buffer.byteLength(page);
-if (bytes > maxBytes) throw new Error(`the page has ${bytes} bytes, at most ${maxBytes} are allowed`);
 mkdirSync(path("dist/web"), { recursive: true });
-writeFileSync(path("dist/web/verifier.html"), page);
-console.log(`web: verifier.html, ${bytes} bytes of at most ${maxBytes}`);
+for (const [name, { entry, maxBytes }] of Object.entries(pages)) {
+  const parts = { policy, style, worker: await bundle(entry), script };
+  const page = Object.entries(parts).reduce((text, [part, content]) => {
+    const [before, after, more] = text.split(`/* ${part} */`);
+    if (after === undefined || more !== undefined) throw new Error(`page.html must name its ${part} once`);
+    return `${before}${content}${after}`;
+  }, read("page.html"));
+  const bytes = Buffer.byteLength(page);
+  if (bytes > maxBytes) throw new Error(`${name} has ${bytes} bytes, at most ${maxBytes} are allowed`);
+  writeFileSync(path(`dist/web/${name}`), page);
+  console.log(`web: ${name}, ${bytes} bytes of at most ${maxBytes}`);
+}

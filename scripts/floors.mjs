@@ -22,7 +22,7 @@ const roots = ["runtime", "index", "exports", "cli", "web"];
 /** Who alone may import these places; each may always import itself. */
 export const closedPlaces = {
   cli: [],
-  control: [],
+  control: ["cli"],
   sandbox: roots,
   stores: roots,
   home: roots,
@@ -42,6 +42,7 @@ export const closedPackages = {
   pg: ["stores"],
   "@nats-io/": ["stores"],
   undici: ["capabilities/perform"],
+  "@cedar-policy/": ["runtime/cedar", "web/cedar"],
   commander: ["cli"],
   preact: ["web"],
   hono: ["control"],

@@ -1,7 +1,11 @@
-/** Writes spec/schemas/NAME.json for every published contract, read from the build. `--check` compares. */
+/**
+ * Writes spec/schemas/NAME.json for every published contract, and spec/openapi.json, read from the build. `--check`
+ * compares.
+ */
 import { existsSync, readdirSync } from "node:fs";
 import { z } from "zod";
 import { publishedSchemas } from "../dist/contracts/schemas.js";
+import { openApi } from "../dist/control/routes.js";
 import { settle } from "./generated.mjs";
 
 /** zod types that JSON cannot carry; a contract that uses one is broken. */
@@ -23,6 +27,7 @@ for (const [name, schema] of Object.entries(publishedSchemas)) {
   files[`${folder}/${name}.json`] = `${JSON.stringify(document, null, 2)}\n`;
 }
 if (Object.keys(files).length === 0) throw new Error("dist/contracts/schemas.js publishes no schema");
+files["spec/openapi.json"] = `${JSON.stringify(openApi(), null, 2)}\n`;
 
 const present = existsSync(folder) ? readdirSync(folder).map((name) => `${folder}/${name}`) : [];
 const stale = present.filter((path) => path.endsWith(".json") && !(path in files));

@@ -3,6 +3,7 @@ export type { CanonicalEvent, Reason } from "./contracts/event.js";
 export type { ActionIntent, IntentDraft, Requester } from "./contracts/intent.js";
 export type { ExecutorManifest, ManifestDraft } from "./contracts/manifest.js";
 export type { PolicyDecision, PolicyDocument } from "./contracts/policy.js";
+export type { CedarPolicy } from "./contracts/policy-cedar.js";
 export type { ReferenceReplay } from "./contracts/reference-event.js";
 export type { ReplayReport } from "./contracts/replay-report.js";
 export type { SecretBinding } from "./contracts/secret.js";

@@ -10,6 +10,7 @@ import type { ExecutionResult } from "./pipeline/types.js";
 import type { BundleHandle } from "./proof/bundle.js";
 import { storeAuditSource } from "./replay/audit-source.js";
 import { ReplayEngine } from "./replay/replay-engine.js";
+import { loadCedar } from "./runtime/cedar.js";
 import type { HomeCore } from "./runtime/home-runtime.js";
 import type { MemoryCore, RuntimeParts } from "./runtime/memory-runtime.js";
 import { type World, type WorldPorts, worldOf } from "./runtime/system.js";
@@ -86,7 +87,8 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   const world = worldOf(options);
   const { core, trust } = "home" in options ? await openHome(options.home, world) : await openParts(options, world);
   const { pipeline, ledger } = core;
-  const replay = new ReplayEngine({ auditStore: storeAuditSource(core.store, ledger), sandbox: core.sandbox, trust });
+  const auditStore = storeAuditSource(core.store, ledger);
+  const replay = new ReplayEngine({ auditStore, sandbox: core.sandbox, trust, cedar: loadCedar });
   const waits = new Set<AbortController>();
   let closing: Promise<void> | undefined;
   const open = (): void => {

@@ -44,6 +44,7 @@ const sections = [
     run: async (options) => (await import("./io.mjs")).ioRows(options),
   },
   { name: "policy", title: "Policy", run: async (options) => (await import("./documents.mjs")).policyRows(options) },
+  { name: "cedar", title: "Policy in Cedar", run: async (options) => (await import("./cedar.mjs")).cedarRows(options) },
   {
     name: "canonical",
     title: "Canonical JSON",

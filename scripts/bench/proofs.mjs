@@ -9,12 +9,14 @@ import { signerFromSeed } from "../../dist/crypto/signer.js";
 import { openLmdbStore } from "../../dist/stores/lmdb.js";
 import { verifyBundle } from "../../dist/verify/verify-bundle.js";
 import { concurrently, repeatedly } from "./measure.mjs";
+import { pageRow } from "./page.mjs";
 import { draft, openRuntime } from "./parts.mjs";
 import { row } from "./table.mjs";
 
 /** Rows about bundles of a durable run. */
 export async function proofRows({ quick }) {
   const folder = mkdtempSync(join(tmpdir(), "exoarmur-bench-"));
+  const pages = mkdtempSync(join(tmpdir(), "exoarmur-bench-"));
   const runtime = await openRuntime(await openLmdbStore(folder));
   try {
     const bundles = [];
@@ -60,10 +62,11 @@ export async function proofRows({ quick }) {
         target: ">= 3x",
         reached: ratio >= 3,
       }),
+      await pageRow(files, trust, { folder: pages, quick }),
     ];
   } finally {
     await runtime.close();
-    rmSync(folder, { recursive: true, force: true });
+    for (const one of [folder, pages]) rmSync(one, { recursive: true, force: true });
   }
 }
 

@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { checkersIn } from "./checkers.mjs";
+import { kitRow } from "./kit.mjs";
 import { pageCheckers } from "./page.mjs";
 import { format, judge, summary } from "./table.mjs";
 
@@ -24,6 +25,7 @@ const scratch = mkdtempSync(join(tmpdir(), "exoarmur-interop-"));
 try {
   const cases = await casesOf(await makeEvidence(join(scratch, "work")), await tileCases(scratch));
   const rows = await judge([...checkersIn(scratch), ...pageCheckers(scratch)], cases);
+  rows.push(await kitRow());
   const { exitCode, lines } = summary(rows, process.env.EXOARMUR_NO_SKIP === "1");
   for (const line of [...format(rows), ...lines]) console.log(line);
   process.exitCode = exitCode;

@@ -14,6 +14,10 @@ const tools = {
   },
   openssl: { there: () => runs("openssl", ["version"], /^OpenSSL [3-9]\./), install: "openssl (3.0 or later)" },
   python3: { there: () => runs("python3", ["--version"]), install: "python3" },
+  "python3.11": {
+    there: () => runs("python3", ["-c", "import sys; sys.exit(sys.version_info < (3, 11))"]),
+    install: "python3 (3.11 or newer)",
+  },
   pynacl: { there: () => python() !== undefined, install: "python3-nacl" },
   "@sigstore/verify": { there: async () => (await sigstore()) !== undefined, install: "@sigstore/verify (npm ci)" },
 };

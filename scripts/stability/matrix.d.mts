@@ -8,3 +8,9 @@ export function runMatrix(options: {
 }): Promise<string[]>;
 export function compareScenarios(binaries: readonly Binary[]): Promise<string[]>;
 export function replayEverywhere(binaries: readonly Binary[]): Promise<string[]>;
+
+export function resultDigestsOn(
+  binary: Pick<Binary, "path">,
+  trust: string,
+  bundles: readonly string[],
+): Promise<Record<string, string>>;

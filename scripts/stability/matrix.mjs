@@ -8,6 +8,7 @@ import { differenceOf, differenceOfCases, readTree } from "./compare.mjs";
 import { compilerInWorker } from "./compiler-probe.mjs";
 import { binariesOf, unknownFlags, ways } from "./worlds.mjs";
 
+const replayer = fileURLToPath(new URL("replay-digests.mjs", import.meta.url));
 const entry = fileURLToPath(new URL("../stability.mjs", import.meta.url));
 const cli = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
 
@@ -116,4 +117,9 @@ export async function replayEverywhere(binaries = binariesOf()) {
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** What a binary finds in bundle files under a trust file: the digest of each result by the bundle's name. */
+export async function resultDigestsOn({ path }, trust, bundles) {
+  return JSON.parse(await outputOf(path, ["--no-warnings", replayer, trust, ...bundles]));
 }

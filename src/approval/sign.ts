@@ -28,7 +28,9 @@ export async function signGrantWith(request: ApprovalRequest, options: SignGrant
   const { signer, approverId, decision, reason, signedAt, nonce } = options;
   const entry = request.roster.find((one) => one.id === approverId);
   if (entry?.keyIds.includes(signer.keyId) !== true) {
-    throw new ExoArmurError("EXO_APPROVAL_APPROVER", `key ${signer.keyId} is not ${approverId}'s in the roster`);
+    const known = entry === undefined ? "" : `: the request was made for ${entry.keyIds.join(", ")}`;
+    const message = `key ${signer.keyId} is not ${approverId}'s in the roster${known}`;
+    throw new ExoArmurError("EXO_APPROVAL_APPROVER", message);
   }
   if (decision === "deny" && (reason ?? "").trim() === "") {
     throw new ExoArmurError("EXO_APPROVAL_REASON", "a deny needs a reason");

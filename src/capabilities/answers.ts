@@ -1,10 +1,11 @@
+import { clipText } from "../canonical/clip-text.js";
 import { digestOf } from "../canonical/digest.js";
 import { encodeAbi, isAbiMap } from "../canonical/msgpack.js";
 import type { HostCall } from "../contracts/execution.js";
 import { isRecordedWrite, readRecorded } from "../contracts/recorded-call.js";
 import { encodeBase64Url } from "../crypto/encoding.js";
 import type { AbiValue, Assurance, GuestCall } from "../ports.js";
-import { clipText, greatestMaxBytes } from "./bounds.js";
+import { greatestMaxBytes } from "./bounds.js";
 
 /** How a call ended and the bytes the guest reads. */
 export type CallEnd = {

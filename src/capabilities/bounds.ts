@@ -37,10 +37,3 @@ export function effectiveMaxBytes(maxBytes: unknown): number {
 export function effectiveMaxEntries(maxEntries: unknown): number {
   return typeof maxEntries === "number" ? Math.min(maxEntries, greatestMaxEntries) : defaultMaxEntries;
 }
-
-/** The first `units` UTF-16 code units of a text, one less where the cut would split a character. */
-export function clipText(text: string, units: number): string {
-  if (text.length <= units) return text;
-  const last = text.charCodeAt(units - 1);
-  return text.slice(0, last >= 0xd800 && last < 0xdc00 ? units - 1 : units);
-}

@@ -1,10 +1,12 @@
+import { type OutdatedInput, outdatedRequest } from "../approval/outdated.js";
 import { parseTime } from "../canonical/time.js";
 import type { Preview } from "../contracts/approval.js";
 import type { AttestationFacts } from "../contracts/attestation.js";
-import { ExoArmurError } from "../errors.js";
+import { ExoArmurError, type Refusal } from "../errors.js";
 import { type ApprovalView, approvalViews } from "../pipeline/present.js";
 import type { StoreReader } from "../ports.js";
 import type { CliContext } from "./context.js";
+import type { HomeView } from "./home-view.js";
 import { formatSpan } from "./output.js";
 
 /** The request with this id, or the newest request of the intent with this id. EXO_APPROVAL_UNKNOWN. */
@@ -40,6 +42,16 @@ function attested({ predicateType, signers, subjects }: AttestationFacts): strin
 export function standingOf(context: CliContext, { record, request }: ApprovalView): string {
   const isPast = parseTime(request.expiresAt) <= context.clock.now();
   return record.state.status === "pending" && isPast ? "expired" : record.state.status;
+}
+
+/** What tells who of a request's roster counts now. */
+export function countingOf({ home, log }: HomeView, { request, record }: ApprovalView): OutdatedInput {
+  return { request, decisions: record.state.decisions, trust: home.trust, logSize: log()?.size ?? 0 };
+}
+
+/** Why a pending request has to be asked again, or null. EXO_APPROVAL_ROSTER. */
+export function outdatedOf(context: CliContext, home: HomeView, view: ApprovalView): Refusal | null {
+  return standingOf(context, view) === "pending" ? outdatedRequest(countingOf(home, view)) : null;
 }
 
 /** Approvals given of those needed, and how long is left. */

@@ -51,6 +51,7 @@ export const keyRows: readonly CommandRow[] = [
     options: [
       option("--from <index>", "the first log index at which it counts no more; default the present end of the log"),
       option("--role <role>", "which role of the key, where it has several"),
+      option("--reason <text>", "why; kept in trust.json and recorded in the log"),
       home,
       json,
     ],
@@ -67,6 +68,7 @@ export const keyRows: readonly CommandRow[] = [
     options: [
       option("--at <index>", "end: the first log index at which the key counts no more"),
       option("--role <role>", "end: which role of the key, where it has several"),
+      option("--reason <text>", "end: why; kept in the trust file and recorded in the log"),
       option("--trust <file>", "the trust file; default trust.json of the home"),
       home,
       json,

@@ -1,4 +1,5 @@
 import { argument, type CommandRow, collect, home, json, noBrowser, open, option, trust } from "./command-row.js";
+import { controlRows } from "./command-table-control.js";
 import { keyRows } from "./command-table-keys.js";
 import { logRows } from "./command-table-log.js";
 import { policyRows } from "./command-table-policy.js";
@@ -12,12 +13,25 @@ export const groups: Readonly<Record<string, string>> = {
   policy: "what a policy says, said, or would have said",
   plugins: "executors: write, build, test, sign and install them",
   secrets: "values that executors may use and never see",
+  tokens: "credentials of agents and readers at the control plane",
 };
 
 const yes = option("--yes", "do not ask");
 const request = argument("<id>", "id of the request or of its intent");
 const approverKey = option("--key <file>", "approver key; default keys/approver.key of the home");
 const operatorKey = option("--key <file>", "operator key; default keys/operator.key of the home");
+const signerProgram = [
+  () =>
+    option(
+      "--signer <command>",
+      "a signer program that holds the key instead; its words are split, no shell reads it",
+    )().conflicts("key"),
+  () =>
+    option("--signer-env <name>", "a variable the signer program gets as well; can be given again")().argParser(
+      collect,
+    ),
+  option("--signer-timeout <seconds>", "how long the signer program may take for an answer; default 60"),
+];
 const secretName = argument("<name>", "name of the secret, such as API_KEY");
 const tenant = option("--tenant <id>", "one tenant only");
 const manifest = option("--manifest <file>", "a manifest: its capabilities, caps, digest and functions count");
@@ -110,7 +124,7 @@ export const commandRows: readonly CommandRow[] = [
     path: ["approvals", "approve"],
     about: "approve a request; the approval that completes it starts the run",
     args: [request],
-    options: [home, approverKey, option("--reason <text>", "why"), yes, json],
+    options: [home, approverKey, ...signerProgram, option("--reason <text>", "why"), yes, json],
     example: "exoarmur approvals approve 01KA4X6F7J2Z8Q0V5N3T9RBCDE --key .exoarmur/keys/approver.key",
     load: async () => (await import("./commands/decide.js")).approve,
   },
@@ -118,7 +132,14 @@ export const commandRows: readonly CommandRow[] = [
     path: ["approvals", "deny"],
     about: "deny a request, which closes it",
     args: [request],
-    options: [home, approverKey, () => option("--reason <text>", "why")().makeOptionMandatory(), yes, json],
+    options: [
+      home,
+      approverKey,
+      ...signerProgram,
+      () => option("--reason <text>", "why")().makeOptionMandatory(),
+      yes,
+      json,
+    ],
     example: 'exoarmur approvals deny 01KA4X6F7J2Z8Q0V5N3T9RBCDE --reason "not before the audit"',
     load: async () => (await import("./commands/decide.js")).deny,
   },
@@ -279,7 +300,7 @@ export const commandRows: readonly CommandRow[] = [
     path: ["killswitch", "on"],
     about: "deny every start from now on; puts a KILL file into the home first",
     args: [],
-    options: [home, tenant, operatorKey, json],
+    options: [home, tenant, operatorKey, ...signerProgram, json],
     example: "exoarmur killswitch on",
     load: async () => (await import("./commands/killswitch.js")).switchOn,
   },
@@ -287,7 +308,7 @@ export const commandRows: readonly CommandRow[] = [
     path: ["killswitch", "off"],
     about: "let actions start again; removes the KILL file once that is recorded",
     args: [],
-    options: [home, tenant, operatorKey, json],
+    options: [home, tenant, operatorKey, ...signerProgram, json],
     example: "exoarmur killswitch off --tenant default",
     load: async () => (await import("./commands/killswitch.js")).switchOff,
   },
@@ -298,7 +319,7 @@ export const commandRows: readonly CommandRow[] = [
       argument("<actor>", "id of the actor"),
       argument("<score>", "a number from 0 to 1; 1 is where actors start"),
     ],
-    options: [home, tenant, operatorKey, json],
+    options: [home, tenant, operatorKey, ...signerProgram, json],
     example: "exoarmur trustscore report-agent 0.4",
     load: async () => (await import("./commands/trustscore.js")).setTrustScore,
   },
@@ -317,6 +338,7 @@ export const commandRows: readonly CommandRow[] = [
       option("--dry-run", "say what would be dropped, and drop nothing"),
       option("--yes", "do not ask"),
       operatorKey,
+      ...signerProgram,
       json,
     ],
     example: 'exoarmur materials drop --older-than 90d --reason "retention of 90 days"',
@@ -334,6 +356,7 @@ export const commandRows: readonly CommandRow[] = [
           .makeOptionMandatory(),
       () => option("--evidence <file>", "a file that shows it; its digest is recorded")().makeOptionMandatory(),
       operatorKey,
+      ...signerProgram,
       json,
     ],
     example: "exoarmur resolve 01KA4X6F7J2Z8Q0V5N3T9RBCDE --outcome not_executed --evidence listing.txt",
@@ -363,6 +386,7 @@ export const commandRows: readonly CommandRow[] = [
     example: "exoarmur secrets remove API_KEY",
     load: async () => (await import("./commands/secrets.js")).removeSecret,
   },
+  ...controlRows,
   ...policyRows,
   ...logRows,
   {

@@ -3,6 +3,7 @@ import { basename, join } from "node:path";
 import { digestOf } from "../canonical/digest.js";
 import { canonicalize } from "../canonical/jcs.js";
 import { resolveManifest } from "../contracts/manifest-draft.js";
+import { isCedar } from "../contracts/policy-cedar.js";
 import { secretFault } from "../contracts/secret.js";
 import type { Role } from "../contracts/trust.js";
 import { readAnchor } from "../home/anchor.js";
@@ -17,16 +18,15 @@ import { readIntentRecord } from "../pipeline/present.js";
 import { openIntents } from "../pipeline/recovery.js";
 import { admitExecutor } from "../pipeline/registry.js";
 import { stateKeys } from "../pipeline/store-keys.js";
-import { readPolicy } from "../policy/read.js";
+import { readProgram } from "../runtime/policy-file.js";
 import { homeSecrets } from "../runtime/secrets.js";
 import type { CliContext } from "./context.js";
-import { type Diagnosis, examine } from "./diagnosis.js";
+import { diagnoseWitnesses } from "./diagnose-witnesses.js";
+import { type Diagnosis, examine, type Found } from "./diagnosis.js";
 import type { HomeView } from "./home-view.js";
 import { openHomeView } from "./home-view.js";
 import { countOf, shownPath } from "./output.js";
 import { judgeSignature } from "./plugins/signature.js";
-
-type Found = Awaited<ReturnType<Parameters<typeof examine>[1]>>;
 
 /** Looks at a home, reading only. When it cannot be opened, the one line says why. */
 export async function diagnoseHome(context: CliContext, dir: string): Promise<Diagnosis[]> {
@@ -55,6 +55,7 @@ async function diagnoseView(context: CliContext, view: HomeView): Promise<Diagno
     }),
     await examine("kill switch", () => checkKillSwitch(view)),
     await examine("log", () => checkLog(view)),
+    ...(await diagnoseWitnesses(view)),
     await examine("policy", () => checkPolicy(view)),
     await examine("secrets", () => checkSecrets(view, context.env)),
   ];
@@ -80,7 +81,7 @@ function checkRootFolders({ home: { resolved } }: HomeView): Found {
   return roots.map(([alias, { access }]) => `${alias} (${access})`).join(", ") || "none: executors reach no file";
 }
 
-async function checkKeys({ home }: HomeView): Promise<Awaited<Found>> {
+async function checkKeys({ home }: HomeView): Promise<Found> {
   const needed: readonly Role[] = ["runtime", "log"];
   const others: readonly Role[] = ["approver", "operator", "policy-author"];
   const present = [...needed, ...others.filter((role) => home.hasKey(role))];
@@ -135,7 +136,7 @@ function checkLog({ home, store, log }: HomeView): Found {
 }
 
 /** Every configured secret has a value that can go where it is bound. */
-async function checkSecrets({ home }: HomeView, env: CliContext["env"]): Promise<Awaited<Found>> {
+async function checkSecrets({ home }: HomeView, env: CliContext["env"]): Promise<Found> {
   const { secrets, vault } = homeSecrets(home.paths, home.resolved.secrets, env);
   const missing: string[] = [];
   const clear: string[] = [];
@@ -153,12 +154,12 @@ async function checkSecrets({ home }: HomeView, env: CliContext["env"]): Promise
   return Object.keys(secrets).join(", ") || "none configured";
 }
 
-async function checkPolicy({ home, store }: HomeView): Promise<Awaited<Found>> {
+async function checkPolicy({ home, store }: HomeView): Promise<Found> {
   const { file, bytes } = await readPolicyFile(home.paths);
-  const policy = readPolicy(bytes, file);
+  const { document: policy } = await readProgram(bytes, file);
   const digest = digestOf(canonicalize(policy));
   const active = readState<ActivePolicy>(store, stateKeys.policy);
-  const what = `${basename(file)}: ${policy.policyId} version ${policy.version}, ${countOf(policy.rules.length, "rule")}, ${digest}`;
+  const what = `${basename(file)}: ${policy.policyId} version ${policy.version}, ${isCedar(policy) ? "in Cedar" : countOf(policy.rules.length, "rule")}, ${digest}`;
   if (active?.digest === digest) return `${what}, signed and active`;
   if (active !== undefined && (active.policyId !== policy.policyId || policy.version <= active.version)) {
     const expected = `${active.policyId} with a version above ${active.version}`;

@@ -9,7 +9,7 @@ export type Diagnosis = {
 };
 
 /** What an examination found when it did not throw: good news as text, or a diagnosis of its own. */
-type Found = string | { readonly state: "warn" | "fail"; readonly code?: ErrorCode; readonly message: string };
+export type Found = string | { readonly state: "warn" | "fail"; readonly code?: ErrorCode; readonly message: string };
 
 /** Makes one examination; whatever it throws is its failure. */
 export async function examine(id: string, look: () => Found | Promise<Found>): Promise<Diagnosis> {

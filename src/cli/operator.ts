@@ -35,7 +35,7 @@ export function stampOf(context: CliContext): { readonly signedAt: string; reado
 /** An operator's order as a signed envelope: `order` with operator, nonce and time added. */
 export async function signOrder(
   context: CliContext,
-  key: OpenedKey,
+  key: Pick<OpenedKey, "id" | "signer">,
   payloadType: string,
   order: Readonly<Record<string, unknown>>,
 ): Promise<Envelope> {

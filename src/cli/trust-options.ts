@@ -1,4 +1,4 @@
-import { type Role, roleSchema } from "../contracts/trust.js";
+import { endReasonSchema, type Role, roleSchema } from "../contracts/trust.js";
 import { ExoArmurError } from "../errors.js";
 import { readDecimal } from "../log/checkpoint.js";
 
@@ -19,4 +19,10 @@ export function roleOption(text: string): Role {
 /** A role given as an option, or undefined without it. EXO_USAGE. */
 export function optionalRole(text: string | undefined): Role | undefined {
   return text === undefined ? undefined : roleOption(text);
+}
+
+/** Why a key ends, given as an option, or undefined without it. EXO_USAGE. */
+export function reasonOption(text: string | undefined): string | undefined {
+  if (text === undefined || endReasonSchema.safeParse(text).success) return text;
+  throw new ExoArmurError("EXO_USAGE", `--reason: expected 1 to 2,000 characters, got ${text.length}`);
 }

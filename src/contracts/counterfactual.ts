@@ -3,7 +3,7 @@ import { countSchema, digestSchema, nameSchema, ulidSchema } from "./common.js";
 import { comparisonSchema, divergenceSchema } from "./replay-report.js";
 
 /** How a run that was made again under other conditions compares with the recorded one (spec/what-if.md). */
-export const runEndSchema = z.enum(["identical", "output differs", "ends otherwise", "host calls differ"]);
+const runEndSchema = z.enum(["identical", "output differs", "ends otherwise", "host calls differ"]);
 
 /** How a run under other conditions compares. */
 export type RunEndWord = z.infer<typeof runEndSchema>;

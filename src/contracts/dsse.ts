@@ -17,6 +17,7 @@ export const payloadTypes = {
   killSwitch: "application/vnd.exoarmur.kill-switch+json",
   trustScore: "application/vnd.exoarmur.trust-score+json",
   resolution: "application/vnd.exoarmur.resolution+json",
+  challenge: "application/vnd.exoarmur.control-challenge+json",
   materialsDrop: "application/vnd.exoarmur.materials-drop+json",
 } as const;
 

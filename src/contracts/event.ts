@@ -17,9 +17,10 @@ import { requesterSchema } from "./intent.js";
 import { decisionSchema } from "./policy.js";
 import { materialsDroppedSchema } from "./retention.js";
 import { finalVerdictSchema, safetyVerdictSchema } from "./safety.js";
+import { endReasonSchema } from "./trust.js";
 
 /** Why something was not done: a stable code, words, the rules, and what the caller may do about it. */
-const reasonSchema = z.strictObject({
+export const reasonSchema = z.strictObject({
   code: nameSchema,
   message: z.string().max(4000),
   ruleIds: z.array(nameSchema),
@@ -43,6 +44,24 @@ export type Effect = z.infer<typeof effectSchema>;
 
 /** How an in-doubt action really ended, as an operator found it. */
 export const resolutionOutcomeSchema = z.enum(["committed", "not_executed", "unknown"]);
+
+/** Most rows of one `access_denied`. */
+export const maxAccessDenials = 64;
+
+/**
+ * Denied requests that are alike. Nothing in it is of the requester's choosing: `route` is the control plane's own name
+ * of a route, or null for none; `credential` is the id of a proven key or token, else null.
+ */
+const accessDenialSchema = z.strictObject({
+  code: nameSchema,
+  cause: nameSchema,
+  route: nameSchema.nullable(),
+  credential: nameSchema.nullable(),
+  count: countSchema.min(1),
+});
+
+/** Denied requests that are alike. */
+export type AccessDenial = z.infer<typeof accessDenialSchema>;
 
 /**
  * Payload of every event type (spec/contracts.md). The registry may grow; a type this build does not know makes a
@@ -136,8 +155,20 @@ export const eventPayloads = {
     from: countSchema.nullable(),
     previous: keyIdSchema.nullable(),
   }),
-  /** A key that ends: what it signs at log index `until` or later does not count. */
-  key_revoked: z.strictObject({ role: nameSchema, id: nameSchema, keyId: keyIdSchema, until: countSchema }),
+  /** A key that ends: what it signs at log index `until` or later does not count; `reason` as the trust file has it. */
+  key_revoked: z.strictObject({
+    role: nameSchema,
+    id: nameSchema,
+    keyId: keyIdSchema,
+    until: countSchema,
+    reason: endReasonSchema.optional(),
+  }),
+  /** What the control plane refused in a window of time, counted (spec/control-plane.md, Denied access). */
+  access_denied: z.strictObject({
+    since: timeSchema,
+    until: timeSchema,
+    denials: z.array(accessDenialSchema).min(1).max(maxAccessDenials),
+  }),
   /** Materials of ended intents that an operator had dropped (spec/retention.md). */
   materials_dropped: materialsDroppedSchema,
 } as const;

@@ -47,16 +47,17 @@ const attestationMatchSchema = z.strictObject({
   subject: oneOrMany(subjectMatchSchema).optional(),
 });
 
+/** An action, `fs.*` (whole segments) or `*`. */
+export const actionPatternSchema = z
+  .string()
+  .max(200)
+  .regex(/^(?:\*|[a-z0-9_-]+(?:\.[a-z0-9_-]+)*(?:\.\*)?)$/, "expected an action or a pattern such as fs.*");
+
 /** Members of a rule's match: all that are present must hold; a list means any of. */
 const ruleMatchSchema = z.strictObject({
   tenant: oneOrMany(nameSchema).optional(),
   actor: z.strictObject({ id: oneOrMany(nameSchema).optional(), type: oneOrMany(nameSchema).optional() }).optional(),
-  action: oneOrMany(
-    z
-      .string()
-      .max(200)
-      .regex(/^(?:\*|[a-z0-9_-]+(?:\.[a-z0-9_-]+)*(?:\.\*)?)$/, "expected an action or a pattern such as fs.*"),
-  ).optional(),
+  action: oneOrMany(actionPatternSchema).optional(),
   executor: oneOrMany(nameSchema).optional(),
   target: oneOrMany(targetMatchSchema).optional(),
   parameters: z.record(pointerSchema, parameterMatchSchema).optional(),
@@ -152,7 +153,8 @@ export const decisionSchema = z.strictObject({
   obligations: obligationsSchema,
   policyDigest: digestSchema,
   inputDigest: digestSchema,
-  evaluator: z.strictObject({ name: nameSchema, revision: countSchema }),
+  /** `engine`: the release of another language's evaluator, in words; absent for rules. */
+  evaluator: z.strictObject({ name: nameSchema, revision: countSchema, engine: nameSchema.optional() }),
 });
 
 /** A recorded policy decision. */

@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import { challengeSchema, tokenSchema } from "./access.js";
 import { approvalGrantSchema, approvalRequestSchema, previewSchema } from "./approval.js";
 import { backtestSchema } from "./backtest.js";
 import { bundleSchema, statementSchema } from "./bundle.js";
@@ -13,6 +14,7 @@ import { killSwitchOrderSchema, resolutionOrderSchema, trustScoreOrderSchema } f
 import { pluginCaseSchema, pluginProjectSchema } from "./plugin-project.js";
 import { decisionSchema, policyInputSchema, policySchema } from "./policy.js";
 import { policyCasesSchema } from "./policy-cases.js";
+import { cedarPolicySchema } from "./policy-cedar.js";
 import { pluginAdmissionSchema } from "./publisher.js";
 import { referenceReplaySchema } from "./reference-event.js";
 import { replayReportSchema } from "./replay-report.js";
@@ -25,6 +27,7 @@ export const publishedSchemas: Readonly<Record<string, z.ZodType>> = {
   "exoarmur.intent.v1": intentSchema,
   "exoarmur.intent-draft.v1": intentDraftSchema,
   "exoarmur.policy.v1": policySchema,
+  "exoarmur.policy.cedar.v1": cedarPolicySchema,
   "exoarmur.policy-cases.v1": policyCasesSchema,
   "exoarmur.policy-input.v1": policyInputSchema,
   "exoarmur.policy-decision.v1": decisionSchema,
@@ -50,6 +53,8 @@ export const publishedSchemas: Readonly<Record<string, z.ZodType>> = {
   "exoarmur.resolution.v1": resolutionOrderSchema,
   "exoarmur.trust-score.v1": trustScoreOrderSchema,
   "exoarmur.trust.v1": trustSchema,
+  "exoarmur.control-challenge.v1": challengeSchema,
+  "exoarmur.token.v1": tokenSchema,
   "exoarmur.config.v1": configSchema,
   "exoarmur.statement.v1": statementSchema,
   "exoarmur.proof.v1": bundleSchema,

@@ -11,7 +11,7 @@ const word = z
  * A signer program: `signers.ROLE` of config.json (spec/keys.md, Signer programs). `command` is a program and its
  * arguments, which everybody on the machine can read; `env` names variables it gets beside the usual ones.
  */
-const signerSchema = z.strictObject({
+export const signerSchema = z.strictObject({
   command: z.array(word).min(1).max(64),
   /** The key it must have, base64. Default: any that the trust file names for the role. */
   publicKey: base64Schema.length(44).optional(),

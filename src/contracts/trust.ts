@@ -23,6 +23,9 @@ export const roleSchema = z.enum([
 /** A key's role. */
 export type Role = z.infer<typeof roleSchema>;
 
+/** Why a key ends, in the words of who ended it. */
+export const endReasonSchema = z.string().min(1).max(2000);
+
 /** A trusted key. `from` and `until` are log indexes, inclusive and exclusive; null is open. */
 const trustedKeySchema = z.strictObject({
   role: roleSchema,
@@ -38,6 +41,8 @@ const trustedKeySchema = z.strictObject({
   origins: z.array(originSchema).min(1).max(100).optional(),
   from: countSchema.nullable(),
   until: countSchema.nullable(),
+  /** Why it ends, for people; only with `until`. */
+  reason: endReasonSchema.optional(),
 });
 
 /** One key of a trust file. */
@@ -70,6 +75,10 @@ export const trustSchema = z
   })
   .refine(({ keys }) => keys.every(({ role, origins }) => (role === "counterparty") === (origins !== undefined)), {
     error: "expected origins with every key of the role counterparty, and with no other",
+    path: ["keys"],
+  })
+  .refine(({ keys }) => keys.every(({ reason, until }) => reason === undefined || until !== null), {
+    error: "expected a reason only with keys that end",
     path: ["keys"],
   })
   .refine((trust) => trust.keys.every((key) => key.role !== "counterparty" || !isOurs(trust, key.publicKey)), {

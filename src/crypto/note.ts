@@ -53,6 +53,7 @@ export async function cosignature(text: string, name: string, signer: Signer, se
 export function formatNote(text: string, signatures: readonly NoteSignature[]): string {
   checkText(text);
   if (signatures.length === 0) throw malformed("has no signature");
+  if (signatures.length > maxSignatures) throw malformed(`has ${signatures.length} signatures`);
   let out = `${text}\n`;
   for (const line of signatures) {
     const hash = decodeHex(line.keyHash);

@@ -17,6 +17,8 @@ export { grantsSchema, manifestDraftSchema, manifestSchema } from "../contracts/
 export { killSwitchOrderSchema, resolutionOrderSchema, trustScoreOrderSchema } from "../contracts/order.js";
 export type { PolicyDecision, PolicyDocument, PolicyInput, PolicyRule } from "../contracts/policy.js";
 export { decisionSchema, policyInputSchema, policySchema } from "../contracts/policy.js";
+export type { AnyPolicy, CedarPolicy } from "../contracts/policy-cedar.js";
+export { cedarPolicySchema } from "../contracts/policy-cedar.js";
 export { materialsDropOrderSchema } from "../contracts/retention.js";
 export type { FinalVerdict, SafetyConfig, SafetySnapshot, SafetyVerdict } from "../contracts/safety.js";
 export {

@@ -53,7 +53,7 @@ export function openKeyring({ paths, trust, vkey, signers, env }: KeyringParts):
       requireTrusted(trust, vkey, role, signer, file, paths);
       return signer;
     }
-    const signer = await openProcessSigner({ ...program, role, cwd: paths.base, env: cleanEnv(env, program.env) });
+    const signer = await openProcessSigner({ ...program, role, cwd: paths.base, env: signerEnv(env, program.env) });
     programs.add(signer);
     try {
       requireTrusted(trust, vkey, role, signer, `signer of the role ${role}`, paths);
@@ -107,7 +107,8 @@ export function requireCurrent(trust: Trust, role: "runtime" | "log", signer: Si
   );
 }
 
-function cleanEnv(env: KeyringParts["env"], more: readonly string[]): Record<string, string> {
+/** The environment of a signer program: the usual variables and those that are named. */
+export function signerEnv(env: KeyringParts["env"], more: readonly string[]): Record<string, string> {
   const clean: Record<string, string> = {};
   for (const name of [...usualVariables, ...more]) {
     const value = Object.hasOwn(env, name) ? env[name] : undefined;

@@ -1,17 +1,12 @@
-import { lstat, mkdir, stat } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { equalBytes } from "../crypto/encoding.js";
 import { parseVkey } from "../crypto/note-key.js";
-import { ExoArmurError, isExoArmurError } from "../errors.js";
 import type { LogView } from "../log/audit.js";
 import { type Checkpoint, openCheckpoint, readCheckpoint } from "../log/checkpoint.js";
-import { CHECKPOINT_PATH, maxTileBytes, type Tile, tileBytes, tilePath, tilesOf } from "../log/tiles.js";
-import type { ReadTile } from "../log/tiles-audit.js";
+import { CHECKPOINT_PATH, MAX_NOTE_BYTES, tileBytes, tilesOf } from "../log/tiles.js";
 import { rootFromNodes } from "../log/tree.js";
-import { readBounded, syncFolder, writeAtomic } from "./atomic.js";
-import { errnoOf, writeFault } from "./paths.js";
-
-const maxNoteBytes = 1_048_576;
+import { readBounded, writeAtomic } from "./atomic.js";
+import { forked, makeFolder, naming, putTile } from "./tile-folder.js";
 
 /** What is exported, and whose it is. */
 export type ExportSource = {
@@ -51,24 +46,11 @@ export async function exportLog(dir: string, source: ExportSource): Promise<Expo
   return { from: present?.size ?? 0, size: view.size, written };
 }
 
-/** Reads the files of an export. Symbolic links are not followed in a file's place; EXO_FILE for what is no file. */
-export function exportReader(dir: string): ReadTile {
-  return async (path, maxBytes) => {
-    try {
-      return (await readBounded(join(dir, ...path.split("/")), { maxBytes, follow: false }))?.bytes;
-    } catch (error) {
-      // Whatever cannot be read as a file of at most that size is no tile.
-      if (isExoArmurError(error, "EXO_FILE")) return undefined;
-      throw error;
-    }
-  };
-}
-
 /** The checkpoint of the export that is there, which the log must have signed and must begin with. */
 async function presentCheckpoint(dir: string, source: ExportSource): Promise<Checkpoint | undefined> {
   const { view, origin, vkey } = source;
   const file = join(dir, CHECKPOINT_PATH);
-  const read = await readBounded(file, { maxBytes: maxNoteBytes, follow: false });
+  const read = await readBounded(file, { maxBytes: MAX_NOTE_BYTES, follow: false });
   if (read === undefined) return undefined;
   const present = naming(file, () => readCheckpoint(read.bytes));
   if (present.origin !== origin) throw forked(file, `is of the log ${present.origin}, not ${origin}`);
@@ -77,47 +59,4 @@ async function presentCheckpoint(dir: string, source: ExportSource): Promise<Che
   if (!equalBytes(rootFromNodes(present.size, view.readNode), present.root))
     throw forked(file, `has another root of ${present.size} leaves than the log`);
   return present;
-}
-
-/** Errors of a note, with the file they are about. */
-function naming<T>(file: string, work: () => T): T {
-  try {
-    return work();
-  } catch (error) {
-    if (!isExoArmurError(error)) throw error;
-    throw new ExoArmurError(error.code, `${file}: ${error.message}`, { file }, { cause: error });
-  }
-}
-
-function forked(file: string, what: string): ExoArmurError {
-  return new ExoArmurError("EXO_LOG_FORK", `${file} ${what}`, { file });
-}
-
-async function putTile(dir: string, tile: Tile, bytes: Uint8Array): Promise<boolean> {
-  const path = tilePath(tile);
-  const file = join(dir, ...path.split("/"));
-  let folder = dir;
-  for (const name of dirname(path).split("/")) {
-    folder = join(folder, name);
-    await makeFolder(folder);
-  }
-  const there = await readBounded(file, { maxBytes: maxTileBytes(tile), follow: false });
-  if (there !== undefined) {
-    if (equalBytes(there.bytes, bytes)) return false;
-    throw forked(file, "has other bytes than the log");
-  }
-  await writeAtomic(file, bytes);
-  return true;
-}
-
-/** Makes a folder durably. A symbolic link in its place would lead elsewhere, and is refused unless `follow`. */
-async function makeFolder(folder: string, follow = false): Promise<void> {
-  try {
-    await mkdir(folder);
-    await syncFolder(dirname(folder));
-  } catch (error) {
-    if (errnoOf(error) !== "EEXIST") throw writeFault(error, folder);
-    const found = await (follow ? stat(folder) : lstat(folder)).catch(() => undefined);
-    if (found?.isDirectory() !== true) throw new ExoArmurError("EXO_FILE", `${folder} is no folder`, { file: folder });
-  }
 }

@@ -17,6 +17,9 @@ import type { Clock, Entropy } from "../ports.js";
 import { describeHolder, type Holder, heartbeatMs, isLive, readHolder } from "./owner-holder.js";
 import { errnoOf, type HomePaths, writeFault } from "./paths.js";
 
+/** A folder that one process at a time may work on, and where its lock is. */
+export type OwnedPaths = Pick<HomePaths, "home" | "ownerLock">;
+
 /** What the lock needs to know of the process that takes it. */
 export type OwnerPorts = { readonly pid: number; readonly clock: Clock; readonly entropy: Entropy };
 
@@ -38,7 +41,7 @@ const retryMs = 5;
  * A lock whose owner is dead is taken over; of any number of takers exactly one gets it. EXO_HOME_LOCKED names the
  * process that owns the home; EXO_HOME_READ_ONLY, EXO_FILE.
  */
-export async function acquireOwner(paths: HomePaths, ports: OwnerPorts): Promise<OwnerLock> {
+export async function acquireOwner(paths: OwnedPaths, ports: OwnerPorts): Promise<OwnerLock> {
   const token = encodeHex(ports.entropy.bytes(16));
   const text = `${JSON.stringify(describeHolder(ports.pid, token))}\n`;
   const self: Self = { ports, token, file: `${paths.ownerLock}.new-${token}`, text };
@@ -64,12 +67,12 @@ export async function acquireOwner(paths: HomePaths, ports: OwnerPorts): Promise
 }
 
 /** True when a live process owns the home. */
-export function isOwned(paths: HomePaths, clock: Clock): boolean {
+export function isOwned(paths: OwnedPaths, clock: Clock): boolean {
   return readOwner(paths, clock) !== undefined;
 }
 
 /** Process id of the live owner (0 when its lock does not say), or undefined when nobody owns the home. */
-export function readOwner(paths: HomePaths, clock: Clock): { readonly pid: number } | undefined {
+export function readOwner(paths: OwnedPaths, clock: Clock): { readonly pid: number } | undefined {
   const holder = readHolder(paths.ownerLock);
   return holder !== undefined && isLive(holder, clock) ? { pid: holder.pid } : undefined;
 }
@@ -135,7 +138,7 @@ function writeDurably(file: string, text: string): void {
  * Removes our lock under its own claim, so that nobody takes it over in between. On a full disk there is no room for a
  * claim: our heartbeat has to keep others away for that moment, or the lock would stay as long as this process.
  */
-async function giveUp(paths: HomePaths, self: Self): Promise<void> {
+async function giveUp(paths: OwnedPaths, self: Self): Promise<void> {
   const claim = `${paths.ownerLock}.${self.token}`;
   try {
     const rival = await take(self, claim, 1).catch((error: unknown) => {
@@ -153,7 +156,7 @@ async function giveUp(paths: HomePaths, self: Self): Promise<void> {
 }
 
 /** Claims and unused locks of dead processes: harmless, but they would pile up. What cannot be removed stays. */
-function removeLeftovers(paths: HomePaths, { ports }: Self): void {
+function removeLeftovers(paths: OwnedPaths, { ports }: Self): void {
   const name = `${basename(paths.ownerLock)}.`;
   try {
     for (const entry of readdirSync(paths.home)) {
@@ -167,7 +170,7 @@ function removeLeftovers(paths: HomePaths, { ports }: Self): void {
   }
 }
 
-function touch(paths: HomePaths, { ports, token }: Self): void {
+function touch(paths: OwnedPaths, { ports, token }: Self): void {
   const seconds = ports.clock.now() / 1000;
   try {
     if (readHolder(paths.ownerLock)?.token === token) utimesSync(paths.ownerLock, seconds, seconds);
@@ -184,7 +187,7 @@ function remove(file: string): void {
   }
 }
 
-function locked({ home, ownerLock }: HomePaths, { pid }: Holder): ExoArmurError {
+function locked({ home, ownerLock }: OwnedPaths, { pid }: Holder): ExoArmurError {
   const who = pid === 0 ? "a process that its lock does not name" : `process ${pid}`;
   return new ExoArmurError("EXO_HOME_LOCKED", `${home} is owned by ${who}`, { file: ownerLock });
 }

@@ -22,6 +22,8 @@ export type HomePaths = {
   readonly inbox: string;
   /** Orders that were too large or no plain files. */
   readonly refused: string;
+  /** Bearer tokens of the control plane: one file each, with a digest of its secret. */
+  readonly tokens: string;
   /** Newest checkpoint, outside the store. */
   readonly anchor: string;
   readonly ownerLock: string;
@@ -47,6 +49,7 @@ export function homePaths(dir: string): HomePaths {
     bundles: join(home, "bundles"),
     inbox: join(home, "inbox"),
     refused: join(home, "inbox", "refused"),
+    tokens: join(home, "tokens"),
     anchor: join(home, "anchor"),
     ownerLock: join(home, "owner.lock"),
     kill: join(home, "KILL"),

@@ -88,7 +88,8 @@ function withNext(trust: Trust, { role, signer }: OpenedKey, { publicKey }: KeyF
   const known = trust.keys.filter((key) => key.role === role && entryKeyId(key) === signer.keyId);
   const old = known.at(-1);
   if (old === undefined) throw unnamed(signer.keyId, role);
-  const entry: TrustedKey = { ...old, publicKey, from: size === 0 ? null : size, until: null };
+  const { reason: _, ...kept } = old;
+  const entry: TrustedKey = { ...kept, publicKey, from: size === 0 ? null : size, until: null };
   if (size === 0) {
     return parseContract(
       trustSchema,
@@ -97,7 +98,7 @@ function withNext(trust: Trust, { role, signer }: OpenedKey, { publicKey }: KeyF
     );
   }
   const isOpen = known.some(({ until }) => until === null || until > size);
-  const ended = isOpen ? withEnd(trust, signer.keyId, size, role) : trust;
+  const ended = isOpen ? withEnd(trust, signer.keyId, size, { role }) : trust;
   return parseContract(trustSchema, { ...ended, keys: [...ended.keys, entry] }, "trust file");
 }
 

@@ -18,6 +18,8 @@ export type SignerLaunch = {
   readonly timeoutMs: number;
   /** Longest wait for the first line. Default `timeoutMs`. */
   readonly startMs?: number;
+  /** Ends the program at once, in its start as well. */
+  readonly signal?: AbortSignal;
 };
 
 type Pending = { readonly resolve: (answer: Answer) => void; readonly reject: (error: ExoArmurError) => void };
@@ -55,6 +57,9 @@ export class SignerChild {
       this.#child.once("error", () => resolve());
     });
     this.#listen();
+    const stop = (): void => void this.#fail("was interrupted", true);
+    if (launch.signal?.aborted === true) stop();
+    else launch.signal?.addEventListener("abort", stop, { once: true });
   }
 
   /** True until the program ended, was ended, or broke the protocol. */

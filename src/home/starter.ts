@@ -59,4 +59,5 @@ export function starterTrust(cellId: string, keys: readonly KeyFile[]): Trust {
 }
 
 /** .gitignore of a home: everything that is secret, large or only of the moment. */
-export const starterGitignore = "keys/\nvault.age\ndata/\nbundles/\ninbox/\nanchor\nowner.lock*\nKILL\n.*.tmp\n";
+export const starterGitignore =
+  "keys/\nvault.age\ndata/\nbundles/\ninbox/\ntokens/\nanchor\nowner.lock*\nKILL\n.*.tmp\n";

@@ -45,10 +45,15 @@ export function withKey(trust: Trust, entry: TrustedKey): Trust {
 
 /**
  * A trust file in which a key ends: nothing it signs at log index `at` or later counts. An end that stands is only
- * brought forward, because what was refused must stay refused. EXO_TRUST when no entry has the key id, several roles
+ * brought forward, because what was refused must stay refused; the reason it has stays unless another is given. EXO_TRUST when no entry has the key id, several roles
  * have it and none is named, or it has ended by then.
  */
-export function withEnd(trust: Trust, keyId: string, at: number, role?: Role): Trust {
+export function withEnd(
+  trust: Trust,
+  keyId: string,
+  at: number,
+  { role, reason }: { readonly role?: Role | undefined; readonly reason?: string | undefined } = {},
+): Trust {
   const known = trust.keys.filter((key) => entryKeyId(key) === keyId && (role === undefined || key.role === role));
   const roles = [...new Set(known.map((key) => key.role))];
   if (roles.length === 0) {
@@ -63,7 +68,9 @@ export function withEnd(trust: Trust, keyId: string, at: number, role?: Role): T
     throw new ExoArmurError("EXO_TRUST", `the key ${keyId} ends before ${at} already: ${ranges}`);
   }
   const ended = (key: TrustedKey): TrustedKey =>
-    known.includes(key) && (key.until === null || key.until > at) ? { ...key, until: at } : key;
+    known.includes(key) && (key.until === null || key.until > at)
+      ? { ...key, until: at, ...(reason === undefined ? {} : { reason }) }
+      : key;
   return parseContract(trustSchema, { ...trust, keys: trust.keys.map(ended) }, "trust file");
 }
 

@@ -1,21 +1,16 @@
-import { concatBytes, decodeUtf8, encodeBase64 } from "../crypto/encoding.js";
+import { concatBytes, decodeUtf8 } from "../crypto/encoding.js";
 import { type NoteSignature, parseNote, verifyNote } from "../crypto/note.js";
 import type { NoteKey } from "../crypto/note-key.js";
 import { isExoArmurError } from "../errors.js";
 import { readDecimal } from "../log/checkpoint.js";
+import { type AddCheckpointBody, formatAddCheckpoint } from "../log/witness-request.js";
 
 /** One request to a witness (c2sp.org/tlog-witness, `POST <url>/add-checkpoint`). */
-export type AddCheckpoint = {
+export type AddCheckpoint = AddCheckpointBody & {
   /** Submission prefix of the witness, without `/add-checkpoint`. */
   readonly url: string;
   /** Its verifier key, of type 4. */
   readonly key: NoteKey;
-  /** Size of the tree it is said to know, 0 for none. */
-  readonly old: number;
-  /** Consistency proof from `old` to the checkpoint. */
-  readonly proof: readonly Uint8Array[];
-  /** The log's signed checkpoint, a C2SP note. */
-  readonly checkpoint: string;
   readonly signal: AbortSignal;
 };
 
@@ -35,7 +30,7 @@ const maxAnswerBytes = 16_384;
 /** Asks a witness to cosign. Never rejects: what goes wrong is `failed`. Redirects are not followed. */
 export async function addCheckpoint(request: AddCheckpoint): Promise<WitnessAnswer> {
   const { url, old, proof, checkpoint, signal } = request;
-  const body = [`old ${old}`, ...proof.map(encodeBase64), "", checkpoint].join("\n");
+  const body = formatAddCheckpoint({ old, proof, checkpoint });
   try {
     const response = await fetch(`${url.replace(/\/+$/, "")}/add-checkpoint`, {
       method: "POST",

@@ -84,6 +84,17 @@ export function openCheckpoint(note: string | Uint8Array, vkeys: readonly (strin
   return { origin, size, root, signatures: verified.value };
 }
 
+/**
+ * Opens a log's signed checkpoint by those of the keys that have the origin's name and sign as logs do. EXO_TRUST when
+ * there are none; EXO_NOTE, EXO_SIGNATURE as openCheckpoint.
+ */
+export function openLogCheckpoint(note: string | Uint8Array, keys: readonly NoteKey[]): OpenedCheckpoint {
+  const { origin } = readCheckpoint(note);
+  const own = keys.filter(({ name, algorithm }) => name === origin && algorithm === 1);
+  if (own.length === 0) throw new ExoArmurError("EXO_TRUST", `No key is known for the log ${origin}.`);
+  return openCheckpoint(note, own);
+}
+
 /** True for text that may be a log's origin: a note key name of printable characters. */
 function isLogOrigin(origin: string): boolean {
   return origin !== "" && !/[\s+\p{Cc}\p{Surrogate}]/u.test(origin);

@@ -1,5 +1,6 @@
 import { decodeUtf8, encodeUtf8 } from "../crypto/encoding.js";
 import { formatNote, type NoteSignature, parseNote } from "../crypto/note.js";
+import type { NoteKey } from "../crypto/note-key.js";
 import { ExoArmurError } from "../errors.js";
 import type { StoreReader } from "../ports.js";
 import { readCheckpoint } from "./checkpoint.js";
@@ -46,6 +47,15 @@ export function proveLeaf(reader: StoreReader, log: LogProver, index: number): P
 export function cosignedOf(reader: StoreReader, size: number): string | undefined {
   const value = reader.get(cosignedKey(size));
   return value === undefined ? undefined : readStored(value);
+}
+
+/** Size of the newest kept checkpoint that has a line of this witness, or 0. EXO_STORE_DAMAGED, EXO_NOTE. */
+export function lastCosignedBy(reader: StoreReader, { name, keyHash }: NoteKey): number {
+  for (const [, value] of reader.range({ ...COSIGNED, reverse: true })) {
+    const { size, note } = readCheckpoint(readStored(value));
+    if (note.signatures.some((line) => line.name === name && line.keyHash === keyHash)) return size;
+  }
+  return 0;
 }
 
 function cosignedKey(size: number): string {

@@ -1,9 +1,18 @@
 import { concatBytes, equalBytes } from "../crypto/encoding.js";
 import { type NoteKey, parseVkey } from "../crypto/note-key.js";
 import { type ErrorCode, isExoArmurError } from "../errors.js";
-import { type Checkpoint, openCheckpoint, readCheckpoint } from "./checkpoint.js";
+import { type Checkpoint, openLogCheckpoint, readCheckpoint } from "./checkpoint.js";
 import { readLeaf } from "./leaf.js";
-import { CHECKPOINT_PATH, maxTileBytes, parseEntries, TILE_HEIGHT, TILE_WIDTH, type Tile, tilePath } from "./tiles.js";
+import {
+  CHECKPOINT_PATH,
+  MAX_NOTE_BYTES,
+  maxTileBytes,
+  parseEntries,
+  TILE_HEIGHT,
+  TILE_WIDTH,
+  type Tile,
+  tilePath,
+} from "./tiles.js";
 import { appendLeaves, emptyRoot, type Frontier, frontierRoot, leafHash } from "./tree.js";
 
 /** Reads a file of an export by its path, which uses `/`; undefined when it is not there or larger than `maxBytes`. */
@@ -35,7 +44,6 @@ export type TilesAudit = {
 };
 
 const MAX_PROBLEMS = 100;
-const MAX_NOTE_BYTES = 1_048_576;
 
 /**
  * Reads an exported log (C2SP tlog-tiles) without its store: recomputes every leaf hash, every tile and the root from
@@ -88,7 +96,7 @@ async function readNote(
   }
   try {
     const { origin, size, root } = readCheckpoint(bytes);
-    if (keys !== undefined) requireSigned(bytes, origin, keys, report);
+    if (keys !== undefined) requireSigned(bytes, keys, report);
     return { note: new TextDecoder().decode(bytes), checkpoint: { origin, size, root } };
   } catch (error) {
     if (!isExoArmurError(error)) throw error;
@@ -97,14 +105,9 @@ async function readNote(
   }
 }
 
-function requireSigned(note: Uint8Array, origin: string, keys: readonly NoteKey[], report: Report): void {
-  const own = keys.filter(({ name, algorithm }) => name === origin && algorithm === 1);
-  if (own.length === 0) {
-    report("EXO_TRUST", `No key is known for the log ${origin}.`);
-    return;
-  }
+function requireSigned(note: Uint8Array, keys: readonly NoteKey[], report: Report): void {
   try {
-    openCheckpoint(note, own);
+    openLogCheckpoint(note, keys);
   } catch (error) {
     if (!isExoArmurError(error)) throw error;
     report(error.code, error.message);

@@ -11,6 +11,9 @@ export const TILE_HEIGHT = 8;
 /** Path of the signed checkpoint. */
 export const CHECKPOINT_PATH = "checkpoint";
 
+/** Bytes of a checkpoint's file that are read: it can have many signature lines. */
+export const MAX_NOTE_BYTES = 1_048_576;
+
 /** Longest entry a bundle can hold: its length is a uint16. */
 const MAX_ENTRY_BYTES = 65_535;
 

@@ -3,7 +3,7 @@ import { cosignature, formatNote } from "../crypto/note.js";
 import { type NoteKey, noteKey } from "../crypto/note-key.js";
 import { ExoArmurError } from "../errors.js";
 import type { Signer } from "../ports.js";
-import { type Checkpoint, openCheckpoint, readCheckpoint } from "./checkpoint.js";
+import { type Checkpoint, openCheckpoint, openLogCheckpoint, readCheckpoint } from "./checkpoint.js";
 import { emptyRoot, verifyConsistency } from "./tree.js";
 
 /** What a witness is asked to cosign, and what it knows. */
@@ -36,7 +36,7 @@ export type WitnessSigner = {
  */
 export async function witnessCheckpoint(request: WitnessRequest, witness: WitnessSigner): Promise<string> {
   const { note, logKeys, last, proof } = request;
-  const next = requireLog(note, logKeys);
+  const next = openLogCheckpoint(note, logKeys);
   const own = noteKey(witness.name, witness.signer.publicKey, 4);
   requireGrowth(last === undefined ? undefined : requireOwn(last, logKeys, own), next, proof);
   const { text, signatures } = readCheckpoint(note).note;
@@ -44,16 +44,9 @@ export async function witnessCheckpoint(request: WitnessRequest, witness: Witnes
   return formatNote(text, [...others, await cosignature(text, witness.name, witness.signer, witness.seconds)]);
 }
 
-function requireLog(note: string | Uint8Array, logKeys: readonly NoteKey[]): Checkpoint {
-  const { origin } = readCheckpoint(note);
-  const keys = logKeys.filter(({ name, algorithm }) => name === origin && algorithm === 1);
-  if (keys.length === 0) throw new ExoArmurError("EXO_TRUST", `No key is known for the log ${origin}.`);
-  return openCheckpoint(note, keys);
-}
-
 /** What is kept must bear the log's signature and the witness's. */
 function requireOwn(last: string, logKeys: readonly NoteKey[], own: NoteKey): Checkpoint {
-  requireLog(last, logKeys);
+  openLogCheckpoint(last, logKeys);
   return openCheckpoint(last, [own]);
 }
 

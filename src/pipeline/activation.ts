@@ -3,11 +3,12 @@ import { parseCanonical } from "../canonical/read.js";
 import { parseContract } from "../contracts/common.js";
 import { type Envelope, openEnvelope, payloadTypes } from "../contracts/dsse.js";
 import { plainMaterial } from "../contracts/material.js";
-import { type PolicyDocument, policySchema } from "../contracts/policy.js";
+import { anyPolicySchema, cedarSchemaName } from "../contracts/policy-cedar.js";
 import { roleKeys, type TrustedKey } from "../contracts/trust.js";
-import { ExoArmurError } from "../errors.js";
+import { decodeBase64 } from "../crypto/encoding.js";
+import { ExoArmurError, isExoArmurError } from "../errors.js";
 import type { LedgerTx } from "../log/ledger-types.js";
-import { compilePolicy } from "../policy/compile.js";
+import { type CedarEngine, compileProgram } from "../policy/program.js";
 import { type ActivePolicy, type KillSwitchState, readState, writeState } from "./documents.js";
 import { runtimeActor } from "./intent-work.js";
 import type { PolicyInForce } from "./judge.js";
@@ -20,9 +21,14 @@ import type { PipelinePorts } from "./types.js";
  * signature (a rotated author key) is recorded as a change too, so that bundles carry a signature that is trusted now.
  *
  * @throws ExoArmurError EXO_POLICY_UNSIGNED, EXO_POLICY_VERSION when the content changed and the version did not rise,
- * EXO_SCHEMA.
+ * EXO_SCHEMA; EXO_CEDAR_ENGINE for a Cedar policy without an engine.
  */
-export function activatePolicy(tx: LedgerTx, envelope: Envelope, ports: PipelinePorts): PolicyInForce {
+export function activatePolicy(
+  tx: LedgerTx,
+  envelope: Envelope,
+  ports: PipelinePorts,
+  cedar: CedarEngine | null,
+): PolicyInForce {
   const { trust, tenants } = ports.deployment;
   // A policy holds for the whole cell: a key that acts for some of its tenants only cannot author it.
   const forAll = ({ tenants: own }: TrustedKey): boolean =>
@@ -33,11 +39,11 @@ export function activatePolicy(tx: LedgerTx, envelope: Envelope, ports: Pipeline
   const opened = openEnvelope(envelope, payloadTypes.policy, authors);
   if (!opened.ok) throw new ExoArmurError("EXO_POLICY_UNSIGNED", opened.error.message);
   const { payload, signers } = opened.value;
-  const policy: PolicyDocument = parseContract(policySchema, parseCanonical(payload), "policy");
-  const compiled = compilePolicy(policy);
+  const policy = parseContract(anyPolicySchema, parseCanonical(payload), "policy");
+  const program = compileProgram(policy, cedar);
   const document = plainMaterial(payload);
   const signed = plainMaterial(canonicalize(envelope));
-  const inForce = { compiled, document, envelope: signed, authors: signers.map((signer) => signer.publicKey) };
+  const inForce = { program, document, envelope: signed, authors: signers.map((signer) => signer.publicKey) };
   const active = readState<ActivePolicy>(tx, stateKeys.policy);
   const same = active?.digest === document.digest;
   if (same && active.envelopeDigest === signed.digest) return inForce;
@@ -69,6 +75,18 @@ export function activatePolicy(tx: LedgerTx, envelope: Envelope, ports: Pipeline
     runtimeActor,
   );
   return inForce;
+}
+
+/** Whether what an envelope holds calls itself a Cedar policy: signed or not, its engine must be there to read it. */
+export function namesCedar({ payload }: Envelope): boolean {
+  const bytes = decodeBase64(payload);
+  try {
+    return bytes !== undefined && anyPolicySchema.safeParse(parseCanonical(bytes)).data?.schema === cedarSchemaName;
+  } catch (error) {
+    // Refused with its reason when it is opened.
+    if (isExoArmurError(error)) return false;
+    throw error;
+  }
 }
 
 /**

@@ -1,6 +1,6 @@
+import { clipText } from "../canonical/clip-text.js";
 import type { Digest } from "../canonical/digest.js";
 import { canonicalize } from "../canonical/jcs.js";
-import { clipText } from "../capabilities/bounds.js";
 import { type Broker, createBroker } from "../capabilities/broker.js";
 import { createKvPerformers } from "../capabilities/kv/performers.js";
 import type { KeyValueView } from "../capabilities/kv/view.js";

@@ -1,5 +1,5 @@
+import { clipText } from "../canonical/clip-text.js";
 import type { Digest } from "../canonical/digest.js";
-import { clipText } from "../capabilities/bounds.js";
 import type { EventPayload, Reason } from "../contracts/event.js";
 import type { ErrorCode, Refusal } from "../errors.js";
 import { ExoArmurError } from "../errors.js";

@@ -7,9 +7,8 @@ import type { Material } from "../contracts/material.js";
 import type { PolicyDecision, PolicyInput } from "../contracts/policy.js";
 import type { FinalVerdict, SafetySnapshot, SafetyVerdict } from "../contracts/safety.js";
 import type { LedgerTx } from "../log/ledger-types.js";
-import type { CompiledPolicy } from "../policy/compile.js";
-import { evaluatePolicy, evaluatorName, policyRevision } from "../policy/evaluate.js";
 import { limitToEffects, narrowGrants } from "../policy/narrow.js";
+import type { PolicyProgram } from "../policy/program.js";
 import { type BudgetEntry, budgetUse } from "../safety/budget.js";
 import { evaluateSafety } from "../safety/gate.js";
 import { resolveVerdict } from "../safety/resolve.js";
@@ -21,7 +20,7 @@ import type { PipelinePorts } from "./types.js";
 
 /** The policy in force: what is evaluated, and the materials that show it. */
 export type PolicyInForce = {
-  readonly compiled: CompiledPolicy;
+  readonly program: PolicyProgram;
   readonly document: Material;
   readonly envelope: Material;
   /** Public keys of the authors that signed it. */
@@ -122,7 +121,7 @@ function judgePolicy(
   attachSignature(tx, work, executor);
   work.attach(tx, "policy_envelope", policy.envelope);
   for (const author of policy.authors) work.nameKey("policy-author", author);
-  const outcome = evaluatePolicy(policy.compiled, {
+  const outcome = policy.program.decide({
     intent,
     requester: record.requester,
     effects: fn.effects,
@@ -137,7 +136,7 @@ function judgePolicy(
     obligations: outcome.obligations,
     policyDigest: work.attach(tx, "policy", policy.document),
     inputDigest: work.attachDocument(tx, "policy_input", input),
-    evaluator: { name: evaluatorName, revision: policyRevision },
+    evaluator: policy.program.evaluator,
   };
   work.append(tx, "policy_evaluated", { decision }, now);
   return decision;

@@ -1,4 +1,4 @@
-import { entryKeyId, type Role, type Trust } from "../contracts/trust.js";
+import { entryKeyId, type Role, type Trust, type TrustedKey } from "../contracts/trust.js";
 import type { LedgerTx } from "../log/ledger-types.js";
 import { readState, writeState } from "./documents.js";
 import { runtimeActor } from "./intent-work.js";
@@ -15,6 +15,8 @@ type KnownKey = {
   readonly until: number | null;
 };
 
+type EndedKey = Omit<KnownKey, "from" | "until"> & { readonly until: number; readonly reason?: string };
+
 /**
  * Records what changed in the trust file's keys since the log last saw them (spec/keys.md, Rotation and revocation),
  * however the file was changed: `key_rotated` for a key that came in, `key_revoked` for one that ends, earlier than
@@ -22,9 +24,9 @@ type KnownKey = {
  */
 export function recordKeyChanges(tx: LedgerTx, ports: PipelinePorts): void {
   const known = readState<KnownKey[]>(tx, stateKeys.keys);
-  const present = keysOf(ports.deployment.trust);
+  const present = ports.deployment.trust.keys.map(knownKey);
   if (known !== undefined) {
-    const ended = known.flatMap((key) => endOf(key, present));
+    const ended = known.flatMap((key) => endOf(key, ports.deployment.trust));
     const entered = present.filter((key) => !known.some((one) => isSame(one, key) && !endsLater(key, one)));
     for (const key of ended) appendSystemEvent(tx, ports, "key_revoked", key, runtimeActor);
     for (const { until: _, ...key } of entered) {
@@ -46,19 +48,14 @@ function endsLater({ until }: KnownKey, known: KnownKey): boolean {
 }
 
 /** Where a known key ends now, if that is earlier than the log knows. One that is gone counts nowhere. */
-function endOf(key: KnownKey, present: readonly KnownKey[]): (Omit<KnownKey, "from" | "until"> & { until: number })[] {
-  const now = present.find((one) => isSame(one, key));
+function endOf(key: KnownKey, { keys }: Trust): EndedKey[] {
+  const now = keys.find((one) => isSame(knownKey(one), key));
   const until = now === undefined ? 0 : now.until;
   if (until === null || (key.until !== null && key.until <= until)) return [];
-  return [{ role: key.role, id: key.id, keyId: key.keyId, until }];
+  const reason = now?.reason === undefined ? {} : { reason: now.reason };
+  return [{ role: key.role, id: key.id, keyId: key.keyId, until, ...reason }];
 }
 
-function keysOf({ keys }: Trust): KnownKey[] {
-  return keys.map((key) => ({
-    role: key.role,
-    id: key.id,
-    keyId: entryKeyId(key),
-    from: key.from,
-    until: key.until,
-  }));
+function knownKey({ role, id, from, until, ...key }: TrustedKey): KnownKey {
+  return { role, id, keyId: entryKeyId(key), from, until };
 }

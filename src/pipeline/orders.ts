@@ -29,7 +29,7 @@ import type { Admission } from "./submit.js";
 import type { PipelinePorts } from "./types.js";
 
 /** Chain of events that belong to no intent. */
-const systemCorrelation = "system";
+export const systemCorrelation = "system";
 
 type Order = { readonly cellId: string; readonly operator: { id: string; keyId: string }; readonly nonce: string };
 

@@ -10,7 +10,8 @@ import type { ExecutorManifest } from "../contracts/manifest.js";
 import type { TrustScoreOrder } from "../contracts/order.js";
 import { ExoArmurError, ok, type Refusal, type Result } from "../errors.js";
 import type { BundleHandle } from "../proof/bundle.js";
-import { activatePolicy, initialiseKillSwitches } from "./activation.js";
+import { type DeniedAccess, recordDeniedAccess } from "./access.js";
+import { activatePolicy, initialiseKillSwitches, namesCedar } from "./activation.js";
 import { admitSigned } from "./admission.js";
 import { takeAttestations } from "./attestations.js";
 import { decide } from "./decide.js";
@@ -88,10 +89,12 @@ export class ProxyPipeline {
     return inDoubt;
   }
 
-  /** Puts a signed policy in force. EXO_POLICY_UNSIGNED, EXO_POLICY_VERSION, EXO_SCHEMA. */
+  /** Puts a signed policy in force. EXO_POLICY_UNSIGNED, EXO_POLICY_VERSION, EXO_SCHEMA, EXO_CEDAR_ENGINE. */
   async activatePolicy(envelope: Envelope): Promise<void> {
     const signed = snapshot(envelopeSchema, envelope, "signed policy");
-    this.#policy = await this.#ports.ledger.transact((tx) => activatePolicy(tx, signed, this.#ports));
+    const { cedar: load } = this.#ports;
+    const cedar = load !== undefined && namesCedar(signed) ? await load() : null;
+    this.#policy = await this.#ports.ledger.transact((tx) => activatePolicy(tx, signed, this.#ports, cedar));
   }
 
   /**
@@ -268,6 +271,11 @@ export class ProxyPipeline {
       if (this.#lost.has(intentId)) throw this.#lost.get(intentId);
       await this.#changed(intentId, signal);
     }
+  }
+
+  /** Records requests that were denied before they became intents. */
+  async recordDeniedAccess(denied: DeniedAccess): Promise<void> {
+    await this.#ports.ledger.transact((tx) => recordDeniedAccess(tx, denied, this.#ports));
   }
 
   /** Every approval request, oldest first. */

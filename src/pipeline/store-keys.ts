@@ -33,6 +33,7 @@ export const eventKeys = {
     const prefix = `e/${hashOf(tenantId, correlationId)}`;
     return { gte: `${prefix}/`, lt: `${prefix}0` };
   },
+  all: { gte: "e/", lt: "e0" },
   head: (tenantId: string, correlationId: string): string => `c/${hashOf(tenantId, correlationId)}`,
   heads: { gte: "c/", lt: "c0" },
 } as const;

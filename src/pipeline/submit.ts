@@ -5,6 +5,7 @@ import type { Requester } from "../contracts/intent.js";
 import { requestDigestOf } from "../contracts/invocation.js";
 import { type ErrorCode, ExoArmurError, type Refusal } from "../errors.js";
 import type { LedgerTx } from "../log/ledger-types.js";
+import type { StoreReader } from "../ports.js";
 import { attestationMaterials, verifyAttestations } from "./attestations.js";
 import { denialOf } from "./denial.js";
 import { readState, writeState } from "./documents.js";
@@ -83,6 +84,14 @@ export async function admit(tx: LedgerTx, submission: Submission, ports: Pipelin
   if (!attested.ok) return await deny(tx, work, null, reasonOf(attested.error), now);
   const judgement = judge(tx, work, resolved.value, submission.policy, attested.value, now);
   return await proceed(tx, work, resolved.value, judgement, now, submission.cancelled);
+}
+
+/** Id of the intent that holds an idempotency key, or undefined while none was recorded under it. */
+export function intentUnderKey(
+  reader: StoreReader,
+  { tenantId, principal, key }: { readonly tenantId: string; readonly principal: string; readonly key: string },
+): string | undefined {
+  return readState<IdempotencyEntry>(reader, idempotencyKeyOf(tenantId, principal, key))?.intentId;
 }
 
 /** The intent this request was handed in as before, or null. */

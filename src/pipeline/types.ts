@@ -7,6 +7,7 @@ import type { Constraints } from "../contracts/manifest.js";
 import type { SafetyConfig } from "../contracts/safety.js";
 import type { Trust } from "../contracts/trust.js";
 import type { Ledger } from "../log/ledger-types.js";
+import type { LoadCedar } from "../policy/program.js";
 import type { Clock, Entropy, IdSource, Logger, Performer, SandboxHost, Signer, StoreReader } from "../ports.js";
 import type { BundleHandle } from "../proof/bundle.js";
 import type { Judged } from "./judged.js";
@@ -81,4 +82,6 @@ export type PipelinePorts = {
   readonly saltKey: Uint8Array;
   readonly deployment: Deployment;
   readonly governor: Governor;
+  /** Loads Cedar's engine when a policy needs it. Without it Cedar policies are refused. */
+  readonly cedar?: LoadCedar;
 };

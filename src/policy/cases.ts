@@ -1,8 +1,8 @@
 import { canonicalText } from "../canonical/jcs.js";
 import type { PolicyCase } from "../contracts/policy-cases.js";
-import type { CompiledPolicy } from "./compile.js";
 import { draftSubject } from "./draft.js";
-import { evaluatePolicy, type PolicyOutcome } from "./evaluate.js";
+import type { PolicyOutcome } from "./evaluate.js";
+import type { PolicyProgram } from "./program.js";
 
 /** Tenant and cell of a case whose intent names none. */
 const defaults = { tenantId: "default", cellId: "local" };
@@ -15,8 +15,8 @@ export type CaseOutcome = {
 };
 
 /** Judges the intent of one case and compares the decision with what is expected, member by member. */
-export function runPolicyCase(policy: CompiledPolicy, { name, intent, expect }: PolicyCase): CaseOutcome {
-  const outcome = evaluatePolicy(policy, draftSubject(intent, defaults));
+export function runPolicyCase(policy: PolicyProgram, { name, intent, expect }: PolicyCase): CaseOutcome {
+  const outcome = policy.evaluate(draftSubject(intent, defaults));
   const problems = (["verdict", "ruleIds", "obligations"] as const).flatMap((member) => {
     const wanted = expect[member];
     if (wanted === undefined || canonicalText(wanted) === canonicalText(outcome[member])) return [];

@@ -3,7 +3,7 @@ import { pointerOf } from "../contracts/common.js";
 import type { HttpObligation } from "../contracts/http.js";
 import { isCapabilityName } from "../contracts/imports.js";
 import type { ActionIntent } from "../contracts/intent.js";
-import type { PolicyDocument, PolicyRule } from "../contracts/policy.js";
+import type { Obligations, PolicyDocument, PolicyRule } from "../contracts/policy.js";
 import { isHost, isScheme, isUrlPath, splitUrl } from "../contracts/url.js";
 import { ExoArmurError } from "../errors.js";
 import {
@@ -71,7 +71,7 @@ export function compilePolicy(policy: PolicyDocument): CompiledPolicy {
 }
 
 function compileRule(rule: PolicyRule, at: Path, pointers: PointerTable): CompiledRule {
-  checkObligations(rule, [...at, "obligations"]);
+  checkNarrow(rule.obligations?.narrow ?? {}, [...at, "obligations", "narrow"]);
   const { match } = rule;
   const here = [...at, "match"];
   const actions = listOf(match.action ?? "*");
@@ -184,9 +184,10 @@ function compileParameter(pointer: string, match: ParameterMatch, at: Path, poin
   );
 }
 
-function checkObligations(rule: PolicyRule, at: Path): void {
-  for (const [capability, { paths, ...obliged }] of Object.entries(rule.obligations?.narrow ?? {})) {
-    const here = [...at, "narrow", capability];
+/** Refuses a `narrow` obligation that has no meaning. EXO_SCHEMA with the JSON pointer below `at`. */
+export function checkNarrow(narrow: NonNullable<Obligations["narrow"]>, at: Path): void {
+  for (const [capability, { paths, ...obliged }] of Object.entries(narrow)) {
+    const here = [...at, capability];
     if (!isCapabilityName(capability)) fail(here, `expected a capability such as fs_read, got ${quote(capability)}`);
     for (const path of paths ?? []) {
       if (path !== "{target}" && (path.includes("{target}") || parseAliasPath(path) === null)) {

@@ -1,6 +1,7 @@
 import { canonicalText } from "../canonical/jcs.js";
 import type { IntentDraft } from "../contracts/intent.js";
 import type { PolicyDocument, PolicyRule, PolicyVerdict } from "../contracts/policy.js";
+import { type AnyPolicy, isCedar } from "../contracts/policy-cedar.js";
 import type { Change } from "./change.js";
 import { compareDecisions, permits } from "./compare.js";
 import { type CompiledPolicy, type CompiledRule, compilePolicy } from "./compile.js";
@@ -51,6 +52,17 @@ const bounds = { tried: 200_000, atoms: 6, parameters: 500, shown: 100 };
 
 /** Tenant and cell of a witness where no rule asks for one. */
 const defaults = { tenantId: "default", cellId: "local" };
+
+/** As diffPolicies for policies in either language. What Cedar policies allow is not compared: `undecided` says so. */
+export function diffAny(before: AnyPolicy, after: AnyPolicy): PolicyDiff {
+  if (!isCedar(before) && !isCedar(after)) return diffPolicies(before, after);
+  const same = canonicalText(before) === canonicalText(after);
+  const [result, undecided] = same ? (["same_or_narrower", []] as const) : (["undecided", [notCompared]] as const);
+  return { result, widenings: [], undecided, tried: 0 };
+}
+
+const notCompared =
+  "a policy in Cedar is compared with none but itself; backtest shows what recorded history it changes";
 
 /** Whether `after` allows anything that `before` did not. Pure, and the same for the same two documents. */
 export function diffPolicies(before: PolicyDocument, after: PolicyDocument): PolicyDiff {

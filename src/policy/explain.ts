@@ -1,3 +1,4 @@
+import type { PolicyVerdict } from "../contracts/policy.js";
 import type { CompiledPolicy } from "./compile.js";
 import { askRule } from "./evaluate.js";
 import { type Answer, Evaluation, type PolicySubject } from "./match.js";
@@ -5,6 +6,8 @@ import { type Answer, Evaluation, type PolicySubject } from "./match.js";
 /** How one rule answered, and each member of its match by JSON pointer inside `match`. */
 export type RuleExplanation = {
   readonly ruleId: string;
+  /** What the rule gives when it decides. */
+  readonly verdict: PolicyVerdict;
   readonly answer: Answer;
   readonly members: readonly { readonly name: string; readonly answer: Answer }[];
 };
@@ -21,6 +24,7 @@ export function explainPolicy(policy: CompiledPolicy, subject: PolicySubject): R
     const action = { name: "/action", answer: possible ? ("yes" as const) : ("no" as const) };
     return {
       ruleId: rule.id,
+      verdict: rule.verdict,
       answer: possible ? askRule(compiled, evaluation) : "no",
       members: [
         ...(rule.match.action === undefined ? [] : [action]),

@@ -1,6 +1,6 @@
 import { canonicalize, type JsonValue } from "../canonical/jcs.js";
 import { readJson } from "../canonical/read.js";
-import { type PolicyDocument, policySchema } from "../contracts/policy.js";
+import { type AnyPolicy, anyPolicySchema, cedarSchemaName, isCedar } from "../contracts/policy-cedar.js";
 import { decodeUtf8, equalBytes } from "../crypto/encoding.js";
 import { type ErrorPlace, ExoArmurError, isExoArmurError } from "../errors.js";
 import { compilePolicy } from "./compile.js";
@@ -12,21 +12,42 @@ const maxPolicyBytes = 16_777_216;
 
 /**
  * Reads a policy file as a person wrote it (spec/policy.md): strict JSON, or the YAML subset when `file` ends in .yaml
- * or .yml. A top-level `$schema` is dropped. The policy is compiled once to see that every rule has a meaning.
+ * or .yml. A top-level `$schema` is dropped. A rule document is compiled once to see that every rule has a meaning; that
+ * of a Cedar policy needs its engine. Where a Cedar policy names a file instead of a text, `readText` gives it.
  *
  * @throws ExoArmurError EXO_JSON_*, EXO_YAML or EXO_SCHEMA with file, line where known and JSON pointer in `place`;
  * the message says the same, what was expected and what came.
  */
-export function readPolicy(bytes: Uint8Array, file: string): PolicyDocument {
+export function readPolicy(bytes: Uint8Array, file: string, readText?: ReadText): AnyPolicy {
   try {
     const { value, lineOf } = parse(bytes, file);
-    return validate(value, file, lineOf);
+    return validate(withTexts(value, readText), file, lineOf);
   } catch (error) {
     if (!isExoArmurError(error) || error.place.file !== undefined) throw error;
     const { line } = error.place;
     const where = line === undefined ? file : `${file}, line ${line}`;
     throw new ExoArmurError(error.code, `${where}: ${error.message}`, { ...error.place, file }, { cause: error });
   }
+}
+
+/** The text of a file that lies beside a policy. EXO_FILE. */
+export type ReadText = (name: string) => string;
+
+/** A Cedar policy with its texts in it: what is hashed holds them, not the names of files. */
+function withTexts(value: JsonValue, readText: ReadText | undefined): JsonValue {
+  if (!isObject(value) || value["schema"] !== cedarSchemaName) return value;
+  const texts: Record<string, JsonValue> = {};
+  for (const member of ["cedarSchema", "policies"]) {
+    const given = value[member];
+    if (!isObject(given ?? null) || readText === undefined) continue;
+    const { file, ...others } = given as { readonly [key: string]: JsonValue };
+    if (typeof file === "string" && Object.keys(others).length === 0) texts[member] = readText(file);
+  }
+  return { ...value, ...texts };
+}
+
+function isObject(value: JsonValue | undefined): value is { readonly [key: string]: JsonValue } {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function parse(bytes: Uint8Array, file: string): Located {
@@ -42,10 +63,10 @@ function parse(bytes: Uint8Array, file: string): Located {
   return readYaml(text);
 }
 
-function validate(value: JsonValue, file: string, lineOf: Located["lineOf"]): PolicyDocument {
+function validate(value: JsonValue, file: string, lineOf: Located["lineOf"]): AnyPolicy {
   const document = dropSchemaMember(value);
   const raw = canonicalize(document);
-  const parsed = policySchema.safeParse(document);
+  const parsed = anyPolicySchema.safeParse(document);
   if (!parsed.success) {
     const problems = describeIssues(parsed.error.issues, document);
     const lines = problems.slice(0, 8).map(({ pointer, message }) => `${pointer === "" ? "/" : pointer}: ${message}`);
@@ -55,6 +76,7 @@ function validate(value: JsonValue, file: string, lineOf: Located["lineOf"]): Po
   if (!equalBytes(raw, canonicalize(parsed.data))) {
     throw new ExoArmurError("EXO_SCHEMA", `${file}: validation would change the document`, { file });
   }
+  if (isCedar(parsed.data)) return parsed.data;
   try {
     compilePolicy(parsed.data);
   } catch (error) {
@@ -66,8 +88,8 @@ function validate(value: JsonValue, file: string, lineOf: Located["lineOf"]): Po
 }
 
 function dropSchemaMember(value: JsonValue): JsonValue {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
-  const { $schema: dropped, ...rest } = value as { readonly [key: string]: JsonValue };
+  if (!isObject(value)) return value;
+  const { $schema: dropped, ...rest } = value;
   return typeof dropped === "string" || dropped === undefined ? rest : value;
 }
 

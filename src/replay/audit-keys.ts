@@ -1,6 +1,6 @@
+import { clipText } from "../canonical/clip-text.js";
 import { type Digest, digestOf } from "../canonical/digest.js";
 import { isAbiMap } from "../canonical/msgpack.js";
-import { clipText } from "../capabilities/bounds.js";
 import { kvFamilies, placeOf, spaceOf } from "../capabilities/kv/places.js";
 import { packEntry, type SpaceHead } from "../capabilities/kv/view.js";
 import type { CanonicalEvent } from "../contracts/event.js";

@@ -10,7 +10,7 @@ import { presentBundle } from "../pipeline/present.js";
 import { chainHeads, chainLength, headGoesOn, readEvent, storedEvents } from "../pipeline/recorder.js";
 import { bundleKey, intentKeys } from "../pipeline/store-keys.js";
 import type { StoreReader } from "../ports.js";
-import type { CheckState } from "../verify/report.js";
+import type { CheckState, Engines } from "../verify/report.js";
 import { verifyBundle } from "../verify/verify-bundle.js";
 import { auditKeys } from "./audit-keys.js";
 import { auditMaterials } from "./audit-materials.js";
@@ -41,7 +41,7 @@ export type LogAudit = {
 };
 
 /** Whose log is audited. */
-export type LogAuditOptions = { readonly origin: string; readonly vkey: string; readonly trust: Trust };
+export type LogAuditOptions = { readonly origin: string; readonly vkey: string; readonly trust: Trust } & Engines;
 
 /** Everything the checks read, gathered in one pass over the store. */
 type Gathered = {
@@ -280,7 +280,7 @@ function checkKeys(store: StoreReader, { events, leaves, records }: Gathered): L
 /** Every bundle verifies under the home's own trust. */
 function checkBundles(
   store: StoreReader,
-  { origin, trust }: LogAuditOptions,
+  { origin, trust, ...engines }: LogAuditOptions,
   records: readonly IntentRecord[],
 ): LogCheck {
   const problems: string[] = [];
@@ -292,7 +292,7 @@ function checkBundles(
       const bundle = presentBundle(store, { checkpoint: () => checkpoint, prove }, intentId);
       if (bundle === undefined) continue;
       count += 1;
-      const failed = verifyBundle(bundle.bytes(), { trust }).checks.filter(
+      const failed = verifyBundle(bundle.bytes(), { trust, ...engines }).checks.filter(
         (check) => check.state === "fail" || check.state === "unable",
       );
       for (const check of failed) {

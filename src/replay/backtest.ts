@@ -4,14 +4,13 @@ import { parseCanonical } from "../canonical/read.js";
 import type { Backtest, Flip } from "../contracts/backtest.js";
 import { parseContract } from "../contracts/common.js";
 import { eventHeaderSchema } from "../contracts/event.js";
-import type { PolicyDocument } from "../contracts/policy.js";
-import { isExoArmurError } from "../errors.js";
+import { isExoArmurError, type Refusal } from "../errors.js";
 import type { IntentRecord } from "../pipeline/documents.js";
 import { unpackEvent } from "../pipeline/recorder.js";
 import { eventKeys } from "../pipeline/store-keys.js";
 import type { Change } from "../policy/change.js";
 import { compareDecisions } from "../policy/compare.js";
-import { type CompiledPolicy, compilePolicy } from "../policy/compile.js";
+import type { PolicyProgram } from "../policy/program.js";
 import { evaluateRecorded } from "../policy/recorded.js";
 import type { StoreReader } from "../ports.js";
 import { type RecordedDecision, recordedDecisions, recordedIntents } from "./recorded-decisions.js";
@@ -33,8 +32,7 @@ const words: Readonly<Record<Change["class"], Readonly<Record<Change["direction"
  * recorded and nothing runs. A decision whose input is missing or altered is `notCheckable`, and so is one whose time
  * cannot be read, whatever the filter.
  */
-export function backtestPolicy(store: StoreReader, candidate: PolicyDocument, filter: BacktestFilter): Backtest {
-  const compiled = compilePolicy(candidate);
+export function backtestPolicy(store: StoreReader, candidate: PolicyProgram, filter: BacktestFilter): Backtest {
   const counts = { intents: 0, notJudged: 0, decisions: 0, same: 0, flips: 0, notCheckable: 0 };
   const classes: Record<string, number> = {};
   const flips: Flip[] = [];
@@ -51,8 +49,8 @@ export function backtestPolicy(store: StoreReader, candidate: PolicyDocument, fi
     if (found.length > 0) counts.intents++;
     for (const { recorded, missing } of found) {
       counts.decisions++;
-      if (missing !== undefined) notCheckable.push({ intentId, code: missing.code, message: missing.message });
-      const flip = recorded === undefined ? null : flipOf(compiled, recorded);
+      const { flip, refusal } = missing === undefined ? judged(candidate, recorded) : { flip: null, refusal: missing };
+      if (refusal !== undefined) notCheckable.push({ intentId, code: refusal.code, message: refusal.message });
       if (flip !== null) flips.push(flip);
       for (const name of flip?.classes ?? []) classes[name] = (classes[name] ?? 0) + 1;
     }
@@ -60,10 +58,10 @@ export function backtestPolicy(store: StoreReader, candidate: PolicyDocument, fi
   counts.flips = flips.length;
   counts.notCheckable = notCheckable.length;
   counts.same = counts.decisions - counts.flips - counts.notCheckable;
-  const { policyId, version } = candidate;
+  const { policyId, version } = candidate.document;
   return {
     schema: "exoarmur.backtest/v1",
-    candidate: { policyId, version, digest: digestOf(canonicalize(candidate)) },
+    candidate: { policyId, version, digest: digestOf(canonicalize(candidate.document)) },
     filter,
     result: notCheckable.length > 0 ? "unable" : flips.length > 0 ? "flips" : "same",
     counts: { ...counts, classes },
@@ -90,7 +88,20 @@ function receivedAt(store: StoreReader, { tenantId, correlationId, events }: Int
   }
 }
 
-function flipOf(candidate: CompiledPolicy, { intent, input, decision, recordedAt }: RecordedDecision): Flip | null {
+/** What a candidate changes of one decision; `refusal` when its evaluator could not tell. */
+function judged(
+  candidate: PolicyProgram,
+  recorded: RecordedDecision,
+): { readonly flip: Flip | null; readonly refusal?: Refusal } {
+  try {
+    return { flip: flipOf(candidate, recorded) };
+  } catch (error) {
+    if (!isExoArmurError(error, "EXO_CEDAR_ENGINE")) throw error;
+    return { flip: null, refusal: { code: error.code, message: error.message } };
+  }
+}
+
+function flipOf(candidate: PolicyProgram, { intent, input, decision, recordedAt }: RecordedDecision): Flip | null {
   const again = evaluateRecorded(candidate, intent, input);
   const classes =
     again.verdict === decision.verdict

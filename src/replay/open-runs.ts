@@ -1,4 +1,4 @@
-import { clipText } from "../capabilities/bounds.js";
+import { clipText } from "../canonical/clip-text.js";
 import type { CanonicalEvent } from "../contracts/event.js";
 import type { HostCall } from "../contracts/execution.js";
 import type { IntentRecord } from "../pipeline/documents.js";

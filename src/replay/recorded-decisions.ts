@@ -6,13 +6,8 @@ import { parseContract } from "../contracts/common.js";
 import { eventHeaderSchema, eventPayloads } from "../contracts/event.js";
 import { type ActionIntent, intentSchema } from "../contracts/intent.js";
 import { unsalt } from "../contracts/material.js";
-import {
-  type PolicyDecision,
-  type PolicyDocument,
-  type PolicyInput,
-  policyInputSchema,
-  policySchema,
-} from "../contracts/policy.js";
+import { type PolicyDecision, type PolicyInput, policyInputSchema } from "../contracts/policy.js";
+import { type AnyPolicy, anyPolicySchema, cedarSchemaName } from "../contracts/policy-cedar.js";
 import { ExoArmurError, isExoArmurError, type Refusal } from "../errors.js";
 import { type EventRef, type IntentRecord, readState } from "../pipeline/documents.js";
 import { unpackEvent } from "../pipeline/recorder.js";
@@ -67,9 +62,27 @@ export function recordedDecisions(store: StoreReader, record: IntentRecord): Fou
     });
 }
 
+/** Whether some recorded decision of a store is under a Cedar policy, so that its engine is needed to judge it again. */
+export function usesCedar(store: StoreReader): boolean {
+  const seen = new Set<Digest>();
+  for (const { materials } of recordedIntents(store)) {
+    for (const { role, digest } of materials) if (role === "policy") seen.add(digest);
+  }
+  return [...seen].some((digest) => {
+    const bytes = store.get(blobKey(digest));
+    try {
+      return bytes !== undefined && anyPolicySchema.safeParse(parseCanonical(bytes)).data?.schema === cedarSchemaName;
+    } catch (error) {
+      // Found damaged by whoever reads it for what it says.
+      if (isExoArmurError(error)) return false;
+      throw error;
+    }
+  });
+}
+
 /** The policy that a decision was made under. Errors as of a missing document. */
-export function recordedPolicy(store: StoreReader, { policyDigest }: PolicyDecision): PolicyDocument {
-  return readMaterial(store, policyDigest, "policy", policySchema);
+export function recordedPolicy(store: StoreReader, { policyDigest }: PolicyDecision): AnyPolicy {
+  return readMaterial(store, policyDigest, "policy", anyPolicySchema);
 }
 
 function readDecision(

@@ -1,10 +1,11 @@
 import type { DivergenceKind, Level } from "../contracts/replay-report.js";
 import type { Trust } from "../contracts/trust.js";
+import type { LoadCedar } from "../policy/program.js";
 import type { SandboxHost } from "../ports.js";
 import { Evidence } from "../verify/evidence.js";
 import { keySource } from "../verify/keys.js";
-import { CheckEnd, type CheckResult } from "../verify/report.js";
-import { checks, runCheck } from "../verify/verify-bundle.js";
+import { CheckEnd, type CheckResult, type Engines } from "../verify/report.js";
+import { checks, runCheck, wantsCedar } from "../verify/verify-bundle.js";
 import { reExecute } from "./re-execute.js";
 import type { Findings } from "./report.js";
 
@@ -37,7 +38,12 @@ const placed: Readonly<Record<string, readonly [Level, DivergenceKind]>> = {
 const unplaced = ["structure", "schema_version_mismatch"] as const;
 
 /** What a replay re-executes with, and whom it trusts. */
-export type ReplayContext = { readonly sandbox: SandboxHost | null; readonly trust: Trust | null };
+export type ReplayContext = {
+  readonly sandbox: SandboxHost | null;
+  readonly trust: Trust | null;
+  /** Loads Cedar's engine when a decision needs it; null where there is none. */
+  readonly cedar: LoadCedar | null;
+};
 
 /** What a bundle was found to hold; `id` is empty when it is no bundle. */
 export type BundleCounts = {
@@ -64,11 +70,10 @@ export async function replayBundleInto(
   const { intentId, events } = evidence.predicate;
   const keys = keySource(evidence, context.trust);
   for (const [id, title, run] of checks) {
-    addCheck(
-      findings,
-      runCheck(id, title, () => run(evidence, keys)),
-      intentId,
-    );
+    const make = (engines: Engines) => runCheck(id, title, () => run(evidence, keys, engines));
+    const result = make({});
+    const again = context.cedar !== null && wantsCedar(result) ? make({ cedar: await context.cedar() }) : result;
+    addCheck(findings, again, intentId);
   }
   const before = findings.executions.length;
   await addExecution(findings, evidence, context.sandbox);

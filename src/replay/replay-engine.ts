@@ -4,6 +4,7 @@ import type { ReferenceReplay } from "../contracts/reference-event.js";
 import type { ReplayReport } from "../contracts/replay-report.js";
 import type { Trust } from "../contracts/trust.js";
 import { ExoArmurError } from "../errors.js";
+import type { LoadCedar } from "../policy/program.js";
 import type { SandboxHost } from "../ports.js";
 import type { AuditChain, AuditStore } from "./audit-source.js";
 import type { BundleCounts, ReplayContext } from "./replay-bundle.js";
@@ -15,6 +16,8 @@ export type ReplayEngineOptions = {
   readonly auditStore?: AuditStore;
   readonly sandbox?: SandboxHost;
   readonly trust?: Trust;
+  /** Loads Cedar's engine. Without it a decision under a Cedar policy cannot be evaluated again, and the report says so. */
+  readonly cedar?: LoadCedar;
 };
 
 /**
@@ -27,7 +30,7 @@ export class ReplayEngine {
 
   constructor(options: ReplayEngineOptions = {}) {
     this.#auditStore = options.auditStore ?? null;
-    this.#context = { sandbox: options.sandbox ?? null, trust: options.trust ?? null };
+    this.#context = { sandbox: options.sandbox ?? null, trust: options.trust ?? null, cedar: options.cedar ?? null };
   }
 
   /** Replays one bundle file. Never throws for anything the bytes can hold. */

@@ -7,13 +7,14 @@ import type { Counterparty } from "../contracts/counterparty.js";
 import { type Envelope, payloadTypes, signEnvelope } from "../contracts/dsse.js";
 import type { ManifestDraft } from "../contracts/manifest.js";
 import { resolveManifest } from "../contracts/manifest-draft.js";
-import type { PolicyDocument } from "../contracts/policy.js";
+import type { AnyPolicy } from "../contracts/policy-cedar.js";
 import type { Refusal } from "../errors.js";
 import { openLedger } from "../log/ledger.js";
 import type { Ledger } from "../log/ledger-types.js";
 import { ProxyPipeline } from "../pipeline/proxy-pipeline.js";
 import type { Deployment, Governor } from "../pipeline/types.js";
 import type { SandboxHost, Signer, Store } from "../ports.js";
+import { loadCedar } from "./cedar.js";
 import { openHttp } from "./http.js";
 import { openSandbox } from "./sandbox.js";
 import { openSecretDesk, type SecretParts } from "./secrets.js";
@@ -90,6 +91,7 @@ export async function openCore(parts: CoreParts): Promise<Core> {
     saltKey: parts.saltKey,
     deployment,
     governor: parts.governor,
+    cedar: loadCedar,
   });
   const close = async (): Promise<void> => {
     await pipeline.idle();
@@ -144,6 +146,6 @@ async function addPlugin(pipeline: ProxyPipeline, plugin: PluginSource): Promise
 }
 
 /** Signs a resolved policy as its author. */
-export async function signPolicy(policy: PolicyDocument, author: Signer): Promise<Envelope> {
+export async function signPolicy(policy: AnyPolicy, author: Signer): Promise<Envelope> {
   return await signEnvelope(payloadTypes.policy, canonicalize(policy), author);
 }

@@ -21,12 +21,12 @@ import type { Ledger } from "../log/ledger-types.js";
 import type { ActivePolicy } from "../pipeline/documents.js";
 import { readState } from "../pipeline/documents.js";
 import { blobKey, stateKeys } from "../pipeline/store-keys.js";
-import { readPolicy } from "../policy/read.js";
 import type { Store } from "../ports.js";
 import { openLmdbStore } from "../stores/lmdb.js";
 import { addPlugins, type Core, changePlugin, openCore, signPolicy } from "./core.js";
 import { safetyUnder } from "./features.js";
 import { OrderDesk } from "./order-desk.js";
+import { readProgram } from "./policy-file.js";
 import { homeSecrets } from "./secrets.js";
 import type { World } from "./system.js";
 import { createWitnesses, type Witnesses } from "./witnesses.js";
@@ -174,7 +174,7 @@ function ledgerView(ledger: Ledger): Omit<Ledger, "size" | "transact"> {
  */
 async function signedPolicy(home: Home, store: Store): Promise<Envelope> {
   const { file, bytes } = await readPolicyFile(home.paths);
-  const policy = readPolicy(bytes, file);
+  const { document: policy } = await readProgram(bytes, file);
   if (home.hasKey("policy-author")) return await signPolicy(policy, await home.signer("policy-author"));
   const digest = digestOf(canonicalize(policy));
   const active = readState<ActivePolicy>(store, stateKeys.policy);

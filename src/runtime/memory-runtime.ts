@@ -5,16 +5,17 @@ import type { Envelope } from "../contracts/dsse.js";
 import { type Features, featuresSchema } from "../contracts/features.js";
 import type { CapabilityName } from "../contracts/imports.js";
 import { type Constraints, type ManifestDraft, manifestDraftSchema } from "../contracts/manifest.js";
-import { type PolicyDocument, policySchema } from "../contracts/policy.js";
+import { type AnyPolicy, anyPolicySchema } from "../contracts/policy-cedar.js";
 import type { SafetyConfig } from "../contracts/safety.js";
 import { type SecretBinding, secretBindingsSchema } from "../contracts/secret.js";
 import { type Trust, trustSchema } from "../contracts/trust.js";
 import { encodeBase64 } from "../crypto/encoding.js";
 import { formatVkey, noteKey } from "../crypto/note-key.js";
 import { signerFromSeed } from "../crypto/signer.js";
-import { compilePolicy } from "../policy/compile.js";
+import { loadProgram } from "../policy/program.js";
 import type { Signer, Store, Vault } from "../ports.js";
 import { defaultSafetyConfig } from "../safety/gate.js";
+import { loadCedar } from "./cedar.js";
 import { addPlugins, type Core, openCore, signPolicy } from "./core.js";
 import { safetyUnder } from "./features.js";
 import type { World } from "./system.js";
@@ -31,7 +32,7 @@ export type RuntimeKeys = {
 /** A runtime put together from parts, without a home. */
 export type RuntimeParts = {
   readonly store: Store;
-  readonly policy: PolicyDocument;
+  readonly policy: AnyPolicy;
   readonly plugins: readonly {
     readonly wasm: Uint8Array;
     readonly manifest: ManifestDraft;
@@ -75,8 +76,8 @@ export async function openPartsCore(parts: RuntimeParts, world: World): Promise<
   const tenantId = parts.tenantId ?? "default";
   const made = (): Signer => signerFromSeed(world.entropy.bytes(32));
   const { runtime = made(), log = made(), policyAuthor = made(), saltKey = world.entropy.bytes(32) } = parts.keys ?? {};
-  const policy = parseContract(policySchema, parts.policy, "policy");
-  compilePolicy(policy);
+  const policy = parseContract(anyPolicySchema, parts.policy, "policy");
+  await loadProgram(policy, loadCedar);
   const origin = `exoarmur/${cellId}/${log.keyId.slice(0, 16)}`;
   const own = [
     { role: "runtime", id: "runtime", signer: runtime },

@@ -3,7 +3,8 @@ import { canonicalText } from "../canonical/jcs.js";
 import { actionClassOf } from "../contracts/action-class.js";
 import { envelopeSchema, openEnvelope, payloadTypes } from "../contracts/dsse.js";
 import { grantsSchema } from "../contracts/manifest.js";
-import { type PolicyDecision, policyInputSchema, policySchema } from "../contracts/policy.js";
+import { type PolicyDecision, policyInputSchema } from "../contracts/policy.js";
+import { type AnyPolicy, anyPolicySchema, isCedar } from "../contracts/policy-cedar.js";
 import {
   type FinalVerdict,
   type SafetyVerdict,
@@ -11,15 +12,18 @@ import {
   safetySnapshotSchema,
 } from "../contracts/safety.js";
 import { equalBytes } from "../crypto/encoding.js";
-import { compilePolicy } from "../policy/compile.js";
-import { evaluatorName, policyRevision } from "../policy/evaluate.js";
+import { isExoArmurError } from "../errors.js";
+import { cedarEvaluatorName, cedarRevision, engineFailure } from "../policy/cedar/names.js";
+import { evaluatorName, type PolicyOutcome, policyRevision } from "../policy/evaluate.js";
+import type { PolicySubject } from "../policy/match.js";
 import { isWithin, limitToEffects } from "../policy/narrow.js";
-import { evaluateRecorded } from "../policy/recorded.js";
+import { type CedarEngine, compileProgram, type PolicyProgram } from "../policy/program.js";
+import { recordedSubject } from "../policy/recorded.js";
 import { evaluateSafety } from "../safety/gate.js";
 import { resolveVerdict } from "../safety/resolve.js";
 import type { Evidence } from "./evidence.js";
 import type { KeySource } from "./keys.js";
-import { expect, fail, notApplicable, unable } from "./report.js";
+import { type Engines, expect, fail, notApplicable, unable } from "./report.js";
 
 function requireSome<T>(items: readonly T[], what: string): readonly T[] {
   return items.length === 0 ? notApplicable(`no ${what}: the intent was refused before`) : items;
@@ -50,16 +54,23 @@ export function checkPolicyAuthor(evidence: Evidence, keys: KeySource): string {
   return `${needed.size === 1 ? "policy" : `${needed.size} policies`} signed or pinned`;
 }
 
+/** The evaluators this build has, and their revisions. */
+const evaluators: Readonly<Record<string, number>> = {
+  [evaluatorName]: policyRevision,
+  [cedarEvaluatorName]: cedarRevision,
+};
+
 /** Every policy decision, evaluated again from the recorded policy and input, comes out the same. */
-export function checkPolicy(evidence: Evidence): string {
+export function checkPolicy(evidence: Evidence, _keys: KeySource, { cedar }: Engines): string {
   const decisions = requireSome(evidence.eventsOf("policy_evaluated"), "policy decision");
   const received = evidence.eventsOf("intent_received")[0];
   const { manifest, fn, intent } = evidence.invocation();
   let last = "";
   for (const { event, payload } of decisions) {
     const { decision } = payload;
-    if (decision.evaluator.name !== evaluatorName || decision.evaluator.revision !== policyRevision) {
-      unable("EXO_REVISION", `the decision was made by ${decision.evaluator.name} ${decision.evaluator.revision}`);
+    const { name: evaluator, revision } = decision.evaluator;
+    if (!Object.hasOwn(evaluators, evaluator) || evaluators[evaluator] !== revision) {
+      unable("EXO_REVISION", `the decision was made by ${evaluator} ${revision}`);
     }
     const input = evidence.document(decision.inputDigest, "policy_input", policyInputSchema);
     expect(input.intentDigest === evidence.only("intent"), "EXO_CHECK_FAILED", "the policy judged another intent");
@@ -76,8 +87,12 @@ export function checkPolicy(evidence: Evidence): string {
     );
     expect(input.effects === fn.effects, "EXO_CHECK_FAILED", "the policy judged other effects");
     expect(input.evaluatedAt === event.header.recordedAt, "EXO_CHECK_FAILED", "the policy judged at another time");
-    const policy = compilePolicy(evidence.document(decision.policyDigest, "policy", policySchema));
-    const again = evaluateRecorded(policy, intent, input);
+    const again = evaluateAgain(
+      evidence.document(decision.policyDigest, "policy", anyPolicySchema),
+      decision,
+      recordedSubject(intent, input),
+      cedar ?? null,
+    );
     for (const name of ["verdict", "ruleIds", "rationale", "obligations"] as const) {
       expect(
         sameJson(again[name], decision[name]),
@@ -88,6 +103,48 @@ export function checkPolicy(evidence: Evidence): string {
     last = `${decision.verdict} by ${decision.ruleIds.join(", ")}`;
   }
   return last;
+}
+
+/** Cedar policies compiled so far, by engine and digest: many bundles of a folder are under the same few. */
+const compiled = new WeakMap<CedarEngine, Map<Digest, PolicyProgram>>();
+const maxCompiled = 8;
+
+function programOf(policy: AnyPolicy, digest: Digest, cedar: CedarEngine | null): PolicyProgram {
+  if (!isCedar(policy) || cedar === null) return compileProgram(policy, cedar);
+  const known = compiled.get(cedar) ?? new Map<Digest, PolicyProgram>();
+  compiled.set(cedar, known);
+  const program = known.get(digest) ?? compileProgram(policy, cedar);
+  if (known.size >= maxCompiled && !known.has(digest)) known.clear();
+  known.set(digest, program);
+  return program;
+}
+
+/** What the recorded policy says now. Without its engine, or under another release of it, that cannot be told. */
+function evaluateAgain(
+  policy: AnyPolicy,
+  { evaluator, policyDigest, rationale }: PolicyDecision,
+  subject: PolicySubject,
+  cedar: CedarEngine | null,
+): PolicyOutcome {
+  const wanted = isCedar(policy) ? cedarEvaluatorName : evaluatorName;
+  expect(evaluator.name === wanted, "EXO_CHECK_FAILED", `the policy is one for ${wanted}, not for ${evaluator.name}`);
+  if (isCedar(policy) && rationale === engineFailure) {
+    unable("EXO_CEDAR_ENGINE", "Cedar's engine failed when the decision was made; nothing gives that again");
+  }
+  try {
+    const program = programOf(policy, policyDigest, cedar);
+    const { engine } = program.evaluator;
+    if (evaluator.engine !== engine) {
+      unable(
+        "EXO_REVISION",
+        `the decision was made by Cedar ${evaluator.engine ?? "unnamed"}; this is ${engine ?? "none"}`,
+      );
+    }
+    return program.evaluate(subject);
+  } catch (error) {
+    if (isExoArmurError(error, "EXO_CEDAR_ENGINE")) unable(error.code, error.message);
+    throw error;
+  }
 }
 
 /** Every safety verdict, evaluated again from the recorded snapshot and configuration, comes out the same. */

@@ -1,6 +1,7 @@
 import type { Digest } from "../canonical/digest.js";
 import type { HiddenRole } from "../contracts/redaction.js";
 import type { ErrorCode } from "../errors.js";
+import type { CedarEngine } from "../policy/program.js";
 
 /**
  * Ends of a check. `unable`: asked for and could not be made, never a pass. `not_applicable`: not asked for, or there
@@ -41,6 +42,9 @@ export type VerificationReport = {
   /** Fixed sentences: what a pass does not prove. */
   readonly limits: readonly string[];
 };
+
+/** What some checks need and not every place has loaded; without one such a check is `unable`. */
+export type Engines = { readonly cedar?: CedarEngine };
 
 /** Ends a check early with its state. Private to this folder's checks. */
 export class CheckEnd extends Error {

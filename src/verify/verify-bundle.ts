@@ -1,6 +1,7 @@
 import { hiddenRoles } from "../contracts/redaction.js";
 import type { Trust } from "../contracts/trust.js";
 import { isExoArmurError } from "../errors.js";
+import type { CedarEngine, LoadCedar } from "../policy/program.js";
 import { checkAnswers } from "./check-answers.js";
 import { checkApprovals } from "./check-approval.js";
 import { checkAttestations } from "./check-attestations.js";
@@ -20,10 +21,14 @@ import { checkPublisher } from "./check-publisher.js";
 import { checkResolution } from "./check-resolution.js";
 import { Evidence } from "./evidence.js";
 import { type KeySource, keySource } from "./keys.js";
-import { CheckEnd, type CheckResult, makeReport, type VerificationReport } from "./report.js";
+import { CheckEnd, type CheckResult, type Engines, makeReport, type VerificationReport } from "./report.js";
 import { underRevisions } from "./revisions.js";
 
-type Check = readonly [id: string, title: string, run: (evidence: Evidence, keys: KeySource) => string];
+type Check = readonly [
+  id: string,
+  title: string,
+  run: (evidence: Evidence, keys: KeySource, engines: Engines) => string,
+];
 
 /** Every check, in the order of the report (spec/verification.md). Each returns what it found when it passes. */
 export const checks: readonly Check[] = [
@@ -72,7 +77,28 @@ export function runCheck(id: string, title: string, run: () => string): CheckRes
 export type VerifyOptions = {
   /** Trust file. Without one the bundle's own keys are used and the report says so. */
   readonly trust?: Trust;
+  /** Cedar's engine, for decisions under a Cedar policy; without it they cannot be checked (exoarmur/cedar). */
+  readonly cedar?: CedarEngine;
 };
+
+/** Whether a check could not be made for want of Cedar's engine. */
+export function wantsCedar({ state, code }: CheckResult): boolean {
+  return state === "unable" && code === "EXO_CEDAR_ENGINE";
+}
+
+/**
+ * As verifyBundle, which is pure and takes no time to load anything: a bundle that was decided under Cedar is verified
+ * again once the engine is there.
+ */
+export async function verifyLoading(
+  bytes: Uint8Array,
+  options: VerifyOptions,
+  load: LoadCedar,
+): Promise<VerificationReport> {
+  const report = verifyBundle(bytes, options);
+  if (options.cedar !== undefined || !report.checks.some(wantsCedar)) return report;
+  return verifyBundle(bytes, { ...options, cedar: await load() });
+}
 
 /**
  * Verifies a proof bundle offline and without re-executing it (spec/verification.md). Pure; never throws for anything
@@ -96,7 +122,7 @@ export function verifyBundle(bytes: Uint8Array, options: VerifyOptions = {}): Ve
   const { intentId, correlationId, revisions } = evidence.predicate;
   const results = checks.map(([id, title, run]) =>
     underRevisions(
-      runCheck(id, title, () => run(evidence, keys)),
+      runCheck(id, title, () => run(evidence, keys, options)),
       revisions,
     ),
   );

@@ -1,53 +1,6 @@
 import "./jitless.js";
-import { readJson } from "../canonical/read.js";
-import { parseContract } from "../contracts/common.js";
-import { type Trust, trustSchema } from "../contracts/trust.js";
-import { refusedKeyOf } from "../contracts/trust-admission.js";
-import { ExoArmurError } from "../errors.js";
-import { ReplayEngine } from "../replay/replay-engine.js";
-import { resultDigest } from "../replay/result-digest.js";
-import { tellStory } from "../replay/story/story.js";
-import { createInlineSandbox } from "../sandbox/inline.js";
-import { verifyBundle } from "../verify/verify-bundle.js";
-import { isCallDisclosure, verifyCall } from "../verify/verify-call.js";
-import type { CheckMessage, SeenStep, WorkerMessage } from "./messages.js";
+import { serveChecks } from "./serve.js";
 
-// Entry point of the page's worker: one check, then the page ends it. What it cannot do it says, and never passes.
+// Entry point of the worker of the page without Cedar.
 
-/** Host calls of which the page is told how they went. */
-const seenCalls = 100_000;
-
-/** Reads a trust file and admits every key in it. EXO_JSON_*, EXO_SCHEMA, EXO_KEY, EXO_KEY_REFUSED. */
-function readTrust(bytes: Uint8Array): Trust {
-  const trust = parseContract(trustSchema, readJson(bytes, { maxBytes: 16_777_216 }), "trust file");
-  const refused = refusedKeyOf(trust);
-  if (refused === undefined) return trust;
-  throw new ExoArmurError(refused.error.code, `${refused.pointer}: ${refused.error.message}`);
-}
-
-async function check({ bundle, trust }: CheckMessage, post: (message: WorkerMessage) => void): Promise<void> {
-  const trusted = trust === null ? {} : { trust: readTrust(trust) };
-  if (isCallDisclosure(bundle)) {
-    post({ kind: "verified", report: verifyCall(bundle, trusted), call: true });
-    return;
-  }
-  post({ kind: "verified", report: verifyBundle(bundle, trusted), call: false });
-  post({ kind: "story", story: tellStory(bundle) });
-  const seen: SeenStep[] = [];
-  const sandbox = createInlineSandbox({
-    platform: navigator.userAgent,
-    onCall: ({ call, memoryPages }) => {
-      if (seen.length < seenCalls) seen.push({ fuel: call.fuel, memoryPages });
-    },
-  });
-  const report = await new ReplayEngine({ sandbox, ...trusted }).replayBundle(bundle);
-  post({ kind: "replayed", report, seen, digest: resultDigest(report) });
-}
-
-addEventListener("message", (event: MessageEvent<CheckMessage>) => {
-  const post = (message: WorkerMessage): void => postMessage(message);
-  check(event.data, post).catch((error: unknown) => {
-    const message = error instanceof Error ? error.message : String(error);
-    post({ kind: "broken", message: error instanceof ExoArmurError ? `${error.code}: ${message}` : message });
-  });
-});
+serveChecks();

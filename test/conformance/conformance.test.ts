@@ -4,8 +4,9 @@ import { describe, expect, it, test } from "vitest";
 import { digestOf } from "../../src/canonical/digest.js";
 import { parseCanonical } from "../../src/canonical/read.js";
 import { type Trust, trustSchema } from "../../src/contracts/trust.js";
-import { checks, verifyBundle } from "../../src/verify/verify-bundle.js";
-import { judge, judgeWithout, kitFolder, makeKit, type Vector, type Verdict } from "./kit.js";
+import { checks } from "../../src/verify/verify-bundle.js";
+import { isCallDisclosure } from "../../src/verify/verify-call.js";
+import { judge, judgeWithout, kitFolder, makeKit, report, type Vector, type Verdict } from "./kit.js";
 
 const read = (path: string): Uint8Array => new Uint8Array(readFileSync(join(kitFolder, path)));
 const trusts = new Map<string, Trust>();
@@ -67,17 +68,31 @@ describe("the files of the conformance kit", () => {
 describe("our verifier", () => {
   test("gives exactly the verdict, codes and checks of every vector", () => {
     const wrong = vectors.flatMap(({ file, trust, verdict, codes, checks: by, about }) => {
-      const judged = judge(verifyBundle(read(file), { trust: trustAt(trust) }));
+      const judged = judge(read(file), trustAt(trust));
       const same = JSON.stringify(judged) === JSON.stringify({ verdict, codes, checks: by });
       return same ? [] : [`${file} (${about}): ${JSON.stringify(judged)}`];
     });
     expect(wrong).toEqual([]);
   }, 300_000);
 
-  it.each(checks.map(([id]) => id))("accepts something wrong when the check %s is switched off", (id) => {
-    const alone = vectors.filter((vector) => vector.checks.length === 1 && vector.checks[0] === id);
+  const ids = checks.map(([id]) => id);
+  const callIds = ["call", "payload", "transcript", "answers", "inclusion", "checkpoint", "witnesses"];
+  it.each([
+    ...ids.map((id) => ["a bundle", id, false] as const),
+    ...callIds.map((id) => ["a disclosed call", id, true] as const),
+  ])("accepts %s that is wrong when the check %s is switched off", (_kind, id, isCall) => {
+    const alone = vectors.filter(
+      ({ file, checks: by }) => by.length === 1 && by[0] === id && isCallDisclosure(read(file)) === isCall,
+    );
     expect(alone.length).toBeGreaterThan(0);
     for (const { file, trust } of alone) expect(judgeWithout(id, read(file), trustAt(trust))).toBe("accept");
+  });
+
+  test("makes of a disclosed call the checks that are switched off here, and the format", () => {
+    const call = vectors.find(({ file, verdict }) => verdict === "accept" && isCallDisclosure(read(file)));
+    if (call === undefined) throw new Error("the kit accepts no disclosed call");
+    const made = report(read(call.file), trustAt(call.trust)).checks.map(({ id }) => id);
+    expect(made).toEqual(["format", ...callIds]);
   });
 
   test("stands on the format alone against files that are no bundle", () => {

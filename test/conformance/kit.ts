@@ -7,13 +7,16 @@ import { Evidence } from "../../src/verify/evidence.js";
 import { keySource } from "../../src/verify/keys.js";
 import { type CheckResult, makeReport, type VerificationReport } from "../../src/verify/report.js";
 import { checks, runCheck, verifyBundle } from "../../src/verify/verify-bundle.js";
+import { isCallDisclosure, verifyCall } from "../../src/verify/verify-call.js";
 import { type Bundles, makeBundles } from "../support/bundles.js";
 import { Forge } from "../support/forge.js";
 import { allForgeries } from "../verify/forgeries.js";
 import { cosignedBundle, witnessedApproval, witnessKey } from "../verify/forgeries-log.js";
 import { type Forgery, makeForgery } from "../verify/forgery.js";
+import { disclosedCases } from "./disclosed.js";
 import { formatCases } from "./format.js";
 import { indeterminateCases } from "./indeterminate.js";
+import { redactedCases } from "./redacted.js";
 import { signedAnswerCases } from "./signed-answers.js";
 import type { Case } from "./vector.js";
 
@@ -51,21 +54,31 @@ const verdicts = {
 } as const;
 const order: readonly Verdict[] = ["accept", "reject", "indeterminate"];
 
+/** What our verifier says of a file: a bundle, or a call disclosed alone. */
+export function report(bytes: Uint8Array, trust: Trust): VerificationReport {
+  return (isCallDisclosure(bytes) ? verifyCall : verifyBundle)(bytes, { trust });
+}
+
 /** What our verifier says of a file, in the kit's words. */
-export function judge(report: VerificationReport): Pick<Vector, "verdict" | "codes" | "checks"> {
-  const wrong = report.checks.filter(({ state }) => state === "fail" || state === "unable");
+export function judge(bytes: Uint8Array, trust: Trust): Pick<Vector, "verdict" | "codes" | "checks"> {
+  const { checks: made, result } = report(bytes, trust);
+  const wrong = made.filter(({ state }) => state === "fail" || state === "unable");
   const codes = [...new Set(wrong.map(({ code = "" }) => code))].sort();
-  return { verdict: verdicts[report.result], codes, checks: wrong.map(({ id }) => id) };
+  return { verdict: verdicts[result], codes, checks: wrong.map(({ id }) => id) };
 }
 
 /** The verdict of our verifier with one check switched off. The format cannot be: nothing else can be read without it. */
 export function judgeWithout(id: string, bytes: Uint8Array, trust: Trust): Verdict {
+  const facts = { trustMode: "pinned", bundleDigest: null, intentId: null, correlationId: null } as const;
+  if (isCallDisclosure(bytes)) {
+    const left = report(bytes, trust).checks.filter((check) => check.id !== id);
+    return verdicts[makeReport(facts, left).result];
+  }
   const evidence = Evidence.open(bytes);
   const keys = keySource(evidence, trust);
   const results: CheckResult[] = checks
     .filter(([name]) => name !== id)
-    .map(([name, title, run]) => runCheck(name, title, () => run(evidence, keys)));
-  const facts = { trustMode: "pinned", bundleDigest: null, intentId: null, correlationId: null } as const;
+    .map(([name, title, run]) => runCheck(name, title, () => run(evidence, keys, {})));
   return verdicts[makeReport(facts, results).result];
 }
 
@@ -155,14 +168,19 @@ async function makeCases(): Promise<Case[]> {
   const { refused: twin } = honest.written;
   const { refused: logged } = honest.logged;
   if (twin === undefined || logged === undefined) throw new Error("no honest bundle");
+  const forged = await forgedCases(all, honest);
+  const { bundles, calls } = await signedAnswerCases();
   return [
     ...Object.values(honest.written),
     ...Object.values(honest.logged),
     ...(await strictCases(honest, all.trust)),
-    ...(await forgedCases(all, honest)),
+    ...forged,
     ...formatCases(twin),
     ...(await indeterminateCases(honest.written, logged)),
-    ...(await signedAnswerCases()),
+    ...bundles,
+    // Last, so that a file which an earlier case is too keeps that one's line in the manifest.
+    ...redactedCases(honest.written, forged),
+    ...(await disclosedCases(all, calls)),
   ];
 }
 
@@ -186,7 +204,7 @@ class KitWriter {
   }
 
   #judged(one: Case): Vector {
-    const judged = judge(verifyBundle(one.bytes, { trust: one.trust }));
+    const judged = judge(one.bytes, one.trust);
     const { verdict, checks, codes } = judged;
     const met =
       one.wrong === undefined

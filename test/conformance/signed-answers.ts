@@ -3,6 +3,8 @@ import { contentDigest } from "../../src/contracts/content-digest.js";
 import type { Trust, TrustedKey } from "../../src/contracts/trust.js";
 import { signEd25519 } from "../../src/crypto/ed25519.js";
 import { encodeBase64, encodeUtf8 } from "../../src/crypto/encoding.js";
+import type { ErrorCode } from "../../src/errors.js";
+import { discloseCall } from "../../src/pipeline/disclose.js";
 import type { Clock, Performer } from "../../src/ports.js";
 import { hostilePlugin } from "../attacks/support.js";
 import { bank, envelopeOf, mallory, signedHeaders } from "../support/counterparty.js";
@@ -70,7 +72,10 @@ const sandbox = new FakeSandbox({
   },
 });
 
-async function honestCase(): Promise<Case> {
+/** A bundle with signed answers, and its call `seq` disclosed alone. */
+type Answered = { readonly bundle: Case; readonly calls: readonly Case[] };
+
+async function honestCases(): Promise<Answered> {
   const clock = testClock();
   const trustKeys = [...usualKeys, pinned()];
   const trust = trustOf(trustKeys);
@@ -92,7 +97,14 @@ async function honestCase(): Promise<Case> {
   const result = await rig.pipeline.execute({ actor, action: "attack.pay", parameters: { path: "x" } });
   if (result.status !== "executed") throw new Error(`the bank was not asked: ${result.status}`);
   const bytes = await new Forge(result.bundle.bytes()).pack();
-  return { about: "answers: three that their counterparty signed, and a clock", bytes, trust };
+  const calls = [0, 1, 3].map(
+    (seq): Case => ({
+      about: `call: number ${seq} of four${seq === 0 ? "" : ", whose answer its counterparty signed"}`,
+      bytes: discloseCall(rig.store, rig.ledger, result.intentId, seq),
+      trust,
+    }),
+  );
+  return { bundle: { about: "answers: three that their counterparty signed, and a clock", bytes, trust }, calls };
 }
 
 /** Signs the first signed answer's base again, changed, by the bank's own key. */
@@ -145,9 +157,9 @@ const forgeries: readonly (readonly [
   ["another base under the signature", 1, signature, ({ assurance: { signed } }) => (signed.base += "\n")],
 ];
 
-/** Bundles with answers that a counterparty signed (spec/verification.md, Host answers). */
-export async function signedAnswerCases(): Promise<Case[]> {
-  const twin = await honestCase();
+/** Bundles with answers that a counterparty signed (spec/verification.md, Host answers), and calls of theirs alone. */
+export async function signedAnswerCases(): Promise<{ readonly bundles: Case[]; readonly calls: Case[] }> {
+  const { bundle: twin, calls } = await honestCases();
   const under = (list: readonly TrustedKey[]): Trust => ({ ...twin.trust, keys: [...usualKeys, ...list] });
   const unpinned: readonly (readonly [string, readonly TrustedKey[]])[] = [
     ["no key of the counterparty is pinned", []],
@@ -162,7 +174,7 @@ export async function signedAnswerCases(): Promise<Case[]> {
     const bytes = await forge.pack();
     return { about: `answers: ${about}`, bytes, trust: twin.trust, wrong: { check: "answers", code }, twin };
   });
-  return [
+  const bundles: Case[] = [
     twin,
     ...(await Promise.all(forged)),
     {
@@ -181,5 +193,35 @@ export async function signedAnswerCases(): Promise<Case[]> {
         twin,
       }),
     ),
+  ];
+  return {
+    bundles,
+    calls: [
+      ...calls,
+      ...callsUnder(
+        calls,
+        under([other]),
+        unpinned.map(([about, list]) => [about, under(list)]),
+      ),
+    ],
+  };
+}
+
+/** The second disclosed call under trust files that cannot accept its answer. */
+function callsUnder(calls: readonly Case[], wrong: Trust, lacking: readonly (readonly [string, Trust])[]): Case[] {
+  const [, twin] = calls;
+  if (twin === undefined) throw new Error("no disclosed call with a signed answer");
+  const one = (about: string, trust: Trust, code: ErrorCode): Case => ({
+    about: `call: ${about}`,
+    bytes: twin.bytes,
+    trust,
+    wrong: { check: "answers", code },
+    twin,
+  });
+  return [
+    one("another key is pinned under the counterparty's id", wrong, signature),
+    ...lacking
+      .filter(([about]) => about !== "its key is pinned for one of its origins alone")
+      .map(([about, trust]) => one(about, trust, "EXO_ANSWER_KEY")),
   ];
 }

@@ -31,6 +31,13 @@ const names = (note: string, keys = [peter, enoch]): string[] | string => {
   return result.ok ? result.value.map(({ name }) => name) : result.error.code;
 };
 
+test("a note of more signatures than are read is not written", () => {
+  const line = { name: "x", keyHash: "00000000", signature: new Uint8Array(64) };
+  const lines = (count: number) => Array.from({ length: count }, () => line);
+  expect(parseNote(formatNote("text\n", lines(100))).signatures).toHaveLength(100);
+  expect(() => formatNote("text\n", lines(101))).toThrow(expect.objectContaining({ code: "EXO_NOTE" }));
+});
+
 describe("the published example of Go's note package", () => {
   test("verifies by either key and by both", () => {
     const note = `${text}\n${peterLine}${enochLine}`;

@@ -5,6 +5,7 @@ import { systemEntropy } from "../../src/crypto/random.js";
 import { acquireOwner } from "../../src/home/owner-lock.js";
 import { homePaths } from "../../src/home/paths.js";
 import { systemClock } from "../../src/runtime/system.js";
+
 import { errorOf, jsonOf, NearShell, removeIntent, type Shell, statsIntent } from "./cli.js";
 
 const roles = ["runtime", "policy-author", "approver", "operator", "publisher", "log"] as const;
@@ -62,10 +63,41 @@ describe("keys rotate and keys revoke", () => {
     shell.write("data/orders.csv", "order,region,amount\n1,north,1\n");
   });
 
+  it("a request that waits while its approver's key is rotated has to be asked again, and says so", async () => {
+    const before = keyId("approver");
+    const waiting = jsonOf(await shell.run({ ...removeIntent, actor: "waiting" }, ["--json"]));
+    const id = String(waiting["intentId"]);
+    expect(jsonOf(await shell.exo(["approvals", "show", id, "--json"]))["outdated"]).toBeNull();
+    await shell.exo(["keys", "rotate", "approver"]);
+    const shown = await shell.exo(["approvals", "show", id]);
+    expect(shown.stdout).toMatch(
+      new RegExp(`^ask again +EXO_APPROVAL_ROSTER: .*approver's ${before}.*give the intent anew$`, "m"),
+    );
+    expect(shown.stdout).toMatch(new RegExp(`^may decide +approver +approver +${before} \\(no longer counts\\)$`, "m"));
+    const outdated = {
+      code: "EXO_APPROVAL_ROSTER",
+      message: expect.stringContaining("give the intent anew") as unknown,
+    };
+    expect(jsonOf(await shell.exo(["approvals", "show", id, "--json"]))).toMatchObject({
+      status: "pending",
+      outdated,
+    });
+    const approved = await shell.exo(["approvals", "approve", id, "--yes", "--json"]);
+    expect([approved.code, errorOf(approved)]).toEqual([1, "EXO_APPROVAL_ROSTER"]);
+    const denied = await shell.exo(["approvals", "deny", id, "--reason", "asked again", "--yes", "--json"]);
+    expect([denied.code, errorOf(denied)]).toEqual([1, "EXO_APPROVAL_APPROVER"]);
+    expect(denied.stdout).toContain(`the request was made for ${before}`);
+    const again = jsonOf(await shell.run({ ...removeIntent, actor: "waiting" }, ["--json"]));
+    const done = await shell.exo(["approvals", "approve", String(again["intentId"]), "--yes"]);
+    expect([done.stderr, done.code]).toEqual(["", 0]);
+    shell.write("data/orders.csv", "order,region,amount\n1,north,1\n");
+  });
+
   it("a revoked runtime key signs nothing more, and what it signed from then on fails", async () => {
     const stolen = keyId("runtime");
-    const revoked = await shell.exo(["keys", "revoke", stolen, "--from", "9"]);
+    const revoked = await shell.exo(["keys", "revoke", stolen, "--from", "9", "--reason", "laptop stolen"]);
     expect(revoked.stdout).toContain(`revoked            ${stolen}   nothing it signs at log index 9 or later counts`);
+    expect(revoked.stdout).toMatch(/^reason +laptop stolen$/m);
     expect(revoked.stdout).toMatch(/not recorded yet +the runtime does not start: EXO_TRUST: /);
     const refused = await shell.run(statsIntent, ["--json"]);
     expect([errorOf(refused), refused.code]).toEqual(["EXO_TRUST", 1]);
@@ -83,6 +115,8 @@ describe("keys rotate and keys revoke", () => {
     expect((await verdict("newest.proof.json"))[0]).toBe(0);
     const events = shell.read(".exoarmur/data/data.mdb");
     expect(events.match(/"key_revoked"/g)?.length).toBeGreaterThan(roles.length);
+    expect(events).toMatch(/"reason":"laptop stolen","role":"runtime","until":9/);
+    expect((await shell.exo(["keys", "trust"])).stdout).toMatch(/^runtime .* until 9 +ended: laptop stolen$/m);
   });
 
   it.each([
@@ -92,6 +126,7 @@ describe("keys rotate and keys revoke", () => {
     [["keys", "revoke", "0".repeat(32)], "EXO_TRUST", 1],
     [["keys", "revoke", "0".repeat(32), "--from", "-1"], "EXO_USAGE", 2],
     [["keys", "revoke", "0".repeat(32), "--role", "king"], "EXO_USAGE", 2],
+    [["keys", "revoke", "0".repeat(32), "--reason", ""], "EXO_USAGE", 2],
   ])("%j is refused", async (args, code, exit) => {
     const before = shell.read(".exoarmur/trust.json");
     const ended = await shell.exo([...args, "--json"]);

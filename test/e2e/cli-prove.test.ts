@@ -8,7 +8,7 @@ import type { ProofParts } from "../../src/cli/prove/stage.js";
 import { systemEntropy } from "../../src/crypto/random.js";
 import type { ExecutionResult, Runtime } from "../../src/index.js";
 import { systemClock } from "../../src/runtime/system.js";
-import { jsonOf, NearShell } from "./cli.js";
+import { jsonOf, NearShell, ROOT } from "./cli.js";
 import { built, DIST } from "./support/built.js";
 
 // What the guarantees show is only worth something if they notice that a protection is missing. So here each is run
@@ -173,6 +173,19 @@ describe("another policy", () => {
     } finally {
       copy.remove();
     }
+  });
+
+  it("in Cedar is tried as it is where it is judged itself, and in rules elsewhere", async () => {
+    const report = await changed(
+      (copy) => {
+        for (const name of ["policy.json", "policy.cedar", "policy.cedarschema"]) {
+          copy.write(`.exoarmur/${name}`, readFileSync(join(ROOT, "examples/policy-cedar", name)));
+        }
+      },
+      { only: ["unknown-action", "default-deny", "replayed-approval", "tampered-bundle", "cut-tail"] },
+    );
+    expect(report.guarantees.filter(({ state }) => state !== "held")).toEqual([]);
+    expect(report.guarantees.map(({ policy }) => policy)).toEqual(["own", "own", "derived", "derived", "derived"]);
   });
 
   it("that asks a person for everything has nothing that no rule names", async () => {

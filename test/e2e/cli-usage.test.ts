@@ -19,6 +19,8 @@ const commands = [
   "killswitch off",
   "trustscore",
   "resolve",
+  "serve",
+  "tokens new",
   "log check",
   "log checkpoint",
   "doctor",

@@ -49,7 +49,10 @@ describe("the package", () => {
       "verifyInclusion",
     ],
     "exoarmur/approval": ["signGrant"],
+    "exoarmur/client": ["createClient", "login"],
     "exoarmur/wasm": ["inspectModule", "meterModule", "meterRevision"],
+    "exoarmur/cedar": ["loadCedar"],
+    "exoarmur/what-if": ["backtestPolicy", "diffPolicies"],
     "exoarmur/stores/memory": ["createMemoryStore"],
     "exoarmur/stores/lmdb": ["openLmdbStore"],
   };
@@ -73,8 +76,9 @@ describe("the package", () => {
     expect(stdout).toBe(`${Array(3).fill("ERR_PACKAGE_PATH_NOT_EXPORTED").join()}\n`);
   });
 
-  it("does nothing when it is imported: no worker, no open file, no handle, no native driver", async () => {
+  it("does nothing when it is imported: no worker, no open file, no handle, no native driver, no policy engine", async () => {
     const code = `import { readdirSync, readlinkSync } from "node:fs";
+      import { createRequire } from "node:module";
       const look = () => ({
         resources: process.getActiveResourcesInfo().sort(),
         files: process.platform === "linux"
@@ -82,6 +86,7 @@ describe("the package", () => {
               .filter((path) => path.startsWith("/") && !path.startsWith("/dev/") && !path.startsWith("/proc/")).sort()
           : [],
         drivers: process.report.getReport().sharedObjects.filter((path) => path.includes("lmdb")),
+        engines: Object.keys(createRequire(import.meta.url).cache).filter((path) => path.includes("cedar-policy")),
       });
       await import("node:timers/promises").then(({ setTimeout }) => setTimeout(1));
       const before = look();
@@ -93,7 +98,7 @@ describe("the package", () => {
     expect([ended.code, ended.stderr]).toEqual([0, ""]);
     const [before, after] = JSON.parse(ended.stdout) as [object, object];
     expect(after).toEqual(before);
-    expect(after).toMatchObject({ files: [], drivers: [] });
+    expect(after).toMatchObject({ files: [], drivers: [], engines: [] });
   });
 });
 

@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { parseCanonical } from "../../src/canonical/read.js";
+import type { PolicyDocument } from "../../src/contracts/policy.js";
 import { parseVkey } from "../../src/crypto/note-key.js";
 import { systemEntropy } from "../../src/crypto/random.js";
 import { createHome } from "../../src/home/create.js";
@@ -50,7 +51,7 @@ describe("createHome", () => {
       },
       features: {},
     });
-    const policy = readPolicy(readFileSync(paths.policy), paths.policy);
+    const policy = readPolicy(readFileSync(paths.policy), paths.policy) as PolicyDocument;
     expect(policy.rules.map(({ id, verdict }) => [id, verdict])).toEqual([
       ["allow-stats", "allow"],
       ["delete-needs-a-person", "require_approval"],

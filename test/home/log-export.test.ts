@@ -1,14 +1,15 @@
-import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
 import { parseVkey } from "../../src/crypto/note-key.js";
-import { exportLog, exportReader } from "../../src/home/log-export.js";
+import { exportLog } from "../../src/home/log-export.js";
+import { exportReader } from "../../src/home/tile-folder.js";
 import type { LogView } from "../../src/log/audit.js";
 import { auditTiles } from "../../src/log/tiles-audit.js";
 import { witnessCheckpoint } from "../../src/log/witness.js";
 import { ORIGIN, otherSigner, VKEY } from "../log/fixtures.js";
 import { filesOf, logOf } from "../log/tree-of.js";
-import { faultOf, freshFolder } from "./support.js";
+import { contents, faultOf, freshFolder } from "./support.js";
 
 const keys = [parseVkey(VKEY)];
 let dir: string;
@@ -19,14 +20,6 @@ beforeEach(() => {
 
 const write = (view: LogView, into = dir): ReturnType<typeof exportLog> =>
   exportLog(into, { view, origin: ORIGIN, vkey: VKEY });
-
-/** Files below a folder, by path. */
-function contents(folder: string): Map<string, Uint8Array> {
-  const files = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((name) =>
-    statSync(join(folder, name)).isFile(),
-  );
-  return new Map(files.sort().map((name) => [name, Uint8Array.from(readFileSync(join(folder, name)))]));
-}
 
 const sorted = (files: Map<string, Uint8Array>): Map<string, Uint8Array> =>
   new Map([...files].sort(([a], [b]) => (a < b ? -1 : 1)));

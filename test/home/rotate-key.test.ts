@@ -65,13 +65,14 @@ describe("a rotation", () => {
     ]);
   });
 
-  it("of a key that was revoked leaves its end where it is", async () => {
+  it("of a key that was revoked leaves its end where it is, and the reason with it", async () => {
     write("runtime");
-    writeFileSync(path("trust.json"), canonicalText({ ...trustFile(), keys: [{ ...trustEntryOf(old), until: 3 }] }));
+    const keys = [{ ...trustEntryOf(old), until: 3, reason: "stolen" }];
+    writeFileSync(path("trust.json"), canonicalText({ ...trustFile(), keys }));
     await rotate(12);
-    expect(trustFile().keys.map(({ from, until }) => [from, until])).toEqual([
-      [null, 3],
-      [12, null],
+    expect(trustFile().keys.map(({ from, until, reason }) => [from, until, reason])).toEqual([
+      [null, 3, "stolen"],
+      [12, null, undefined],
     ]);
   });
 

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach } from "vitest";
@@ -6,6 +6,7 @@ import { encodeUtf8 } from "../../src/crypto/encoding.js";
 import { systemEntropy } from "../../src/crypto/random.js";
 import { ExoArmurError } from "../../src/errors.js";
 import { type CreatedHome, createHome } from "../../src/home/create.js";
+import type { OwnerPorts } from "../../src/home/owner-lock.js";
 
 const folders: string[] = [];
 
@@ -19,6 +20,17 @@ export function freshFolder(): string {
   folders.push(folder);
   return folder;
 }
+
+/** Files below a folder, by path. */
+export function contents(folder: string): Map<string, Uint8Array> {
+  const files = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((name) =>
+    statSync(join(folder, name)).isFile(),
+  );
+  return new Map(files.sort().map((name) => [name, Uint8Array.from(readFileSync(join(folder, name)))]));
+}
+
+/** What a lock is told of this process. */
+export const ownPorts: OwnerPorts = { pid: process.pid, clock: { now: () => Date.now() }, entropy: systemEntropy };
 
 /** A module of no content: the WebAssembly header. */
 export const emptyWasm = Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0);

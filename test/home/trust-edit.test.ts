@@ -97,6 +97,25 @@ describe("ending a key", () => {
     expect(withEnd(trust, key.keyId, 0).keys[0]).toEqual(range(null, 0));
   });
 
+  it("keeps the reason it is given, and with a nearer end the old one unless there is another", () => {
+    const ended = withEnd(withKey(empty, entry), key.keyId, 40, { reason: "left the team" });
+    expect(ended.keys).toEqual([{ ...range(null, 40), reason: "left the team" }]);
+    expect(withEnd(ended, key.keyId, 12).keys).toEqual([{ ...range(null, 12), reason: "left the team" }]);
+    const again = withEnd(ended, key.keyId, 12, { reason: "laptop stolen" });
+    expect(again.keys).toEqual([{ ...range(null, 12), reason: "laptop stolen" }]);
+  });
+
+  it("refuses a reason that is empty or too long, and one for a key that does not end", async () => {
+    const trust = withKey(empty, entry);
+    for (const reason of ["", "x".repeat(2001)])
+      expect((await faultOf(() => withEnd(trust, key.keyId, 1, { reason }))).code).toBe("EXO_SCHEMA");
+    const open = await faultOf(() => withKey(empty, { ...entry, reason: "why" }));
+    expect([open.code, open.message]).toEqual([
+      "EXO_SCHEMA",
+      expect.stringContaining("reason only with keys that end"),
+    ]);
+  });
+
   it("ends every range that reaches beyond", () => {
     const trust = withKey(withKey(empty, range(null, 5)), range(8, null));
     expect(withEnd(trust, key.keyId, 6).keys).toEqual([range(null, 5), { ...range(8, null), until: 6 }]);
@@ -119,9 +138,9 @@ describe("ending a key", () => {
     expect([unknown.code, unknown.message]).toEqual(["EXO_TRUST", `no entry of keys has the key id ${"0".repeat(32)}`]);
     const several = await faultOf(() => withEnd(trust, key.keyId, 1));
     expect(several.message).toBe(`the key ${key.keyId} has the roles approver, operator; name one with --role`);
-    const none = await faultOf(() => withEnd(trust, key.keyId, 1, "runtime"));
+    const none = await faultOf(() => withEnd(trust, key.keyId, 1, { role: "runtime" }));
     expect(none.message).toBe(`no entry of keys has the key id ${key.keyId} with the role runtime`);
-    expect(withEnd(trust, key.keyId, 1, "operator").keys.map(({ until }) => until)).toEqual([null, 1]);
+    expect(withEnd(trust, key.keyId, 1, { role: "operator" }).keys.map(({ until }) => until)).toEqual([null, 1]);
   });
 });
 

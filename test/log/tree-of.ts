@@ -29,6 +29,20 @@ export function logOf(size: number, { origin = ORIGIN, by = signer, name = "" }:
   return log;
 }
 
+/** The first `size` leaves of a log as a log, without hashing them anew. */
+export async function beginning({ leaf, readNode }: LogView, size: number): Promise<LogView> {
+  const root = rootFromNodes(size, readNode);
+  return {
+    size,
+    root,
+    checkpoint: await signCheckpoint({ origin: ORIGIN, size, root }, signer),
+    prove: (index, under = size) => inclusionProof(index, under, readNode),
+    consistency: (oldSize, newSize) => consistencyProof(oldSize, newSize, readNode),
+    leaf,
+    readNode,
+  };
+}
+
 async function makeLog(size: number, { origin, by, name }: Required<Made>): Promise<LogView> {
   const leaves = Array.from({ length: size }, (_, at) => leafBytes("event", digest(`${name}${at}`)));
   const known = new Map<string, Uint8Array>();
@@ -64,5 +78,17 @@ export function readerOf(files: ReadonlyMap<string, Uint8Array>): ReadTile {
   return async (path, maxBytes) => {
     const bytes = files.get(path);
     return bytes !== undefined && bytes.length <= maxBytes ? bytes : undefined;
+  };
+}
+
+/** Reads the files of an export that is never made as a whole: each is computed when it is asked for. */
+export function lazyReader(view: LogView): ReadTile {
+  const tiles = new Map([...tilesOf(view.size)].map((tile) => [tilePath(tile), tile]));
+  return async (path, maxBytes) => {
+    const tile = tiles.get(path);
+    if (path === CHECKPOINT_PATH) return encodeUtf8(view.checkpoint);
+    if (tile === undefined) return undefined;
+    const bytes = tileBytes(tile, view.readNode, view.leaf);
+    return bytes.length <= maxBytes ? bytes : undefined;
   };
 }

@@ -54,6 +54,16 @@ describe("changes of the trust file's keys", () => {
     expect(await start(store, base)).toEqual([came, ends(90), ends(50), ends(0)]);
   });
 
+  it("the reason of an end is recorded with it, and is no change of its own", async () => {
+    const store = createMemoryStore();
+    await start(store, [...base, entry()]);
+    const stolen = { eventType: "key_revoked", ...zoe, until: 90, reason: "stolen" };
+    expect(await start(store, [...base, entry({ until: 90, reason: "stolen" })])).toEqual([stolen]);
+    expect(await start(store, [...base, entry({ until: 90, reason: "lost" })])).toEqual([stolen]);
+    const earlier = { eventType: "key_revoked", ...zoe, until: 50, reason: "lost" };
+    expect(await start(store, [...base, entry({ until: 50, reason: "lost" })])).toEqual([stolen, earlier]);
+  });
+
   it("a key in the place of another of its role and id names it", async () => {
     const store = createMemoryStore();
     const next = entry({ publicKey: encodeBase64(keys.carol.publicKey), from: 7 });

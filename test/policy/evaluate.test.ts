@@ -298,9 +298,9 @@ test("explain answers for every rule and member, also past the deciding one", ()
     { name: "/parameters/~1missing", answer: "unclear" },
   ];
   expect(explainPolicy(policy, subjectOf())).toEqual([
-    { ruleId: "a", answer: "no", members },
-    { ruleId: "b", answer: "unclear", members },
-    { ruleId: "c", answer: "no", members: [{ name: "/tenant", answer: "no" }] },
-    { ruleId: "d", answer: "yes", members: [] },
+    { ruleId: "a", verdict: "allow", answer: "no", members },
+    { ruleId: "b", verdict: "deny", answer: "unclear", members },
+    { ruleId: "c", verdict: "allow", answer: "no", members: [{ name: "/tenant", answer: "no" }] },
+    { ruleId: "d", verdict: "allow", answer: "yes", members: [] },
   ]);
 });

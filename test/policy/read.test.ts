@@ -1,10 +1,11 @@
 import { describe, expect, test } from "vitest";
+import type { PolicyDocument } from "../../src/contracts/policy.js";
 import { readPolicy } from "../../src/policy/read.js";
 import { errorOf } from "./helpers.js";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
-const json = (text: string) => readPolicy(bytes(text), "policy.json");
-const yaml = (text: string) => readPolicy(bytes(text), "dir/policy.yaml");
+const json = (text: string) => readPolicy(bytes(text), "policy.json") as PolicyDocument;
+const yaml = (text: string) => readPolicy(bytes(text), "dir/policy.yaml") as PolicyDocument;
 
 const head = '{ "schema": "exoarmur.policy/v1", "policyId": "files", "version": 1,\n';
 const starter = `${head}  "$schema": "./policy.schema.json",

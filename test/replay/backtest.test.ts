@@ -2,6 +2,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { type Backtest, backtestSchema } from "../../src/contracts/backtest.js";
 import { type PolicyDocument, type PolicyRule, policySchema } from "../../src/contracts/policy.js";
 import { blobKey, eventKeys } from "../../src/pipeline/store-keys.js";
+import { compileProgram } from "../../src/policy/program.js";
 import type { StoreReader } from "../../src/ports.js";
 import { backtestPolicy } from "../../src/replay/backtest.js";
 import { recordedDecisions, recordedIntents } from "../../src/replay/recorded-decisions.js";
@@ -15,7 +16,7 @@ const policy = (...rules: readonly PolicyRule[]): PolicyDocument =>
   policySchema.parse({ schema: "exoarmur.policy/v1", policyId: "candidate", version: 2, rules });
 
 function backtest(store: StoreReader, rules: readonly PolicyRule[], filter: Backtest["filter"] = everything): Backtest {
-  return backtestSchema.parse(backtestPolicy(store, policy(...rules), filter));
+  return backtestSchema.parse(backtestPolicy(store, compileProgram(policy(...rules), null), filter));
 }
 
 let rig: Rig;

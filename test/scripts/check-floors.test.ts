@@ -132,7 +132,7 @@ describe("who imports whom", () => {
     [
       "control from runtime",
       { "runtime.ts": 'import { x } from "./control/server.js";' },
-      "runtime.ts:1 imports control/server, which only itself may",
+      "runtime.ts:1 imports control/server, which only cli may",
     ],
     [
       "sandbox from pipeline",

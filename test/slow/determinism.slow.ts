@@ -1,6 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { compareScenarios, replayEverywhere, runMatrix } from "../../scripts/stability/matrix.mjs";
+import { compareScenarios, replayEverywhere, resultDigestsOn, runMatrix } from "../../scripts/stability/matrix.mjs";
 import { binariesOf, nodeVersions } from "../../scripts/stability/worlds.mjs";
+import { realPool } from "../support/real.js";
+import { makeWebBundles } from "../web/bundles.js";
+import { resultDigests } from "../web/result-digests.js";
+import { fileIn, scratchFolder } from "../web/support.js";
 
 const binaries = binariesOf();
 const missing = nodeVersions.filter((version) => !binaries.some((binary) => binary.version === `v${version}`));
@@ -22,6 +26,22 @@ describe("the same bytes everywhere", () => {
 
   it("the scenarios of the stability gate, on every Node", async () => {
     expect(await compareScenarios(binaries)).toEqual([]);
+  });
+
+  // The same record that test/web holds Chromium and Firefox to.
+  describe("the recorded result digests", () => {
+    const folder = scratchFolder();
+    const sandbox = realPool({ size: 1 });
+
+    it("are what every Node finds in the bundles that the browsers are given", async () => {
+      const { rig, bytes } = await makeWebBundles(sandbox);
+      const trust = fileIn(folder, "trust.json", JSON.stringify(rig.trust));
+      const files = [...bytes].map(([name, content]) => fileIn(folder, `${name}.proof.json`, content));
+      for (const binary of binaries) {
+        const found = await resultDigestsOn(binary, trust, files);
+        expect([binary.version, found]).toEqual([binary.version, resultDigests]);
+      }
+    });
   });
 
   it("a bundle recorded by one Node is replayed by every other", async () => {

@@ -17,6 +17,7 @@ import { type IntentRecord, readState } from "../../src/pipeline/documents.js";
 import { ProxyPipeline } from "../../src/pipeline/proxy-pipeline.js";
 import { intentKeys } from "../../src/pipeline/store-keys.js";
 import type { Deployment, ExecutionResult, PipelinePorts } from "../../src/pipeline/types.js";
+import type { LoadCedar } from "../../src/policy/program.js";
 import type { Logger, SandboxHost, Signer, Store, StoreReader } from "../../src/ports.js";
 import { defaultSafetyConfig } from "../../src/safety/gate.js";
 import { createMemoryStore } from "../../src/stores/memory.js";
@@ -122,6 +123,7 @@ export type RigOptions = {
   readonly requireSignatures?: boolean;
   readonly performers?: PipelinePorts["performers"];
   readonly logger?: Logger;
+  readonly cedar?: LoadCedar;
   /** Default: the keys of the test world, in this process. */
   readonly signers?: { readonly runtime?: Signer; readonly log?: Signer };
 };
@@ -178,6 +180,7 @@ export async function openRig(options: RigOptions = {}): Promise<Rig> {
       requireSignatures: options.requireSignatures ?? false,
     },
     governor: { killed: () => governor.killFile, takeOrders: () => governor.takeOrders() },
+    ...(options.cedar === undefined ? {} : { cedar: options.cedar }),
   });
   const inDoubt = await pipeline.open();
   const activate: Rig["activate"] = async (rules, version, author = keys.author) => {

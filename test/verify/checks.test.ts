@@ -24,7 +24,7 @@ function verifyWithout(id: string, bytes: Uint8Array, trust: Trust): string {
   const keys = keySource(evidence, trust);
   const results = checks
     .filter(([name]) => name !== id)
-    .map(([name, title, run]) => runCheck(name, title, () => run(evidence, keys)));
+    .map(([name, title, run]) => runCheck(name, title, () => run(evidence, keys, {})));
   const facts = { trustMode: "pinned", bundleDigest: null, intentId: null, correlationId: null } as const;
   return makeReport(facts, results).result;
 }

@@ -6,7 +6,9 @@ import { Forge } from "../support/forge.js";
 import { realPool } from "../support/real.js";
 import type { Rig } from "../support/rig.js";
 import { type BundleName, bundleNames, makeWebBundles } from "./bundles.js";
-import { browsers, fileIn, hasBrowser, pageUrl, scratchFolder } from "./support.js";
+import { loadCedar, makeCedarBundle } from "./cedar-bundle.js";
+import { resultDigests } from "./result-digests.js";
+import { browsers, cedarPageUrl, fileIn, hasBrowser, pageUrl, scratchFolder } from "./support.js";
 
 // A second, unrelated WebAssembly engine: what it finds must be what Node found, to the last unit of fuel.
 
@@ -50,11 +52,12 @@ describe.skipIf(!present)("the page in Firefox", () => {
   const texts = async (selector: string): Promise<string[]> =>
     await page.$$eval(selector, (elements) => elements.map((element) => element.textContent ?? ""));
 
-  it.each(bundleNames)("%s: status, output, fuel and result digest as in Node", async (name) => {
+  it.each(bundleNames)("%s: status, output and fuel as in Node, and the recorded result digest", async (name) => {
     const bundle = bytes.get(name) as Uint8Array;
     const report = await new ReplayEngine({ sandbox, trust: rig.trust }).replayBundle(bundle);
     expect(await judge(`${name}.proof.json`, bundle)).toBe("Pass");
-    expect((await texts(".facts dd")).at(-1)).toBe(resultDigest(report));
+    expect((await texts(".facts dd")).at(-1)).toBe(resultDigests[name]);
+    expect(resultDigest(report)).toBe(resultDigests[name]);
     const figures = report.executions[0]?.replayed;
     const again = await texts("#again ~ .wide tbody td:nth-child(3)");
     const expected = [
@@ -64,6 +67,18 @@ describe.skipIf(!present)("the page in Firefox", () => {
     ];
     expect(again.slice(0, 3)).toEqual(figures === undefined ? [] : expected);
     expect(seen).toEqual([]);
+  });
+
+  it("a decision under Cedar is judged as in Node", async () => {
+    const { bytes: bundle, rig: other } = await makeCedarBundle(sandbox);
+    await page.goto(cedarPageUrl);
+    await give("#trust-file", "trust.json", JSON.stringify(other.trust));
+    expect(await judge("cedar.proof.json", bundle)).toBe("Pass");
+    const report = await new ReplayEngine({ sandbox, trust: other.trust, cedar: loadCedar }).replayBundle(bundle);
+    expect((await texts(".facts dd")).at(-1)).toBe(resultDigest(report));
+    expect(seen).toEqual([]);
+    await page.goto(pageUrl);
+    await give("#trust-file", "trust.json", JSON.stringify(rig.trust));
   });
 
   it("one unit of fuel is a failure here as well", async () => {

@@ -1,8 +1,13 @@
 import { request } from "node:http";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { canonicalize } from "../../src/canonical/jcs.js";
+import { payloadTypes, signEnvelope } from "../../src/contracts/dsse.js";
 import { type Ended, ending, Shell } from "../e2e/cli.js";
+import { cedarOf, engine } from "../policy/cedar/support.js";
 import { makeBundles } from "../support/bundles.js";
+import { draft, openRig } from "../support/rig.js";
+import { keys } from "../support/world.js";
 import { browsers, chromiumBrowser, hasBrowser, watch } from "./support.js";
 
 const shell = new Shell();
@@ -61,6 +66,24 @@ describe("verify --open", () => {
     expect((await ask(url, undefined, "POST")).status).toBe(404);
     expect((await stop()).code).toBe(0);
     await expect(ask(url)).rejects.toThrow("ECONNREFUSED");
+  });
+
+  it("serves the page with Cedar's engine for a bundle that needs it, and for no other", async () => {
+    const rig = await openRig({ cedar: () => Promise.resolve(engine) });
+    const policy = cedarOf("", { version: 2, cedarSchema: "" });
+    await rig.pipeline.activatePolicy(await signEnvelope(payloadTypes.policy, canonicalize(policy), keys.author));
+    const { intentId } = await rig.pipeline.execute(draft("fs.read", "data/orders.csv"));
+    shell.write("cedar.proof.json", rig.pipeline.bundle(intentId)?.bytes() ?? "");
+    for (const [name, least, most] of [
+      ["cedar.proof.json", 5_000_000, 8_000_000],
+      ["denied.proof.json", 100_000, 2_000_000],
+    ] as const) {
+      const { url, stop } = await serve(name);
+      const { body } = await ask(url);
+      expect(body.length).toBeGreaterThan(least);
+      expect(body.length).toBeLessThan(most);
+      await stop();
+    }
   });
 
   it("a file's name ends no element", async () => {

@@ -13,6 +13,9 @@ const page = fileURLToPath(new URL("../../dist/web/verifier.html", import.meta.u
 /** The built page as a `file:` URL. */
 export const pageUrl = pathToFileURL(page).href;
 
+/** The page with Cedar's engine. */
+export const cedarPageUrl = pageUrl.replace("verifier.html", "verifier-cedar.html");
+
 /** Where screenshots are kept. */
 export const artifacts = fileURLToPath(new URL("../artifacts/web", import.meta.url));
 

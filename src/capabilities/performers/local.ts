@@ -1,5 +1,5 @@
+import { clipText } from "../../canonical/clip-text.js";
 import type { Clock, Entropy, Logger, Performer, PerformOutcome } from "../../ports.js";
-import { clipText } from "../bounds.js";
 import { textOf } from "../schemas.js";
 
 /** clock_now: `{ms}`, milliseconds since the Unix epoch. */

@@ -2,7 +2,8 @@ import { parentPort, workerData } from "node:worker_threads";
 import type { Trust } from "../../contracts/trust.js";
 import { ExoArmurError, isExoArmurError } from "../../errors.js";
 import { readBounded } from "../../home/atomic.js";
-import { verifyBundle } from "../../verify/verify-bundle.js";
+import { loadCedar } from "../../runtime/cedar.js";
+import { verifyLoading } from "../../verify/verify-bundle.js";
 import { isCallDisclosure, verifyCall } from "../../verify/verify-call.js";
 import { inputs } from "../files.js";
 import { type BatchRow, rowOf, rowWithout } from "./rows.js";
@@ -21,7 +22,8 @@ async function verifyFile(file: string): Promise<BatchRow> {
   try {
     const read = await readBounded(file, { maxBytes: inputs.bundle.maxBytes });
     if (read === undefined) throw new ExoArmurError("EXO_FILE", "does not exist");
-    return rowOf((isCallDisclosure(read.bytes) ? verifyCall : verifyBundle)(read.bytes, given));
+    const { bytes } = read;
+    return rowOf(isCallDisclosure(bytes) ? verifyCall(bytes, given) : await verifyLoading(bytes, given, loadCedar));
   } catch (error) {
     if (isExoArmurError(error)) return rowWithout("fail", error.code, error.message);
     return rowWithout("unable", "EXO_INTERNAL", error instanceof Error ? error.message : String(error));

@@ -1,6 +1,7 @@
+import { countsStill } from "../../approval/outdated.js";
 import { approvalViews, readPreview } from "../../pipeline/present.js";
 import { hasFlag, type Options, textOption } from "../action.js";
-import { findApproval, previewCells, progressCells, standingOf } from "../approval-text.js";
+import { countingOf, findApproval, outdatedOf, previewCells, progressCells, standingOf } from "../approval-text.js";
 import { type CliContext, homeDir } from "../context.js";
 import { type ExitCode, exitCodes } from "../exit-codes.js";
 import { withHomeView } from "../home-view.js";
@@ -46,18 +47,24 @@ export async function showApproval(
   [id = ""]: readonly string[],
   options: Options,
 ): Promise<ExitCode> {
-  await withHomeView(homeDir(context, textOption(options, "home")), ({ store }) => {
+  await withHomeView(homeDir(context, textOption(options, "home")), (home) => {
+    const { store } = home;
     const view = findApproval(store, id);
     const { request, record } = view;
     const preview = readPreview(store, request);
     const { decisions } = record.state;
     const status = standingOf(context, view);
+    const outdated = outdatedOf(context, home, view);
     if (hasFlag(options, "json")) {
-      printJson(context, { schema: "exoarmur.approval/v1", request, status, decisions, preview });
+      printJson(context, { schema: "exoarmur.approval/v1", request, status, outdated, decisions, preview });
       return;
     }
+    const counting = countingOf(home, view);
+    const keyText = (person: string, keyId: string): string =>
+      countsStill(counting, person, keyId) ? keyId : `${keyId} (no longer counts)`;
     const rows: string[][] = [
       ["request", request.requestId, status, ...progressCells(context, view)],
+      ...(outdated === null ? [] : [["ask again", `${outdated.code}: ${outdated.message}`]]),
       ["intent", request.intentId, `tenant ${request.tenantId}`],
       ["will run", ...previewCells(preview)],
       ["parameters", JSON.stringify(preview.parameters)],
@@ -67,7 +74,12 @@ export async function showApproval(
       ["policy", request.policyDigest, request.verdict],
       ["requested", request.requestedAt],
       ["expires", request.expiresAt],
-      ...request.roster.map((entry) => ["may decide", entry.id, entry.roles.join(", "), ...entry.keyIds]),
+      ...request.roster.map(({ id: person, roles, keyIds }) => [
+        "may decide",
+        person,
+        roles.join(", "),
+        ...keyIds.map((keyId) => keyText(person, keyId)),
+      ]),
       ...decisions.map((one) => [
         one.decision === "deny" ? "denied" : "approved",
         one.approver,

@@ -17,7 +17,7 @@ import { type ExitCode, exitCodes } from "../exit-codes.js";
 import { withHomeView } from "../home-view.js";
 import { createStderrLogger } from "../logging.js";
 import { formatRows, printJson } from "../output.js";
-import { indexOption, optionalRole } from "../trust-options.js";
+import { indexOption, optionalRole, reasonOption } from "../trust-options.js";
 
 /**
  * `keys rotate ROLE|FILE`: a new key takes the place of the one in a key file, of the old one in trust.json from the
@@ -63,7 +63,7 @@ export async function rotateHomeKey(
 }
 
 /**
- * `keys revoke KEYID [--from INDEX] [--role ROLE]`: ends a key of trust.json at a log index, which may lie in the past,
+ * `keys revoke KEYID [--from INDEX] [--role ROLE] [--reason TEXT]`: ends a key of trust.json at a log index, which may lie in the past,
  * and has it recorded. EXO_TRUST when there is no such key, it ends before already, or it is a log's; EXO_USAGE for an
  * index beyond the log, EXO_STORE_ROLLED_BACK, EXO_FILE.
  */
@@ -85,12 +85,19 @@ export async function revokeKey(
     throw new ExoArmurError("EXO_USAGE", `${message}; an end to come is set by: exoarmur keys trust end`);
   }
   const role: Role | undefined = optionalRole(textOption(options, "role"));
+  const reason = reasonOption(textOption(options, "reason"));
   const trust = await readTrust(paths.trust);
   requireBounded(trust, keyId, paths.trust);
-  await writeTrust(paths.trust, withEnd(trust, keyId, until, role));
+  await writeTrust(paths.trust, withEnd(trust, keyId, until, { role, reason }));
   const pending = await record(context, home);
   if (hasFlag(options, "json")) {
-    printJson(context, { schema: "exoarmur.key-revoked/v1", keyId, until, recorded: pending === undefined });
+    printJson(context, {
+      schema: "exoarmur.key-revoked/v1",
+      keyId,
+      until,
+      reason: reason ?? null,
+      recorded: pending === undefined,
+    });
     return exitCodes.done;
   }
   context.stdout(
@@ -100,6 +107,7 @@ export async function revokeKey(
         keyId,
         `nothing it signs at log index ${until} or later counts; what it signed before still verifies`,
       ],
+      ...(reason === undefined ? [] : [["reason", reason]]),
       ...recordedRow(pending),
     ]),
   );

@@ -11,7 +11,7 @@ import { type CliContext, homeDir } from "../context.js";
 import { type ExitCode, exitCodes } from "../exit-codes.js";
 import { inputName, inputs, readInput } from "../files.js";
 import { formatTable, printJson, shownPath } from "../output.js";
-import { indexOption, optionalRole } from "../trust-options.js";
+import { indexOption, optionalRole, reasonOption } from "../trust-options.js";
 
 type Change = (context: CliContext, trust: Trust, what: string, options: Options) => Promise<Trust>;
 
@@ -20,18 +20,16 @@ const changes: Readonly<Record<string, Change>> = {
   add: async (context, trust, what, options) => {
     refuse(options, "at", "add");
     refuse(options, "role", "add");
+    refuse(options, "reason", "add");
     return withKey(trust, readTrustEntry(await readInput(context, what, inputs.document), inputName(what)));
   },
   end: async (_context, trust, what, options) => {
     if (!keyIdSchema.safeParse(what).success) {
       throw new ExoArmurError("EXO_USAGE", `expected a key id of 32 lower-case hexadecimal digits, got ${what}`);
     }
-    return withEnd(
-      trust,
-      what,
-      indexOption("at", textOption(options, "at")),
-      optionalRole(textOption(options, "role")),
-    );
+    const role = optionalRole(textOption(options, "role"));
+    const reason = reasonOption(textOption(options, "reason"));
+    return withEnd(trust, what, indexOption("at", textOption(options, "at")), { role, reason });
   },
 };
 
@@ -94,13 +92,14 @@ function rowsOf({ logs, keys, witnesses, policies = [], require: required = [] }
   return rows;
 }
 
-/** What limits an entry beside its validity. */
-function bounds({ person, tenants, roles, origins }: TrustedKey): string {
+/** What limits an entry beside its validity, and why it ends. */
+function bounds({ person, tenants, roles, origins, reason }: TrustedKey): string {
   const parts = [
     person === undefined ? "" : `person ${person}`,
     tenants === undefined ? "" : `tenants ${tenants.join(", ")}`,
     roles === undefined ? "" : `roles ${roles.join(", ")}`,
     origins === undefined ? "" : `origins ${origins.map(formatOrigin).join(", ")}`,
+    reason === undefined ? "" : `ended: ${reason}`,
   ];
   return parts.filter((part) => part !== "").join("; ");
 }

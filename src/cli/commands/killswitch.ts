@@ -7,10 +7,11 @@ import { type Home, openHome } from "../../home/open.js";
 import { hasFlag, type Options, textOption } from "../action.js";
 import { type CliContext, homeDir } from "../context.js";
 import { type ExitCode, exitCodes } from "../exit-codes.js";
-import { readSigningKey, signOrder } from "../operator.js";
+import { signOrder } from "../operator.js";
 import { deliverOrder } from "../order-delivery.js";
 import { formatRows, printJson, shownPath } from "../output.js";
 import { withProgress } from "../progress.js";
+import { withSigningKey } from "../signing-key.js";
 
 const answerMs = 10_000;
 
@@ -22,7 +23,7 @@ const stateSchema = z.object({
 
 /**
  * `killswitch on`: writes the KILL file, which denies every start at once, then has the signed order recorded. With
- * `--tenant` only the order, since the file stops every tenant. EXO_KEY*, EXO_FILE, EXO_ORDER*, EXO_TENANT_UNKNOWN.
+ * `--tenant` only the order, since the file stops every tenant. EXO_ORDER*, withSigningKey's, EXO_TENANT_UNKNOWN.
  */
 export async function switchOn(context: CliContext, _args: readonly string[], options: Options): Promise<ExitCode> {
   return await change(context, options, true);
@@ -66,14 +67,16 @@ async function record(
   tenantId: string | null,
   on: boolean,
 ): Promise<z.infer<typeof stateSchema>> {
-  const key = await readSigningKey(context, home.paths, "operator", options);
-  const envelope = await signOrder(context, key, payloadTypes.killSwitch, {
+  const order = {
     schema: killSwitchOrderSchema.shape.schema.value,
     cellId: home.resolved.cellId,
     scope: tenantId === null ? "global" : "tenant",
     tenantId,
     on,
-  });
+  };
+  const envelope = await withSigningKey(context, home, "operator", options, (key) =>
+    signOrder(context, key, payloadTypes.killSwitch, order),
+  );
   const answer = await deliverOrder(context, home.paths, envelope, { timeoutMs: answerMs, keep: on });
   const parsed = stateSchema.safeParse(answer);
   if (!parsed.success) throw new ExoArmurError("EXO_INTERNAL", "the owner's answer does not have the expected shape");

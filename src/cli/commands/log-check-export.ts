@@ -2,7 +2,7 @@ import { resolve } from "node:path";
 import { encodeBase64 } from "../../crypto/encoding.js";
 import type { NoteKey } from "../../crypto/note-key.js";
 import { type ErrorCode, ExoArmurError } from "../../errors.js";
-import { exportReader } from "../../home/log-export.js";
+import { exportReader } from "../../home/tile-folder.js";
 import { type Checkpoint, openCheckpoint, readCheckpoint } from "../../log/checkpoint.js";
 import { auditTiles, type TilesAudit, type TilesProblem } from "../../log/tiles-audit.js";
 import type { LogCheck } from "../../replay/audit-log.js";

@@ -1,8 +1,12 @@
 import { ExoArmurError } from "../../errors.js";
 import { auditStore, type LogAudit, type OpenIntent } from "../../replay/audit-log.js";
+import { usesCedar } from "../../replay/recorded-decisions.js";
+import { loadCedar } from "../../runtime/cedar.js";
+import type { Engines } from "../../verify/report.js";
 import { hasFlag, type Options, textOption } from "../action.js";
 import { type CliContext, homeDir } from "../context.js";
 import { type ExitCode, exitCodes } from "../exit-codes.js";
+import { requireDirForKeys } from "../exported.js";
 import { inputs, readInput } from "../files.js";
 import { type HomeView, withHomeView } from "../home-view.js";
 import { checkSince } from "../log-since.js";
@@ -19,13 +23,12 @@ const resultCodes = { pass: exitCodes.done, fail: exitCodes.refused, unable: exi
  */
 export async function checkLog(context: CliContext, args: readonly string[], options: Options): Promise<ExitCode> {
   if (textOption(options, "dir") !== undefined) return checkExport(context, args, options);
-  if (options["vkey"] !== undefined || options["trust"] !== undefined)
-    throw new ExoArmurError("EXO_USAGE", "--vkey and --trust go with --dir; a home has its own trust file");
+  requireDirForKeys(options);
   const since = textOption(options, "since");
   const earlier = since === undefined ? undefined : await readInput(context, since, inputs.note);
   const audit = await withHomeView(
     homeDir(context, textOption(options, "home")),
-    (view) => auditView(view, earlier),
+    async (view) => auditView(view, earlier, usesCedar(view.store) ? { cedar: await loadCedar() } : {}),
     true,
   );
   if (hasFlag(options, "json")) printJson(context, audit);
@@ -33,9 +36,9 @@ export async function checkLog(context: CliContext, args: readonly string[], opt
   return resultCodes[audit.result];
 }
 
-function auditView({ home, store, log }: HomeView, earlier: Uint8Array | undefined): LogAudit {
+function auditView({ home, store, log }: HomeView, earlier: Uint8Array | undefined, engines: Engines): LogAudit {
   if (log() === undefined) throw new ExoArmurError("EXO_LOG_RANGE", "the log is empty; nothing was recorded yet");
-  const found = auditStore(store, { ...home.log, trust: home.trust });
+  const found = auditStore(store, { ...home.log, trust: home.trust, ...engines });
   if (earlier === undefined) return found;
   const check = checkSince(store, earlier, home.trust);
   const result = check.state === "fail" ? "fail" : found.result;

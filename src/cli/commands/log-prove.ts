@@ -2,7 +2,7 @@ import { encodeUtf8 } from "../../crypto/encoding.js";
 import { ExoArmurError } from "../../errors.js";
 import { readDecimal } from "../../log/checkpoint.js";
 import { type LogProver, proveLeaf } from "../../log/cosigned.js";
-import { formatProofFile } from "../../log/proof-file.js";
+import { formatProofFile, type ProofFile } from "../../log/proof-file.js";
 import { discloseCall } from "../../pipeline/disclose.js";
 import { presentBundle } from "../../pipeline/present.js";
 import type { StoreReader } from "../../ports.js";
@@ -10,6 +10,7 @@ import { verifyCall } from "../../verify/verify-call.js";
 import { hasFlag, type Options, textOption } from "../action.js";
 import { type CliContext, homeDir } from "../context.js";
 import { type ExitCode, exitCodes } from "../exit-codes.js";
+import { exportOption } from "../exported.js";
 import { writeOutput } from "../files.js";
 import { withHomeView } from "../home-view.js";
 import { countOf, printJson } from "../output.js";
@@ -18,8 +19,9 @@ import { countOf, printJson } from "../output.js";
 type Proven = { readonly bytes: Uint8Array; readonly line: string; readonly facts: Readonly<Record<string, unknown>> };
 
 /**
- * `log prove INDEX`: the C2SP proof of one log entry. `log prove INTENT-ID`: the bundle of an ended intent, proven anew;
- * with `--call SEQ` one host call of its run, alone (spec/bundle.md, Disclosing one call). EXO_USAGE, EXO_LOG_RANGE, EXO_INTENT_UNKNOWN, EXO_STORE_DAMAGED.
+ * `log prove INDEX`: the C2SP proof of one log entry, of an export with --dir. `log prove INTENT-ID`: the bundle of an ended intent, proven anew;
+ * with `--call SEQ` one host call of its run, alone (spec/bundle.md, Disclosing one call). EXO_USAGE, EXO_LOG_RANGE, EXO_INTENT_UNKNOWN, EXO_STORE_DAMAGED, and what
+ * exportOption throws.
  */
 export async function proveLog(
   context: CliContext,
@@ -32,11 +34,13 @@ export async function proveLog(
   if (out === undefined && hasFlag(options, "json")) {
     throw new ExoArmurError("EXO_USAGE", "--json and the proof both take standard output; name a file with --out");
   }
-  const proven = await withHomeView(homeDir(context, textOption(options, "home")), ({ store, log, prover }): Proven => {
-    if (log() === undefined) throw new ExoArmurError("EXO_LOG_RANGE", "the log is empty; nothing was recorded yet");
-    if (call !== undefined) return proveCall(discloseCall(store, prover, what, call));
-    return index === undefined ? proveIntent(store, prover, what) : proveEntry(store, prover, index);
-  });
+  const exported = await exportOption(context, options);
+  if (exported !== undefined && (index === undefined || call !== undefined))
+    throw new ExoArmurError("EXO_USAGE", "--dir proves entries by their number; what an intent did is in its home");
+  const proven =
+    exported !== undefined && index !== undefined
+      ? entryProof(await exported.prove(index))
+      : await proveFromHome(context, options, what, { index, call });
   if (out === undefined) {
     context.stdout(proven.bytes);
     return exitCodes.done;
@@ -47,9 +51,23 @@ export async function proveLog(
   return exitCodes.done;
 }
 
-function proveEntry(store: StoreReader, log: LogProver, index: number): Proven {
+function proveFromHome(
+  context: CliContext,
+  options: Options,
+  what: string,
+  { index, call }: { readonly index: number | undefined; readonly call: number | undefined },
+): Promise<Proven> {
+  return withHomeView(homeDir(context, textOption(options, "home")), ({ store, log, prover }): Proven => {
+    if (log() === undefined) throw new ExoArmurError("EXO_LOG_RANGE", "the log is empty; nothing was recorded yet");
+    if (call !== undefined) return proveCall(discloseCall(store, prover, what, call));
+    return index === undefined ? proveIntent(store, prover, what) : entryProof(proveLeaf(store, prover, index));
+  });
+}
+
+function entryProof(proof: ProofFile): Proven {
+  const { index } = proof;
   return {
-    bytes: encodeUtf8(formatProofFile(proveLeaf(store, log, index))),
+    bytes: encodeUtf8(formatProofFile(proof)),
     line: `log entry ${index}`,
     facts: { schema: "exoarmur.log-proof/v1", index },
   };

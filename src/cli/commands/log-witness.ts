@@ -19,11 +19,16 @@ import { logKeysOption } from "./log-keys.js";
  * log's checkpoint when it is what was cosigned before, grown; prints the cosigned note once the state is durable.
  * EXO_USAGE, and what readKeyFile, updateWitnessState and witnessCheckpoint throw.
  */
-export async function witnessLog(
-  context: CliContext,
-  [path = ""]: readonly string[],
-  options: Options,
-): Promise<ExitCode> {
+export async function witnessLog(context: CliContext, [path]: readonly string[], options: Options): Promise<ExitCode> {
+  if (hasFlag(options, "serve")) {
+    if (path !== undefined)
+      throw new ExoArmurError("EXO_USAGE", "--serve takes checkpoints by HTTP, not as an argument");
+    const { serveWitnessing } = await import("./log-witness-serve.js");
+    return await serveWitnessing(context, options);
+  }
+  if (path === undefined) throw new ExoArmurError("EXO_USAGE", "name a checkpoint, or serve with --serve");
+  for (const name of ["port", "host"])
+    if (textOption(options, name) !== undefined) throw new ExoArmurError("EXO_USAGE", `--${name} goes with --serve`);
   const out = textOption(options, "out");
   const logKeys = await logKeysOption(context, options);
   if (logKeys === undefined) throw new ExoArmurError("EXO_USAGE", "name the log's key with --vkey or --trust");

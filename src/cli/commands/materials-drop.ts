@@ -22,10 +22,11 @@ import { hasFlag, type Options, textOption, textsOption, timeOption, type Work }
 import { type CliContext, homeDir } from "../context.js";
 import { exitCodes } from "../exit-codes.js";
 import { withHomeView } from "../home-view.js";
-import { isConfirmed, readSigningKey, signOrder } from "../operator.js";
+import { isConfirmed, signOrder } from "../operator.js";
 import { deliverOrder } from "../order-delivery.js";
 import { countOf, formatCount, formatRows, printJson, shownPath } from "../output.js";
 import { withProgress } from "../progress.js";
+import { withSigningKey } from "../signing-key.js";
 
 const countsSchema = z.object({ intents: z.number(), materials: z.number(), bytes: z.number(), kept: z.number() });
 
@@ -33,7 +34,7 @@ const units: Readonly<Record<string, number>> = { d: 86_400_000, h: 3_600_000, m
 
 /**
  * `materials drop`: has a signed order carried out that drops materials of ended intents (spec/retention.md). EXO_USAGE
- * for a choice that is none; EXO_CANCELLED when it is not confirmed; EXO_KEY*, EXO_FILE, EXO_ORDER*, EXO_TENANT_UNKNOWN,
+ * for a choice that is none; EXO_CANCELLED when it is not confirmed; withSigningKey's, EXO_ORDER*, EXO_TENANT_UNKNOWN,
  * EXO_INTENT_UNKNOWN, EXO_MATERIAL_KEPT.
  */
 export const dropMaterials: Work = async (context, intents, options) => {
@@ -142,13 +143,11 @@ async function carryOut(
   reason: string,
   options: Options,
 ): Promise<DropCounts> {
-  const key = await readSigningKey(context, home.paths, "operator", options);
-  const envelope = await signOrder(context, key, payloadTypes.materialsDrop, {
-    schema: materialsDropOrderSchema.shape.schema.value,
-    cellId: home.resolved.cellId,
-    ...choice,
-    reason,
-  });
+  const schema = materialsDropOrderSchema.shape.schema.value;
+  const order = { schema, cellId: home.resolved.cellId, ...choice, reason };
+  const envelope = await withSigningKey(context, home, "operator", options, (key) =>
+    signOrder(context, key, payloadTypes.materialsDrop, order),
+  );
   const work = deliverOrder(context, home.paths, envelope);
   const answer = countsSchema.safeParse(await withProgress(context, "drop", work));
   if (!answer.success) throw new ExoArmurError("EXO_INTERNAL", "the owner's answer does not have the expected shape");

@@ -1,5 +1,5 @@
 import type { IntentDraft } from "../../contracts/intent.js";
-import { diffPolicies, type PolicyDiff } from "../../policy/diff.js";
+import { diffAny, type PolicyDiff } from "../../policy/diff.js";
 import { hasFlag, type Options } from "../action.js";
 import type { CliContext } from "../context.js";
 import { type ExitCode, exitCodes } from "../exit-codes.js";
@@ -20,8 +20,9 @@ export async function diff(
   [before = "", after = ""]: readonly string[],
   options: Options,
 ): Promise<ExitCode> {
-  const [old, now] = [await readPolicyArgument(context, before), await readPolicyArgument(context, after)];
-  const found = diffPolicies(old, now);
+  const { document: old } = await readPolicyArgument(context, before);
+  const { document: now } = await readPolicyArgument(context, after);
+  const found = diffAny(old, now);
   if (hasFlag(options, "json")) {
     printJson(context, { schema: "exoarmur.policy-diff/v1", before: nameOf(old), after: nameOf(now), ...found });
   } else context.stdout(formatDiff(found));

@@ -4,18 +4,18 @@ import { type IntentDraft, intentDraftSchema } from "../../contracts/intent.js";
 import { targetOf } from "../../contracts/invocation.js";
 import type { ManifestFunction } from "../../contracts/manifest.js";
 import { resolveManifest } from "../../contracts/manifest-draft.js";
-import type { PolicyDocument } from "../../contracts/policy.js";
 import { isExoArmurError, type Refusal } from "../../errors.js";
 import { parseDocument } from "../../home/document.js";
 import { type Home, openHome } from "../../home/open.js";
 import { readPlugins } from "../../home/plugins.js";
 import { readIntentRecord } from "../../pipeline/present.js";
-import { compilePolicy } from "../../policy/compile.js";
 import { draftSubject } from "../../policy/draft.js";
-import { evaluatePolicy, type PolicyOutcome, type PolicySubject } from "../../policy/evaluate.js";
-import { explainPolicy, type RuleExplanation } from "../../policy/explain.js";
+import type { PolicyOutcome, PolicySubject } from "../../policy/evaluate.js";
+import type { RuleExplanation } from "../../policy/explain.js";
+import { compileProgram, type PolicyProgram } from "../../policy/program.js";
 import { recordedSubject } from "../../policy/recorded.js";
-import { recordedDecisions, recordedPolicy } from "../../replay/recorded-decisions.js";
+import { recordedDecisions, recordedPolicy, usesCedar } from "../../replay/recorded-decisions.js";
+import { loadCedar } from "../../runtime/cedar.js";
 import { hasFlag, type Options, textOption } from "../action.js";
 import { type CliContext, homeDir } from "../context.js";
 import { type ExitCode, exitCodes } from "../exit-codes.js";
@@ -33,7 +33,7 @@ type Explained = {
   readonly missing: Refusal | null;
 };
 
-type ExplainedRule = RuleExplanation & { readonly verdict: string; readonly decides: boolean };
+type ExplainedRule = RuleExplanation & { readonly decides: boolean };
 
 type Explanation = {
   readonly intentId: string | null;
@@ -58,15 +58,13 @@ export async function explain(
   return given.decisions.some(({ missing }) => missing !== null) ? exitCodes.unable : exitCodes.done;
 }
 
-function explainOne(recordedAt: string | null, policy: PolicyDocument, subject: PolicySubject): Explained {
-  const compiled = compilePolicy(policy);
-  const rules = explainPolicy(compiled, subject);
-  const decider = rules.findIndex(({ answer }) => answer !== "no");
+function explainOne(recordedAt: string | null, program: PolicyProgram, subject: PolicySubject): Explained {
+  const outcome = program.evaluate(subject);
   return {
     recordedAt,
-    policy: nameOf(policy),
-    outcome: evaluatePolicy(compiled, subject),
-    rules: rules.map((rule, at) => ({ ...rule, verdict: policy.rules[at]?.verdict ?? "", decides: at === decider })),
+    policy: nameOf(program.document),
+    outcome,
+    rules: program.explain(subject).map((rule) => ({ ...rule, decides: outcome.ruleIds.includes(rule.ruleId) })),
     missing: null,
   };
 }
@@ -75,12 +73,13 @@ async function explainRecorded(context: CliContext, intentId: string, options: O
   const given = textOption(options, "policy");
   const home = textOption(options, "home");
   const candidate = given === undefined ? undefined : await readPolicyOption(context, given, home);
-  return await withHomeView(homeDir(context, home), ({ store }) => {
+  return await withHomeView(homeDir(context, home), async ({ store }) => {
+    const cedar = candidate === undefined && usesCedar(store) ? await loadCedar() : null;
     const record = readIntentRecord(store, intentId);
     const decisions = recordedDecisions(store, record).map(({ recordedAt, recorded, missing }): Explained => {
       if (missing !== undefined) return { recordedAt, policy: null, outcome: null, rules: [], missing };
       try {
-        const policy = candidate ?? recordedPolicy(store, recorded.decision);
+        const policy = candidate ?? compileProgram(recordedPolicy(store, recorded.decision), cedar);
         return explainOne(recordedAt, policy, recordedSubject(recorded.intent, recorded.input));
       } catch (error) {
         if (!isExoArmurError(error)) throw error;

@@ -1,14 +1,13 @@
 import { readdir } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
-import type { PolicyDocument } from "../../contracts/policy.js";
 import { type PolicyCases, policyCasesSchema } from "../../contracts/policy-cases.js";
 import { ExoArmurError } from "../../errors.js";
 import { parseDocument } from "../../home/document.js";
 import { readPolicyFile } from "../../home/open.js";
 import { homePaths } from "../../home/paths.js";
 import { type CaseOutcome, runPolicyCase } from "../../policy/cases.js";
-import { compilePolicy } from "../../policy/compile.js";
-import { readPolicy } from "../../policy/read.js";
+import type { PolicyProgram } from "../../policy/program.js";
+import { readProgram } from "../../runtime/policy-file.js";
 import { hasFlag, type Options, textOption } from "../action.js";
 import type { CliContext } from "../context.js";
 import { type ExitCode, exitCodes } from "../exit-codes.js";
@@ -28,7 +27,7 @@ export async function testPolicy(context: CliContext, paths: readonly string[], 
   const named = given === undefined ? undefined : await readPolicyArgument(context, given);
   const results: Tested[] = [];
   for (const file of (await Promise.all(paths.map((path) => caseFilesOf(context, path)))).flat()) {
-    const policy = compilePolicy(named ?? (await policyBeside(resolve(context.cwd, file))));
+    const policy = named ?? (await policyBeside(resolve(context.cwd, file)));
     const { cases } = await readCases(context, file);
     results.push(...cases.map((one) => ({ file, ...runPolicyCase(policy, one) })));
   }
@@ -52,9 +51,9 @@ async function caseFilesOf(context: CliContext, path: string): Promise<string[]>
   return names.sort().map((name) => join(path, name));
 }
 
-async function policyBeside(file: string): Promise<PolicyDocument> {
+async function policyBeside(file: string): Promise<PolicyProgram> {
   const found = await readPolicyFile(homePaths(dirname(file)));
-  return readPolicy(found.bytes, found.file);
+  return await readProgram(found.bytes, found.file);
 }
 
 async function readCases(context: CliContext, file: string): Promise<PolicyCases> {

@@ -8,6 +8,7 @@ import { looksLikeReference } from "../../replay/reference-read.js";
 import { ReplayEngine } from "../../replay/replay-engine.js";
 import type { Story } from "../../replay/story/step.js";
 import { tellStory } from "../../replay/story/story.js";
+import { loadCedar } from "../../runtime/cedar.js";
 import { hasFlag, type Options, textOption } from "../action.js";
 import { type CliContext, homeDir } from "../context.js";
 import { type ExitCode, exitCodes } from "../exit-codes.js";
@@ -87,7 +88,7 @@ async function replayOne(
 ): Promise<Told> {
   if (typeof what !== "string") {
     const trust = await readTrustOption(context, options);
-    const engine = new ReplayEngine(trust === undefined ? { sandbox } : { sandbox, trust });
+    const engine = new ReplayEngine({ sandbox, cedar: loadCedar, ...(trust === undefined ? {} : { trust }) });
     return { report: await engine.replayBundle(what), stories: storiesOf([what]) };
   }
   return await withEngine(context, options, sandbox, async (engine, { bundle }) => {
@@ -111,7 +112,8 @@ async function withEngine<T>(
   const given = await readTrustOption(context, options);
   return await withHomeView(homeDir(context, textOption(options, "home")), async ({ home, store, prover }) => {
     const auditStore = storeAuditSource(store, prover);
-    return await work(new ReplayEngine({ trust: given ?? home.trust, sandbox, auditStore }), auditStore);
+    const engine = new ReplayEngine({ trust: given ?? home.trust, sandbox, auditStore, cedar: loadCedar });
+    return await work(engine, auditStore);
   });
 }
 

@@ -5,6 +5,8 @@ import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { basename } from "node:path";
 import { ExoArmurError } from "../../errors.js";
+import { verifyBundle, wantsCedar } from "../../verify/verify-bundle.js";
+import { isCallDisclosure } from "../../verify/verify-call.js";
 import type { CliContext } from "../context.js";
 import { type ExitCode, exitCodes } from "../exit-codes.js";
 import { formatCount } from "../output.js";
@@ -19,7 +21,7 @@ export type OpenOptions = {
   readonly browser: boolean;
 };
 
-const pageUrl = new URL("../../web/verifier.html", import.meta.url);
+const folder = new URL("../../web/", import.meta.url);
 
 /** Greatest bundle that is put into a page. A larger one can be dropped onto the page by hand. */
 const maxBytes = 134_217_728;
@@ -42,7 +44,7 @@ export async function openVerifier(context: CliContext, { bundle, trust, browser
     const message = `the bundle has ${formatCount(bundle.bytes.length)} bytes, at most ${formatCount(maxBytes)} are opened`;
     throw new ExoArmurError("EXO_BUNDLE", message);
   }
-  const page = await readFile(pageUrl, "utf8").catch(() => {
+  const page = await readFile(new URL(pageFor(bundle.bytes), folder), "utf8").catch(() => {
     throw new ExoArmurError("EXO_FILE", "the verifier's page is not there; npm run build makes it");
   });
   const path = `/${Buffer.from(context.entropy.bytes(16)).toString("hex")}/`;
@@ -55,6 +57,12 @@ export async function openVerifier(context: CliContext, { bundle, trust, browser
   if (!context.signal.aborted) await once(context.signal, "abort");
   await close(server);
   return exitCodes.done;
+}
+
+/** The page without Cedar's 6 MB, unless the bundle has a decision that needs them. */
+function pageFor(bytes: Uint8Array): string {
+  const needed = !isCallDisclosure(bytes) && verifyBundle(bytes).checks.some(wantsCedar);
+  return needed ? "verifier-cedar.html" : "verifier.html";
 }
 
 /** The page with its files inside, as JSON that no element can end: `<` is escaped, and base64 has none. */

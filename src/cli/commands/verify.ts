@@ -3,8 +3,9 @@ import type { Cover, HiddenRole } from "../../contracts/redaction.js";
 import type { Trust } from "../../contracts/trust.js";
 import { ExoArmurError, isExoArmurError } from "../../errors.js";
 import { readTrust } from "../../home/open.js";
+import { loadCedar } from "../../runtime/cedar.js";
 import type { VerificationReport, VerificationResult } from "../../verify/report.js";
-import { verifyBundle } from "../../verify/verify-bundle.js";
+import { verifyLoading } from "../../verify/verify-bundle.js";
 import { isCallDisclosure, verifyCall } from "../../verify/verify-call.js";
 import { hasFlag, type Options, textOption } from "../action.js";
 import type { CliContext } from "../context.js";
@@ -39,8 +40,8 @@ export async function verify(context: CliContext, paths: readonly string[], opti
   }
   const bytes = await readInput(context, path, inputs.bundle);
   if (hasFlag(options, "open")) return await openPage(context, { name: path, bytes }, options);
-  const verifyFile = isCallDisclosure(bytes) ? verifyCall : verifyBundle;
-  const report = verifyFile(bytes, trust === undefined ? {} : { trust });
+  const trusted = trust === undefined ? {} : { trust };
+  const report = isCallDisclosure(bytes) ? verifyCall(bytes, trusted) : await verifyLoading(bytes, trusted, loadCedar);
   if (hasFlag(options, "json")) printJson(context, report);
   else context.stdout(formatReport(report));
   return resultCodes[report.result];

@@ -8,6 +8,7 @@ import { decodeBase64, encodeBase64 } from "../../crypto/encoding.js";
 import { signerFromSeed } from "../../crypto/signer.js";
 import type { BundleHandle } from "../../proof/bundle.js";
 import type { VerificationReport } from "../../verify/report.js";
+import type { VerifyOptions } from "../../verify/verify-bundle.js";
 import { broken, type Claim, type Found, type Guarantee, held, notTried } from "./guarantee.js";
 import { scratchActions, scratchNames } from "./guests.js";
 import { describe, type Stage, through, worst } from "./stage.js";
@@ -64,6 +65,10 @@ async function tryReplay(stage: Stage): Promise<Found> {
   if (result !== "success") return notTried(`the replay ended ${result}${why}`);
   if (executions.length !== 1) return notTried(`expected one execution in the replay, got ${executions.length}`);
   return held("the same output, fuel and host calls");
+}
+
+function trusting({ scratch: { trust, engines } }: Stage): VerifyOptions {
+  return { trust, ...engines };
 }
 
 /** One change of a bundle. */
@@ -129,11 +134,11 @@ async function tryTampered(stage: Stage, claim: Claim): Promise<Found> {
   const bundle = await makeBundle(stage);
   if ("state" in bundle) return bundle;
   const bytes = bundle.bytes();
-  const unchanged = stage.parts.verifyBundle(bytes, { trust: stage.scratch.trust });
+  const unchanged = stage.parts.verifyBundle(bytes, trusting(stage));
   if (unchanged.result !== "pass") return notTried(`unchanged, the bundle ends ${unchanged.result}`);
   const parsed = parseCanonical(bytes) as ExecutionProofBundle;
   const found = changes.map(([what, change]) => {
-    const report = stage.parts.verifyBundle(canonicalize(change(parsed)), { trust: stage.scratch.trust });
+    const report = stage.parts.verifyBundle(canonicalize(change(parsed)), trusting(stage));
     return mustFail(report, claim, what);
   });
   const judged = worst(found);
@@ -148,7 +153,7 @@ async function tryResigned(stage: Stage, claim: Claim): Promise<Found> {
   const payload = decodeBase64(parsed.envelope.payload) ?? new Uint8Array(0);
   const envelope = await signEnvelope(parsed.envelope.payloadType, payload, other);
   const forged = canonicalize({ ...parsed, envelope });
-  const report = stage.parts.verifyBundle(forged, { trust: stage.scratch.trust });
+  const report = stage.parts.verifyBundle(forged, trusting(stage));
   return mustFail(report, claim, `signed by ${other.keyId}`);
 }
 

@@ -1,9 +1,10 @@
 import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import { canonicalText } from "../../canonical/jcs.js";
 import type { Config } from "../../contracts/config.js";
 import type { PolicyDocument, PolicyRule } from "../../contracts/policy.js";
+import { type AnyPolicy, isCedar } from "../../contracts/policy-cedar.js";
 import type { KeyFile, Role, Trust, TrustedKey } from "../../contracts/trust.js";
 import { decodeBase64 } from "../../crypto/encoding.js";
 import { signerFromSeed } from "../../crypto/signer.js";
@@ -11,8 +12,10 @@ import { createHome } from "../../home/create.js";
 import { generateKey, trustEntryOf } from "../../home/keys.js";
 import { type Home, openHome, readPolicyFile } from "../../home/open.js";
 import type { HomePaths } from "../../home/paths.js";
-import { readPolicy } from "../../policy/read.js";
 import type { Entropy, Signer } from "../../ports.js";
+import { loadCedar } from "../../runtime/cedar.js";
+import { readProgram } from "../../runtime/policy-file.js";
+import type { Engines } from "../../verify/report.js";
 import { guestFiles, readGuests, scratchActions, scratchNames, standIn } from "./guests.js";
 import { type Ask, ownAsk } from "./own-ask.js";
 
@@ -29,7 +32,9 @@ export type Scratch = {
   readonly approvers: readonly ScratchApprover[];
   /** What the home's own policy asks a person for; undefined when nothing of the kind can be made up. */
   readonly ask: Ask | undefined;
-  readonly policy: PolicyDocument;
+  readonly policy: AnyPolicy;
+  /** What verifying its bundles needs. */
+  readonly engines: Engines;
   /** Puts the derived policy in the place of the home's own, and takes the budgets out. The runtime must be closed. */
   derive(): Promise<void>;
   remove(): Promise<void>;
@@ -57,12 +62,12 @@ export type ScratchPorts = { readonly entropy: Entropy; readonly listener: numbe
 
 /**
  * Makes a scratch home from what a home's configuration and policy say: the same tenants, grants, safety sources,
- * features and limits over folders and keys of its own. Only reads `dir`. The errors of openHome and readPolicy.
+ * features and limits over folders and keys of its own. Only reads `dir`. The errors of openHome and readProgram.
  */
 export async function makeScratch(dir: string, { entropy, listener }: ScratchPorts): Promise<Scratch> {
   const home = await openHome(dir);
   const { file, bytes } = await readPolicyFile(home.paths);
-  const policy = readPolicy(bytes, file);
+  const { document: policy } = await readProgram(bytes, file);
   const folder = await mkdtemp(join(tmpdir(), "exoarmur-prove-"));
   try {
     const { tenantId, cellId } = home.resolved;
@@ -78,9 +83,8 @@ export async function makeScratch(dir: string, { entropy, listener }: ScratchPor
     const root = join(folder, "root");
     await mkdir(root);
     await writeConfig(home, folder, paths, listener);
-    await rm(paths.policy);
-    await writeFile(join(paths.home, basename(file)), bytes);
-    const ask = ownAsk(policy, { tenantId, cellId });
+    await writeFile(paths.policy, canonicalText(policy));
+    const ask = isCedar(policy) ? undefined : ownAsk(policy, { tenantId, cellId });
     const guests = await readGuests();
     if (ask !== undefined) guests.push(standIn(ask.executor, ask.action));
     for (const guest of guests) {
@@ -95,7 +99,8 @@ export async function makeScratch(dir: string, { entropy, listener }: ScratchPor
       approvers: keys.map(({ key }) => ({ id: key.id, signer: signerOf(key) })),
       ask,
       policy,
-      derive: () => derive(paths, join(paths.home, basename(file)), policy),
+      engines: isCedar(policy) ? { cedar: await loadCedar() } : {},
+      derive: () => derive(paths, policy),
       remove: () => rm(folder, { recursive: true, force: true }),
     };
   } catch (error) {
@@ -109,7 +114,8 @@ function signerOf({ seed }: KeyFile): Signer {
 }
 
 /** One more approver than any rule asks for, each with every role that a rule names. */
-function approverKeys({ rules }: PolicyDocument, entropy: Entropy): { key: KeyFile; entry: TrustedKey }[] {
+function approverKeys(policy: AnyPolicy, entropy: Entropy): { key: KeyFile; entry: TrustedKey }[] {
+  const rules = rulesOf(policy);
   const roles = new Set(["approver", ...rules.flatMap(({ obligations }) => obligations?.roles ?? [])]);
   const most = Math.max(2, ...rules.map(({ obligations }) => obligations?.approvals ?? 1));
   const role: Role = "approver";
@@ -156,10 +162,19 @@ async function writeConfig({ config }: Home, folder: string, paths: HomePaths, l
   await writeFile(paths.config, JSON.stringify(scratch));
 }
 
-async function derive(paths: HomePaths, own: string, policy: PolicyDocument): Promise<void> {
-  await rm(own);
-  const version = Math.min(policy.version + 1, Number.MAX_SAFE_INTEGER);
-  await writeFile(paths.policy, JSON.stringify({ ...policy, version, rules: [...addedRules, ...policy.rules] }));
+/** The rules of a policy in rules; Cedar's are none. */
+function rulesOf(policy: AnyPolicy): readonly PolicyRule[] {
+  return isCedar(policy) ? [] : policy.rules;
+}
+
+async function derive(paths: HomePaths, policy: AnyPolicy): Promise<void> {
+  const derived: PolicyDocument = {
+    schema: "exoarmur.policy/v1",
+    policyId: policy.policyId,
+    version: policy.version + 1,
+    rules: [...addedRules, ...rulesOf(policy)],
+  };
+  await writeFile(paths.policy, JSON.stringify(derived));
   const config = JSON.parse(await readFile(paths.config, "utf8")) as Config;
   const { budgets: _, ...safety } = config.safety ?? {};
   await writeFile(paths.config, JSON.stringify({ ...config, safety }));

@@ -49,7 +49,7 @@ async function auditOf({ parts, scratch }: Bench, folder: string, cut: boolean):
   try {
     const last = leafKey(readCheckpoint(anchor).size - 1);
     if (cut) await store.commit([{ key: last, value: null }], await store.acquire());
-    return parts.auditStore(store, { ...log, trust: scratch.trust });
+    return parts.auditStore(store, { ...log, trust: scratch.trust, ...scratch.engines });
   } finally {
     await store.close();
   }

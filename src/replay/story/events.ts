@@ -3,7 +3,7 @@ import { parseEnvelope } from "../../contracts/dsse.js";
 import type { EventPayload, EventType, Reason } from "../../contracts/event.js";
 import type { ExecutionRecord } from "../../contracts/execution.js";
 import { grantsSchema } from "../../contracts/manifest.js";
-import { policySchema } from "../../contracts/policy.js";
+import { anyPolicySchema, isCedar } from "../../contracts/policy-cedar.js";
 import { safetySnapshotSchema } from "../../contracts/safety.js";
 import { decodeBase64 } from "../../crypto/encoding.js";
 import { type Evidence, parseDocument } from "../../verify/evidence.js";
@@ -164,7 +164,8 @@ export const eventTellers: Readonly<Partial<Record<EventType, Teller>>> = {
 
 function ruleBlobs(evidence: Evidence, decision: EventPayload<"policy_evaluated">["decision"]): readonly Blob[] {
   return shown("the rule", () => {
-    const policy = evidence.document(decision.policyDigest, "policy", policySchema);
+    const policy = evidence.document(decision.policyDigest, "policy", anyPolicySchema);
+    if (isCedar(policy)) return policy.policies;
     const rules = policy.rules.filter(({ id }) => decision.ruleIds.includes(id));
     return rules.length === 0 ? "default: nothing matched, so it is denied" : rules;
   });

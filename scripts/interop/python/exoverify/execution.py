@@ -175,7 +175,8 @@ def effect_base(evidence: Evidence) -> str:
     return digest_of(parts)
 
 
-def _call(entry: dict[str, Any], seq: int) -> None:
+def check_call(entry: dict[str, Any], seq: int) -> None:
+    """Refuses an entry that is not whole, or has another number."""
     need(entry["seq"] == seq, "a call numbered wrongly")
     for name in ("request", "response"):
         data = unbase64url(entry[name], "EXO_SCHEMA")
@@ -203,7 +204,7 @@ def check_transcript(evidence: Evidence, _: Trust) -> None:
     granted = {one["name"] for one in grants_of(evidence, started)["capabilities"]} | {"log"}
     fuel = 0
     for seq, entry in enumerate(calls):
-        _call(entry, seq)
+        check_call(entry, seq)
         need(fuel <= entry["fuel"] <= record["fuel"]["limit"], "fuel that goes back, or more than the limit")
         fuel = entry["fuel"]
         performed = entry["outcome"] in ("ok", "unknown")
@@ -222,19 +223,6 @@ def check_transcript(evidence: Evidence, _: Trust) -> None:
         need(effect["effectId"] == digest_of([base, effect["seq"]]), "another effect id")
     for entry in calls:
         need(not _journaled(entry) or entry["seq"] in sequence, "a write that was never journaled")
-
-
-def check_answers(evidence: Evidence, _: Trust) -> int:
-    """Check `answers`, but for the signatures; gives how many signed answers were not verified."""
-    digests, signed = evidence.digests("host_call"), 0
-    if "execution" not in evidence.predicate or not digests:
-        raise NotApplicable
-    for one in digests:
-        entry = evidence.document("host_call", one, "host-call")
-        outside = entry["outcome"] == "ok" and entry["capability"] == "http_request"
-        need(outside or entry["assurance"] == "local", "an answer that nobody outside gave")
-        signed += isinstance(entry["assurance"], dict) and "signed" in entry["assurance"]
-    return signed
 
 
 def check_resolution(evidence: Evidence, trust: Trust) -> None:

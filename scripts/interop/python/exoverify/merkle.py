@@ -15,6 +15,11 @@ def _sha(*parts: bytes) -> bytes:
     return hashlib.sha256(b"".join(parts)).digest()
 
 
+def transcript_leaf(entry: str) -> bytes:
+    """The leaf of an entry with this digest (spec/bundle.md, Transcript root)."""
+    return _sha(b"\x00", TRANSCRIPT, bytes.fromhex(entry[7:]))
+
+
 def transcript_root(entries: list[str]) -> str:
     """The root over the digests of the host_call materials (spec/bundle.md, Transcript root)."""
 
@@ -26,8 +31,7 @@ def transcript_root(entries: list[str]) -> str:
 
     if not entries:
         return "sha256:" + _sha(TRANSCRIPT).hex()
-    leaves = [_sha(b"\x00", TRANSCRIPT, bytes.fromhex(entry[7:])) for entry in entries]
-    return "sha256:" + root(leaves).hex()
+    return "sha256:" + root([transcript_leaf(entry) for entry in entries]).hex()
 
 
 def leaf_hash(kind: str, digest: str) -> bytes:

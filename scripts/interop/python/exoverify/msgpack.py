@@ -6,8 +6,9 @@ from .outcome import Fail
 class Reader:
     """A cursor over the bytes of one document."""
 
-    def __init__(self, data: bytes):
-        self.data, self.at = data, 0
+    def __init__(self, data: bytes, numbers: bool = False):
+        """`numbers`: whole numbers from 0 are read as well, else every number is null."""
+        self.data, self.at, self.numbers = data, 0, numbers
 
     def take(self, size: int) -> bytes:
         """The next bytes."""
@@ -23,6 +24,10 @@ class Reader:
     def value(self) -> object:
         """The next value; numbers and extensions are passed over as null."""
         tag = self.number(1)
+        if self.numbers and tag <= 0x7F:
+            return tag
+        if self.numbers and 0xCC <= tag <= 0xCF:
+            return self.number(1 << (tag - 0xCC))
         if tag <= 0x7F or tag >= 0xE0 or tag in (0xC0, 0xC2, 0xC3):
             return None
         if tag <= 0x8F:

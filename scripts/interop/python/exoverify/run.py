@@ -2,12 +2,12 @@
 
 from typing import Any, Callable
 
-from . import approvals, attestations, execution, governance, grants, publisher, structure, trust
+from . import answers, approvals, attestations, calls, execution, governance, grants, publisher, structure, trust
 from .evidence import Evidence
 from .outcome import Fail, NotApplicable, Unable
 from .trust import Trust
 
-Check = Callable[[Evidence, Trust], Any]
+Check = Callable[[Any, Trust], Any]
 CHECKS: tuple[tuple[str, Check], ...] = (
     ("signature", trust.check_signature),
     ("revisions", structure.check_revisions),
@@ -27,7 +27,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("publisher", publisher.check_publisher),
     ("execution", execution.check_execution),
     ("transcript", execution.check_transcript),
-    ("answers", execution.check_answers),
+    ("answers", answers.check_answers),
     ("resolution", execution.check_resolution),
     ("inclusion", trust.check_inclusion),
     ("checkpoint", trust.check_checkpoint),
@@ -36,12 +36,11 @@ CHECKS: tuple[tuple[str, Check], ...] = (
 )
 NOT_MADE = (
     "plugin: admission of the module (EXO_WASM_*) and its metering",
-    "answers: signatures of counterparties",
     "replay: that the plugin gives this output",
 )
 
 
-def _state(check: Check, evidence: Evidence, trusted: Trust) -> tuple[str, str, str]:
+def _state(check: Check, evidence: Any, trusted: Trust) -> tuple[str, str, str]:
     """State, code and message of one check."""
     try:
         check(evidence, trusted)
@@ -57,15 +56,16 @@ def _state(check: Check, evidence: Evidence, trusted: Trust) -> tuple[str, str, 
 def verify(data: bytes, trusted: Trust) -> dict[str, Any]:
     """The verdict on a file: `verdict`, `codes`, and `checks` with what each found."""
     found: list[tuple[str, str, str, str]] = []
+    kind, checks = (calls.Disclosure, calls.CHECKS) if data.endswith(calls.ENDING) else (Evidence, CHECKS)
     try:
-        evidence = Evidence(data)
+        evidence = kind(data)
         found.append(("format", "pass", "", ""))
     except Unable as unable:
         found.append(("format", "unable", unable.code, str(unable)))
     except Fail as fail:
         found.append(("format", "fail", fail.code, str(fail)))
     if found[0][1] == "pass":
-        found += [(name, *_state(check, evidence, trusted)) for name, check in CHECKS]
+        found += [(name, *_state(check, evidence, trusted)) for name, check in checks]
     states = {state for _, state, _, _ in found}
     verdict = "reject" if "fail" in states else "indeterminate" if "unable" in states else "accept"
     return {

@@ -1,0 +1,36 @@
+import { canonicalize } from "../canonical/jcs.js";
+import type { SessionRole } from "../contracts/access.js";
+import { replies } from "../contracts/control.js";
+import { payloadTypes, signEnvelope } from "../contracts/dsse.js";
+import { ExoArmurError } from "../errors.js";
+import type { Signer } from "../ports.js";
+import { ask, readAnswer, requireSafeOrigin, type Transport } from "./transport.js";
+
+/** Who logs in where. */
+export type LoginOptions = {
+  readonly origin: string;
+  /** An operator's key; it may be in another process or device. */
+  readonly signer: Signer;
+  /** The key's role in the trust file. */
+  readonly role: SessionRole;
+  readonly fetch?: typeof fetch;
+};
+
+/**
+ * Opens a session by signing a challenge (spec/control-plane.md, Authentication). The challenge must be for this origin,
+ * key and role: a control plane that passes on another one's challenge is refused. EXO_CONTROL_PLANE; EXO_AUTHENTICATION.
+ */
+export async function login(options: LoginOptions): Promise<{ readonly token: string; readonly expiresAt: string }> {
+  const { origin, signer, role } = options;
+  requireSafeOrigin(origin);
+  const transport: Transport = { origin, token: null, fetch: options.fetch ?? fetch };
+  const { keyId } = signer;
+  const asked = await ask(transport, { path: "/v1/auth/challenges", body: { keyId, role } });
+  const challenge = readAnswer(replies.challenge, asked);
+  if (challenge.audience !== origin || challenge.keyId !== keyId || challenge.role !== role) {
+    throw new ExoArmurError("EXO_CONTROL_PLANE", `the challenge is for ${challenge.audience}, not for ${origin}`);
+  }
+  const envelope = await signEnvelope(payloadTypes.challenge, canonicalize(challenge), signer);
+  const opened = readAnswer(replies.opened, await ask(transport, { path: "/v1/auth/sessions", body: envelope }));
+  return { token: opened.token, expiresAt: opened.expiresAt };
+}

@@ -1,0 +1,131 @@
+import { readJson } from "../canonical/read.js";
+import { problemSchema } from "../contracts/control.js";
+import { decodeUtf8 } from "../crypto/encoding.js";
+import { type ErrorCode, ExoArmurError, errorTable } from "../errors.js";
+
+/** How a control plane is asked. */
+export type Transport = {
+  /** Its origin: https, or http on this machine. */
+  readonly origin: string;
+  /** Bearer credential, or null for the routes that are open. */
+  readonly token: string | null;
+  readonly fetch: typeof fetch;
+};
+
+/** One request. `pointless` after how long, in milliseconds, an answer is not waited for any longer. */
+export type Ask = {
+  readonly path: string;
+  readonly body?: unknown;
+  readonly signal?: AbortSignal | undefined;
+  readonly timeoutMs?: number;
+};
+
+/** Longest answer that is taken, in bytes. */
+const maxAnswerBytes = 268_435_456;
+const usualTimeoutMs = 60_000;
+
+/** A refusal or fault after which the same request can be sent again. */
+export class TryAgain extends ExoArmurError {
+  /** Least wait before that, in milliseconds. */
+  readonly afterMs: number;
+
+  constructor(code: ErrorCode, message: string, afterMs: number, options?: ErrorOptions) {
+    super(code, message, {}, options);
+    this.name = "TryAgain";
+    this.afterMs = afterMs;
+  }
+}
+
+/** Refuses an origin to which a credential would travel in the clear. EXO_USAGE. */
+export function requireSafeOrigin(origin: string): void {
+  const url = URL.canParse(origin) ? new URL(origin) : undefined;
+  const local = url?.protocol === "http:" && ["127.0.0.1", "[::1]", "localhost"].includes(url.hostname);
+  if (url?.origin === origin && (url.protocol === "https:" || local)) return;
+  throw new ExoArmurError("EXO_USAGE", "origin: expected https, or http on this machine, without a path");
+}
+
+/**
+ * Asks once and gives the bytes of the answer. A refusal is thrown with its code; TryAgain for what may pass: no answer,
+ * too many requests, a control plane that is closing or overloaded. Rejects with `signal.reason` when that aborts.
+ */
+export async function ask(transport: Transport, { path, body, signal, timeoutMs }: Ask): Promise<Uint8Array> {
+  const { origin, token } = transport;
+  signal?.throwIfAborted();
+  const late = AbortSignal.timeout(timeoutMs ?? usualTimeoutMs);
+  let response: Response;
+  let bytes: Uint8Array;
+  try {
+    response = await transport.fetch(`${origin}${path}`, {
+      method: body === undefined ? "GET" : "POST",
+      headers: {
+        ...(token === null ? {} : { authorization: `Bearer ${token}` }),
+        ...(body === undefined ? {} : { "content-type": "application/json" }),
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      // A credential goes to the origin it is for and nowhere else.
+      redirect: "error",
+      signal: signal === undefined ? late : AbortSignal.any([signal, late]),
+    });
+    bytes = await readBounded(response);
+  } catch (cause) {
+    signal?.throwIfAborted();
+    if (cause instanceof ExoArmurError) throw cause;
+    throw new TryAgain("EXO_CONTROL_PLANE", `no answer from ${origin}`, 0, { cause });
+  }
+  if (response.ok) return bytes;
+  throw refusalOf(response, bytes, origin);
+}
+
+function refusalOf(response: Response, bytes: Uint8Array, origin: string): ExoArmurError {
+  const { status } = response;
+  const problem = problemSchema.safeParse(parse(bytes));
+  const code =
+    problem.success && Object.hasOwn(errorTable, problem.data.code) ? problem.data.code : "EXO_CONTROL_PLANE";
+  const detail = problem.success ? problem.data.detail.slice(0, 4000) : "without a problem document";
+  const message = code === "EXO_CONTROL_PLANE" ? `${origin} answered ${status}: ${detail}` : detail;
+  if (status !== 429 && status !== 502 && status !== 503 && status !== 504)
+    return new ExoArmurError(code as ErrorCode, message);
+  const seconds = Number(response.headers.get("retry-after") ?? 0);
+  return new TryAgain(code as ErrorCode, message, Number.isFinite(seconds) ? Math.min(seconds, 60) * 1000 : 0);
+}
+
+function parse(bytes: Uint8Array): unknown {
+  try {
+    return readJson(bytes, { maxBytes: maxAnswerBytes });
+  } catch {
+    return undefined;
+  }
+}
+
+async function readBounded(response: Response): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  const reader = response.body?.getReader();
+  for (let part = await reader?.read(); part !== undefined && !part.done; part = await reader?.read()) {
+    const chunk = part.value as Uint8Array;
+    length += chunk.length;
+    if (length > maxAnswerBytes) {
+      await reader?.cancel();
+      throw new ExoArmurError("EXO_CONTROL_PLANE", `the answer is longer than ${maxAnswerBytes} bytes`);
+    }
+    chunks.push(chunk);
+  }
+  const bytes = new Uint8Array(length);
+  let offset = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, offset);
+    offset += chunk.length;
+  }
+  return bytes;
+}
+
+/** The JSON of an answer under its contract. EXO_CONTROL_PLANE for anything else. */
+export function readAnswer<T>(
+  schema: { safeParse(value: unknown): { success: boolean; data?: T } },
+  bytes: Uint8Array,
+): T {
+  const parsed = schema.safeParse(parse(bytes));
+  if (parsed.success && parsed.data !== undefined) return parsed.data;
+  const shown = (decodeUtf8(bytes.subarray(0, 80)) ?? "bytes").slice(0, 80);
+  throw new ExoArmurError("EXO_CONTROL_PLANE", `the answer is not what this route gives: ${JSON.stringify(shown)}`);
+}

@@ -1,0 +1,93 @@
+import type { TokenRecord } from "../contracts/access.js";
+import type { Trust } from "../contracts/trust.js";
+import type { Ledger } from "../log/ledger-types.js";
+import type { ProxyPipeline } from "../pipeline/proxy-pipeline.js";
+import type { Clock, Entropy, IdSource, Logger, StoreReader } from "../ports.js";
+import { Authenticator } from "./authenticator.js";
+import type { Rate } from "./buckets.js";
+import { Cursors } from "./cursors.js";
+import { DenialLog } from "./denials.js";
+
+/** Bounds of the control plane (spec/control-plane.md, Limits). Times in milliseconds. */
+export type ControlLimits = {
+  readonly challengeMs: number;
+  readonly sessionMs: number;
+  readonly sessionsPerKey: number;
+  /** Requests of one key or token. */
+  readonly principal: Rate;
+  /** Requests of one address on routes that are open, and apart from them those whose credential does not count. */
+  readonly address: Rate;
+  /** Requests of one key or token that are under way at once, long polls included. */
+  readonly inFlight: number;
+  /** Most documents that one page of a list looks at. */
+  readonly scan: number;
+  /** How long an answer is waited for when the request does not say. */
+  readonly waitMs: number;
+  readonly denialWindowMs: number;
+};
+
+/** The bounds that `serve` has. */
+export const defaultLimits: ControlLimits = {
+  challengeMs: 60_000,
+  sessionMs: 900_000,
+  sessionsPerKey: 8,
+  principal: { burst: 200, perSecond: 50 },
+  address: { burst: 30, perSecond: 1 },
+  inFlight: 64,
+  scan: 500,
+  waitMs: 10_000,
+  denialWindowMs: 60_000,
+};
+
+/** What a control plane is made of. */
+export type ControlPorts = {
+  readonly clock: Clock;
+  readonly ids: IdSource;
+  readonly entropy: Entropy;
+  readonly logger: Logger;
+  readonly pipeline: ProxyPipeline;
+  readonly ledger: Ledger;
+  readonly store: StoreReader;
+  readonly trust: Trust;
+  readonly cellId: string;
+  /** True while the home's KILL file exists. */
+  readonly killed: () => boolean;
+  readonly findToken: (tokenId: string) => Promise<TokenRecord | undefined>;
+  readonly limits: ControlLimits;
+};
+
+/** What handlers work with. */
+export type Desk = ControlPorts & {
+  readonly auth: Authenticator;
+  readonly cursors: Cursors;
+  readonly denials: DenialLog;
+  /** Aborts when the control plane closes: long polls then answer what there is. */
+  readonly closing: AbortSignal;
+};
+
+/** Puts the parts of a control plane together. */
+export function openDesk(ports: ControlPorts, closing: AbortSignal): Desk {
+  const { clock, entropy, ids, logger, trust, cellId, ledger, pipeline, findToken, limits } = ports;
+  return {
+    ...ports,
+    auth: new Authenticator({
+      clock,
+      entropy,
+      ids,
+      logger,
+      trust,
+      cellId,
+      findToken,
+      limits,
+      logSize: () => ledger.size,
+    }),
+    cursors: new Cursors(entropy),
+    denials: new DenialLog({
+      clock,
+      logger,
+      record: async (denied) => await pipeline.recordDeniedAccess(denied),
+      windowMs: limits.denialWindowMs,
+    }),
+    closing,
+  };
+}

@@ -1,0 +1,39 @@
+import type { ControlRole, TokenRecord } from "../contracts/access.js";
+import type { ActionIntent } from "../contracts/intent.js";
+
+/** Who a request is by, once its credential has been proven (spec/control-plane.md, Roles). */
+export type Principal = {
+  /** The operator's id of the trust file, or the token's id. */
+  readonly name: string;
+  /** Id of the key or token that was proven: what rate limits and records of denials go by. */
+  readonly credential: string;
+  readonly roles: ReadonlySet<ControlRole>;
+  /** Tenants it may see and act for; null is the whole cell. */
+  readonly tenants: readonly string[] | null;
+  /** The session it came with, or null for a token. */
+  readonly sessionId: string | null;
+  /** What an agent's token allows; null for everybody else. */
+  readonly agent: {
+    readonly tenantId: string;
+    readonly actor: ActionIntent["actor"];
+    readonly actions: readonly string[];
+  } | null;
+};
+
+/** Whether a principal may see and act for a tenant. */
+export function reachesTenant({ tenants }: Principal, tenantId: string): boolean {
+  return tenants === null || tenants.includes(tenantId);
+}
+
+/** Whether a principal has one of these roles. */
+export function hasRole({ roles }: Principal, needed: readonly ControlRole[]): boolean {
+  return needed.some((role) => roles.has(role));
+}
+
+/** The principal of a proven token. */
+export function principalOfToken({ tokenId, tenantId, grant }: TokenRecord): Principal {
+  const base = { name: tokenId, credential: tokenId, tenants: [tenantId], sessionId: null };
+  if (grant.kind === "viewer") return { ...base, roles: new Set(["viewer"]), agent: null };
+  const { actor, actions } = grant;
+  return { ...base, roles: new Set(["agent"]), agent: { tenantId, actor, actions } };
+}

@@ -1,0 +1,216 @@
+import { maxPage, replies, requests } from "../contracts/control.js";
+import { envelopeSchema } from "../contracts/dsse.js";
+import type { CanonicalEvent } from "../contracts/event.js";
+import { ExoArmurError } from "../errors.js";
+import { type IntentRecord, readState } from "../pipeline/documents.js";
+import { readEvent } from "../pipeline/recorder.js";
+import { maxIntentBytes } from "../pipeline/resolve-intent.js";
+import { eventKeys, intentKeys } from "../pipeline/store-keys.js";
+import type { ExecutionResult } from "../pipeline/types.js";
+import { scanPage } from "./pages.js";
+import { type Route, route } from "./route.js";
+import { requireNames } from "./signed.js";
+import { submit } from "./submission.js";
+import { findIntent, seesIntent, shownTenants } from "./tenancy.js";
+import { intentHead, resultView } from "./views.js";
+import { within } from "./waiting.js";
+
+const none = requests.none;
+
+/** 202 while it waits for a person or runs, 200 once it has ended. */
+export function resultReply(result: ExecutionResult): { status: number; body: unknown } {
+  const open = result.status === "approval_pending" || result.status === "running";
+  return { status: open ? 202 : 200, body: resultView(result) };
+}
+
+function isWithin(time: string, { from, until }: { from?: string | undefined; until?: string | undefined }): boolean {
+  return (from === undefined || time >= from) && (until === undefined || time < until);
+}
+
+/** Intents and their records. */
+export const intentRoutes: readonly Route[] = [
+  route({
+    id: "submitIntent",
+    method: "post",
+    path: "/v1/intents",
+    about: "hand an intent in; the same idempotencyKey again gives the same intent, and starts nothing",
+    roles: ["agent"],
+    tenancy: "filter",
+    params: none,
+    query: requests.wait,
+    body: { schema: requests.submission, maxBytes: maxIntentBytes },
+    reply: { schema: replies.result },
+    cost: 1,
+    handle: async (call) => resultReply(await submit(call)),
+  }),
+  route({
+    id: "listIntents",
+    method: "get",
+    path: "/v1/intents",
+    about: "intents, newest id first",
+    roles: ["agent", "viewer"],
+    tenancy: "filter",
+    params: none,
+    query: requests.intents,
+    body: null,
+    reply: { schema: replies.intents },
+    cost: 5,
+    handle: ({ desk, principal, query }) => {
+      const { store, cursors, limits } = desk;
+      const shown = shownTenants(principal, query.tenantId);
+      const page = scanPage(store, cursors, {
+        list: "intents",
+        range: intentKeys.all,
+        reverse: true,
+        cursor: query.cursor,
+        limit: query.limit ?? maxPage,
+        scan: limits.scan,
+        read: (key) => {
+          const record = readState<IntentRecord>(store, key);
+          if (record === undefined || !shown(record.tenantId) || !seesIntent(principal, record)) return undefined;
+          if (query.state !== undefined && record.state !== query.state) return undefined;
+          const head = intentHead(store, record);
+          if (query.actorId !== undefined && head.actor.id !== query.actorId) return undefined;
+          if (query.action !== undefined && head.action !== query.action) return undefined;
+          return isWithin(head.receivedAt, query) ? head : undefined;
+        },
+      });
+      return { body: page };
+    },
+  }),
+  route({
+    id: "getIntent",
+    method: "get",
+    path: "/v1/intents/{intentId}",
+    about: "an intent and what came of it so far",
+    roles: ["agent", "viewer"],
+    tenancy: "object",
+    params: requests.intent,
+    query: none,
+    body: null,
+    reply: { schema: replies.intent },
+    cost: 1,
+    handle: (call) => {
+      const { store, pipeline } = call.desk;
+      const record = findIntent(call, call.params.intentId);
+      return { body: { ...intentHead(store, record), result: resultView(pipeline.status(record.intentId)) } };
+    },
+  }),
+  route({
+    id: "waitForIntent",
+    method: "get",
+    path: "/v1/intents/{intentId}/wait",
+    about: "long poll: answers when the intent is neither pending nor running, or after waitMs; ask again then",
+    roles: ["agent", "viewer"],
+    tenancy: "object",
+    params: requests.intent,
+    query: requests.wait,
+    body: null,
+    reply: { schema: replies.result },
+    cost: 1,
+    handle: async (call) => {
+      const { pipeline, limits } = call.desk;
+      const { intentId } = findIntent(call, call.params.intentId);
+      // The wait itself ends with the poll, so that nothing is left behind for every one that gave up.
+      const over = new AbortController();
+      try {
+        const waited = pipeline.wait(intentId, { signal: over.signal });
+        const ended = await within(waited, call.query.waitMs ?? limits.waitMs, call.signal);
+        return resultReply(ended ?? pipeline.status(intentId));
+      } finally {
+        over.abort();
+      }
+    },
+  }),
+  route({
+    id: "getIntentEvents",
+    method: "get",
+    path: "/v1/intents/{intentId}/events",
+    about: "the events of an intent, in order",
+    roles: ["agent", "viewer"],
+    tenancy: "object",
+    params: requests.intent,
+    query: none,
+    body: null,
+    reply: { schema: replies.trace },
+    cost: 2,
+    handle: (call) => {
+      const { intentId } = findIntent(call, call.params.intentId);
+      return { body: { items: call.desk.pipeline.trace(intentId) } };
+    },
+  }),
+  route({
+    id: "getIntentBundle",
+    method: "get",
+    path: "/v1/intents/{intentId}/bundle",
+    about: "the proof bundle of an intent that has ended",
+    roles: ["agent", "viewer"],
+    tenancy: "object",
+    params: requests.intent,
+    query: none,
+    body: null,
+    reply: { media: "application/vnd.exoarmur.proof+json" },
+    cost: 5,
+    handle: (call) => {
+      const { intentId, state } = findIntent(call, call.params.intentId);
+      const bundle = call.desk.pipeline.bundle(intentId);
+      if (bundle !== undefined) return { body: bundle.bytes() };
+      throw new ExoArmurError("EXO_INTENT_UNKNOWN", `intent ${intentId} has no bundle yet: its state is ${state}`);
+    },
+  }),
+  route({
+    id: "resolveIntent",
+    method: "post",
+    path: "/v1/intents/{intentId}/resolution",
+    about: "close an action that is in doubt, by a signed order",
+    roles: ["admin"],
+    tenancy: "object",
+    params: requests.intent,
+    query: none,
+    body: { schema: envelopeSchema, maxBytes: 65_536 },
+    reply: { schema: replies.result },
+    cost: 1,
+    handle: async (call) => {
+      const { intentId } = findIntent(call, call.params.intentId);
+      requireNames(call.body, "/intentId", intentId);
+      return resultReply(await call.desk.pipeline.resolve(call.body));
+    },
+  }),
+  route({
+    id: "listEvents",
+    method: "get",
+    path: "/v1/events",
+    about: "events; with tenantId and correlationId one chain in order, else chain by chain, in no order of time",
+    roles: ["viewer"],
+    tenancy: "filter",
+    params: none,
+    query: requests.events,
+    body: null,
+    reply: { schema: replies.events },
+    cost: 5,
+    handle: ({ desk, principal, query }) => {
+      const { store, cursors, limits } = desk;
+      const shown = shownTenants(principal, query.tenantId);
+      const { tenantId, correlationId } = query;
+      const whole = correlationId === undefined || tenantId === undefined;
+      const page = scanPage(store, cursors, {
+        list: "events",
+        range: whole ? eventKeys.all : eventKeys.range(tenantId, correlationId),
+        reverse: false,
+        cursor: query.cursor,
+        limit: query.limit ?? maxPage,
+        scan: limits.scan,
+        read: (_key, value): CanonicalEvent | undefined => {
+          const event = readEvent(value);
+          if (!shown(event.tenantId) || !isWithin(event.recordedAt, query)) return undefined;
+          // What belongs to no intent is the whole cell's.
+          if (event.intentId === null && principal.tenants !== null) return undefined;
+          if (correlationId !== undefined && event.correlationId !== correlationId) return undefined;
+          if (query.eventType !== undefined && event.eventType !== query.eventType) return undefined;
+          return query.actorId === undefined || event.actor.id === query.actorId ? event : undefined;
+        },
+      });
+      return { body: page };
+    },
+  }),
+];

@@ -1,0 +1,66 @@
+import type { ApprovalRequest, Preview } from "../contracts/approval.js";
+import type { ApprovalHead, IntentHead, ResultView } from "../contracts/control.js";
+import type { CanonicalEvent } from "../contracts/event.js";
+import type { ActionIntent } from "../contracts/intent.js";
+import { encodeBase64 } from "../crypto/encoding.js";
+import { ExoArmurError, isExoArmurError } from "../errors.js";
+import type { ApprovalRecord, IntentRecord } from "../pipeline/documents.js";
+import { readIntent, readIntentRecord, readPreview } from "../pipeline/present.js";
+import { readEvent } from "../pipeline/recorder.js";
+import { eventKeys } from "../pipeline/store-keys.js";
+import type { ExecutionResult } from "../pipeline/types.js";
+import type { StoreReader } from "../ports.js";
+
+/** A result as JSON; the bundle by its digest. */
+export function resultView(result: ExecutionResult): ResultView {
+  const { intentId, correlationId, status, decision, safety } = result;
+  const view: ResultView = { intentId, correlationId, status, decision, safety };
+  if (result.status === "executed") {
+    const { output, fuel, hostCalls } = result;
+    const bytes = output instanceof Uint8Array;
+    view.output = bytes ? { kind: "bytes", base64: encodeBase64(output) } : { kind: "json", value: output };
+    if (result.outputDropped === true) view.outputDropped = true;
+    view.fuel = { ...fuel };
+    view.hostCalls = hostCalls;
+  }
+  if (result.status === "failed") view.execution = result.execution;
+  if (result.status === "approval_pending") view.approval = result.approval;
+  if ("reason" in result) view.reason = result.reason;
+  if ("bundle" in result) view.bundle = result.bundle.digest;
+  return view;
+}
+
+/** An intent as lists show it. What its requester says of the time does not count. EXO_STORE_DAMAGED. */
+export function intentHead(store: StoreReader, record: IntentRecord): IntentHead {
+  const { intentId, correlationId, tenantId, requester, state } = record;
+  const { actor, recordedAt: receivedAt } = firstEvent(store, record);
+  const { action = null, target = null } = keptIntent(store, record) ?? {};
+  const shown = { intentId, correlationId, tenantId, actor, requester, action, target, receivedAt };
+  return { ...shown, state: state as IntentHead["state"] };
+}
+
+function firstEvent(store: StoreReader, { intentId, tenantId, correlationId, events }: IntentRecord): CanonicalEvent {
+  const packed = store.get(eventKeys.one(tenantId, correlationId, events[0]?.sequence ?? 0));
+  if (packed === undefined) throw new ExoArmurError("EXO_STORE_DAMAGED", `intent ${intentId} has no first event`);
+  return readEvent(packed);
+}
+
+function keptIntent(store: StoreReader, record: IntentRecord): ActionIntent | undefined {
+  try {
+    return readIntent(store, record);
+  } catch (error) {
+    if (isExoArmurError(error, "EXO_MATERIAL_DROPPED")) return undefined;
+    throw error;
+  }
+}
+
+/** What the approvers of a request are shown, or null once it was dropped. EXO_STORE_DAMAGED. */
+export function keptPreview(store: StoreReader, request: ApprovalRequest): Preview | null {
+  const { dropped = [] } = readIntentRecord(store, request.intentId);
+  return dropped.includes(request.previewDigest) ? null : readPreview(store, request);
+}
+
+/** An approval request and where it stands. */
+export function approvalHead({ digest, state }: ApprovalRecord, request: ApprovalRequest): ApprovalHead {
+  return { requestDigest: digest, status: state.status, decisions: [...state.decisions], request };
+}
