@@ -163,7 +163,7 @@ describe("another policy", () => {
       const lines = ended.stdout.trimEnd().split("\n");
       const [wrong, ...others] = lines.filter((line) => !line.startsWith("held "));
       expect(wrong).toMatch(
-        /^BROKEN +default-deny +own +an action .*; but executed by rule all: it was carried out; a rule names every action$/,
+        /^BROKEN +default-deny +own +an action .*; but executed by rule all: it was carried out; it names every action$/,
       );
       expect(others).toEqual([
         "own: the home's policy as it is; derived: with the rules exoarmur-prove-ask, exoarmur-prove-allow before its own",
@@ -262,6 +262,10 @@ it("flags that do not go together leave what needs a runtime untried", async () 
 
 it("nothing chosen is nothing held", async () => {
   expect(await prove(dir, { only: [] })).toMatchObject({ result: "could_not_be_tried", guarantees: [] });
+});
+
+it("a name that is no guarantee's is refused", async () => {
+  await expect(prove(dir, { only: ["unknown-action", "ssfr"] })).rejects.toThrow("there is no guarantee ssfr");
 });
 
 it("an interrupt ends it with its reason, and nothing stays behind", async () => {

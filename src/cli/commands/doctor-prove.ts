@@ -3,7 +3,7 @@ import { type CliContext, homeDir } from "../context.js";
 import { type ExitCode, exitCodes } from "../exit-codes.js";
 import { countOf, formatTable, printJson } from "../output.js";
 import { withBar } from "../progress.js";
-import type { GuaranteeState } from "../prove/guarantee.js";
+import type { GuaranteeState } from "../prove/finding.js";
 import { guarantees, type ProofReport, proveGuarantees } from "../prove/prove.js";
 
 const resultCodes = {

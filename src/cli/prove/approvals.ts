@@ -5,7 +5,8 @@ import { parseTime } from "../../canonical/time.js";
 import type { ApprovalRequest } from "../../contracts/approval.js";
 import type { Envelope } from "../../contracts/dsse.js";
 import { decodeBase64, encodeBase64 } from "../../crypto/encoding.js";
-import { broken, type Claim, type Found, type Guarantee, notTried } from "./guarantee.js";
+import { broken, type Claim, type Found, notTried } from "./finding.js";
+import type { Guarantee } from "./guarantee.js";
 import {
   askPerson,
   describe,

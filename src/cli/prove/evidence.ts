@@ -9,7 +9,8 @@ import { signerFromSeed } from "../../crypto/signer.js";
 import type { BundleHandle } from "../../proof/bundle.js";
 import type { VerificationReport } from "../../verify/report.js";
 import type { VerifyOptions } from "../../verify/verify-bundle.js";
-import { broken, type Claim, type Found, type Guarantee, held, notTried } from "./guarantee.js";
+import { broken, type Claim, type Found, held, notTried } from "./finding.js";
+import type { Guarantee } from "./guarantee.js";
 import { scratchActions, scratchNames } from "./guests.js";
 import { describe, type Stage, through, worst } from "./stage.js";
 

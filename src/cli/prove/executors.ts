@@ -1,7 +1,8 @@
 import { readFile, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { ExecutionResult } from "../../pipeline/types.js";
-import { broken, type Claim, type Found, type Guarantee, held, notTried } from "./guarantee.js";
+import { broken, type Claim, type Found, held, notTried } from "./finding.js";
+import type { Guarantee } from "./guarantee.js";
 import { scratchActions, scratchNames } from "./guests.js";
 import { describe, mustEnd, type Stage, through, worst } from "./stage.js";
 

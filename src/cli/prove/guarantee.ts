@@ -1,10 +1,5 @@
+import type { Claim, Found } from "./finding.js";
 import type { Bench, Stage } from "./stage.js";
-
-/** How trying a guarantee ended. What could not be tried is never counted as held. */
-export type GuaranteeState = "held" | "broken" | "could_not_be_tried";
-
-/** What trying a guarantee found. `code` is the one it was refused or ended with. */
-export type Found = { readonly state: GuaranteeState; readonly code?: string; readonly message: string };
 
 /**
  * Under which policy a guarantee is tried: `own` is the home's, unchanged; `asking` the home's where one of its rules
@@ -12,17 +7,6 @@ export type Found = { readonly state: GuaranteeState; readonly code?: string; re
  * guests before its own; `closed` after the scratch home's runtime has closed.
  */
 export type Ground = "own" | "asking" | "derived" | "closed";
-
-/** What is said of a guarantee: what must happen, and the attempt to make something else happen. */
-export type Claim = {
-  readonly id: string;
-  readonly title: string;
-  /** How it is tried, for people. */
-  readonly tried: string;
-  /** What must happen: a result, and one of these codes where there is one. */
-  readonly expected: string;
-  readonly codes: readonly string[];
-};
 
 /** One named guarantee and how it is tried. `claim` is the guarantee itself. */
 export type Guarantee = Claim &
@@ -33,18 +17,3 @@ export type Guarantee = Claim &
       }
     | { readonly ground: "closed"; readonly attempt: (bench: Bench, claim: Claim) => Promise<Found> }
   );
-
-/** The attempt was stopped as it must be. */
-export function held(message: string, code?: string): Found {
-  return { state: "held", message, ...(code === undefined ? {} : { code }) };
-}
-
-/** The attempt succeeded, or was not stopped as it must be. */
-export function broken(message: string): Found {
-  return { state: "broken", message };
-}
-
-/** Nothing was shown either way. */
-export function notTried(message: string, code?: string): Found {
-  return { state: "could_not_be_tried", message, ...(code === undefined ? {} : { code }) };
-}

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { digestOfJson } from "../../canonical/digest.js";
-import { isExoArmurError } from "../../errors.js";
+import { ExoArmurError, isExoArmurError } from "../../errors.js";
 import type { Clock, Entropy } from "../../ports.js";
 import { auditStore } from "../../replay/audit-log.js";
 import { createRuntime, type Runtime } from "../../runtime.js";
@@ -8,7 +8,8 @@ import { verifyBundle } from "../../verify/verify-bundle.js";
 import { approvalGuarantees } from "./approvals.js";
 import { evidenceGuarantees } from "./evidence.js";
 import { executorGuarantees, resolveScratch } from "./executors.js";
-import { type Claim, type Found, type Guarantee, type GuaranteeState, notTried } from "./guarantee.js";
+import { type Claim, type Found, type GuaranteeState, notTried } from "./finding.js";
+import type { Guarantee } from "./guarantee.js";
 import { scratchActions, scratchNames } from "./guests.js";
 import type { Ask } from "./own-ask.js";
 import { ruleGuarantees } from "./rules.js";
@@ -68,10 +69,11 @@ const ownParts: ProofParts = { createRuntime, verifyBundle, auditStore };
  * Tries the named guarantees against the policy and configuration of the home in `dir`, in a scratch home that is
  * removed afterwards (spec/cli.md, Guarantees). The home is only read; none of its executors run, none of its keys are
  * used, and nothing is connected to but a listener on loopback. A home that cannot be read leaves every guarantee as one
- * that could not be tried, with the code of the reason. Rejects with the signal's reason.
+ * that could not be tried, with the code of the reason. Rejects with the
+ * signal's reason, and with EXO_INTERNAL for an id under `only` that is none.
  */
 export async function proveGuarantees(dir: string, options: ProveOptions): Promise<ProofReport> {
-  const chosen = guarantees.filter(({ id }) => options.only?.includes(id) ?? true);
+  const chosen = choose(options.only);
   const proofs = new Map<string, Proof>();
   const tell = (proof: Proof): void => {
     proofs.set(proof.id, proof);
@@ -95,6 +97,14 @@ export async function proveGuarantees(dir: string, options: ProveOptions): Promi
     scratch,
     chosen.flatMap(({ id }) => proofs.get(id) ?? []),
   );
+}
+
+/** A name that is none must not leave something untried in silence. */
+function choose(only: readonly string[] | undefined): readonly Guarantee[] {
+  if (only === undefined) return guarantees;
+  const none = only.find((name) => guarantees.every(({ id }) => id !== name));
+  if (none !== undefined) throw new ExoArmurError("EXO_INTERNAL", `there is no guarantee ${none}`);
+  return guarantees.filter(({ id }) => only.includes(id));
 }
 
 function benchOf(scratch: Scratch, listener: Listener, { clock, entropy, env, parts }: ProveOptions): Bench {

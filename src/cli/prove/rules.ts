@@ -1,5 +1,6 @@
 import { removeKillFile, writeKillFile } from "../../home/kill-file.js";
-import { type Claim, type Found, type Guarantee, held, notTried } from "./guarantee.js";
+import { type Claim, type Found, held, notTried } from "./finding.js";
+import type { Guarantee } from "./guarantee.js";
 import { scratchActions } from "./guests.js";
 import { describe, mustEnd, mustRefuse, refusalOf, type Stage, through } from "./stage.js";
 
@@ -49,7 +50,8 @@ async function tryUnnamed({ runtime }: Stage, claim: Claim): Promise<Found> {
   const result = await runtime.as(agent).call(scratchActions.unnamed, {});
   const found = mustEnd(result, claim);
   if (found.state === "held") return held(`${describe(result)}`, found.code);
-  return { ...found, message: `${found.message}; a rule names every action` };
+  const named = result.decision?.ruleIds.includes("default") === false ? "; it names every action" : "";
+  return { ...found, message: `${found.message}${named}` };
 }
 
 async function trySecondOwner({ open, scratch }: Stage, claim: Claim): Promise<Found> {

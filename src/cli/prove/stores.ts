@@ -6,7 +6,8 @@ import { readCheckpoint } from "../../log/checkpoint.js";
 import { leafKey } from "../../log/store-layout.js";
 import type { LogAudit } from "../../replay/audit-log.js";
 import { openLmdbStore } from "../../stores/lmdb.js";
-import { broken, type Claim, type Found, type Guarantee, held, notTried } from "./guarantee.js";
+import { broken, type Claim, type Found, held, notTried } from "./finding.js";
+import type { Guarantee } from "./guarantee.js";
 import { copyFolder } from "./scratch.js";
 import { type Bench, mustRefuse, refusalOf } from "./stage.js";
 

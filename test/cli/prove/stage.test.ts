@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { broken, type Claim, type Found, held, notTried } from "../../../src/cli/prove/guarantee.js";
+import { broken, type Claim, type Found, held, notTried } from "../../../src/cli/prove/finding.js";
 import { mustEnd, mustRefuse, worst } from "../../../src/cli/prove/stage.js";
 import type { ExecutionResult } from "../../../src/pipeline/types.js";
 
