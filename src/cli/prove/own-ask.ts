@@ -19,6 +19,11 @@ export type Ask = {
 /** Who asks where a rule does not say. */
 const anybody = { id: "exoarmur-prove-agent", type: "agent" } as const;
 
+/** Names an executor can have: the stand-in's files are called so. */
+const executorForm = /^[a-z0-9][a-z0-9_-]{0,99}$/;
+
+const guestNames: ReadonlySet<string> = new Set(Object.values(scratchNames));
+
 /** Policies judge no time of the request. */
 const seenTime = "2026-01-01T00:00:00.000Z";
 
@@ -50,6 +55,8 @@ function askOf({ id, match }: PolicyRule): Ask | undefined {
   if (pattern === undefined || (typeof target === "object" && "url" in target)) return undefined;
   const path = targetText(target);
   const parameters: Record<string, JsonValue> = { path };
+  const executor = first(match.executor) ?? `${scratchNames.inert}-stand-in`;
+  if (!executorForm.test(executor) || guestNames.has(executor)) return undefined;
   for (const [pointer, wanted] of Object.entries(match.parameters ?? {})) {
     const name = pointer.slice(1);
     if (name === "" || name === "path" || /[/~]/.test(name)) return undefined;
@@ -59,7 +66,7 @@ function askOf({ id, match }: PolicyRule): Ask | undefined {
   }
   return {
     ruleId: id,
-    executor: first(match.executor) ?? `${scratchNames.inert}-stand-in`,
+    executor,
     action: pattern === "*" ? "exoarmur_prove_own.idle" : pattern.replace(/\*$/, "exoarmur_prove"),
     actor: { id: first(match.actor?.id) ?? anybody.id, type: first(match.actor?.type) ?? anybody.type },
     target: path,

@@ -12,8 +12,8 @@ import type { Clock, Entropy } from "../../ports.js";
 import type { auditStore } from "../../replay/audit-log.js";
 import type { createRuntime, Runtime } from "../../runtime.js";
 import type { verifyBundle } from "../../verify/verify-bundle.js";
-import type { Claim, Found } from "./finding.js";
-import { broken, held, notTried } from "./finding.js";
+import { broken, type Claim, type Found, held, notTried } from "./finding.js";
+
 import type { Ask } from "./own-ask.js";
 import type { Scratch, ScratchApprover } from "./scratch.js";
 

@@ -54,6 +54,8 @@ describe("none is made up", () => {
     ["for a pattern of a parameter", [asking({ action: "a.b", parameters: { "/to": { matches: "^x" } } })]],
     ["for a parameter inside of another", [asking({ action: "a.b", parameters: { "/a/b": 1 } })]],
     ["for the parameter that is the target", [asking({ action: "a.b", parameters: { "/path": 1 } })]],
+    ["for an executor that cannot be", [asking({ action: "a.b", executor: "../../x" })]],
+    ["for an executor that is a guest already", [asking({ action: "a.b", executor: "exoarmur-prove-files" })]],
     ["for an attestation", [asking({ action: "a.b", attestation: { predicateType: "p" } })]],
   ])("%s", (_, rules) => {
     expect(ownAsk(policyOf(...rules), place)).toBeUndefined();
