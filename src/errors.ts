@@ -168,6 +168,9 @@ export const errorTable = {
   EXO_OVERRIDE: ["input", "An answer that is to stand in for a recorded one is none, or there is no such host call."],
   EXO_REPLAY_DIVERGED: ["verification", "Re-execution gave something else than the record."],
   EXO_REPLAY_UNABLE: ["unable", "The record cannot be re-executed."],
+  EXO_REPLAY_SUBJECT: ["verification", "A re-execution report is about another bundle."],
+  EXO_VERIFIER: ["state", "A verifier's process ended, was too slow, or answered with something else."],
+  EXO_VERIFIER_TWICE: ["verification", "A verifier has spoken more than once, or has said different things."],
   EXO_NO_RECORDS: ["verification", "No audit records exist for the correlation."],
   // control plane (spec/control-plane.md)
   EXO_AUTHENTICATION: ["denied", "A request has no credential that counts: none, unknown, expired or revoked."],

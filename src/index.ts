@@ -15,6 +15,8 @@ export { ProxyPipeline } from "./pipeline/proxy-pipeline.js";
 export type { ExecutionResult, PipelinePorts } from "./pipeline/types.js";
 export type { AddressResolver, Clock, Entropy, IdSource, Logger, SandboxHost, Signer, Store, Vault } from "./ports.js";
 export type { BundleHandle } from "./proof/bundle.js";
+export type { AttestedReplay, AttestOptions } from "./replay/attest-replay.js";
+export { attestReplay } from "./replay/attest-replay.js";
 export type { AuditStore } from "./replay/audit-source.js";
 export { eventAuditSource } from "./replay/audit-source.js";
 export { createEvent } from "./replay/create-event.js";

@@ -19,8 +19,10 @@ export function findApproval(reader: StoreReader, id: string): ApprovalView {
   return found;
 }
 
-/** What would run, in cells: executor and function, target, who asked. */
-export function previewCells({ executor, target, actor, attestations = [] }: Preview): string[] {
+/** What would run, in cells: executor and function, target, who asked; or that this was dropped. */
+export function previewCells(preview: Preview | null): string[] {
+  if (preview === null) return ["dropped from the store"];
+  const { executor, target, actor, attestations = [] } = preview;
   const { name, version, function: fn } = executor;
   return [
     `${name}@${version} ${fn}`,

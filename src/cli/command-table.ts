@@ -3,6 +3,7 @@ import { controlRows } from "./command-table-control.js";
 import { keyRows } from "./command-table-keys.js";
 import { logRows } from "./command-table-log.js";
 import { policyRows } from "./command-table-policy.js";
+import { replayRow } from "./command-table-replay.js";
 
 /** What the groups of commands are about. */
 export const groups: Readonly<Record<string, string>> = {
@@ -176,29 +177,7 @@ export const commandRows: readonly CommandRow[] = [
     example: "exoarmur redact 01KA4X6F7J2Z8Q0V5N3T9RBCDE.proof.json -o redacted.proof.json --hide intent --hide input",
     load: async () => (await import("./commands/redact.js")).redact,
   },
-  {
-    path: ["replay"],
-    about: "verify and re-execute a bundle, everything under a correlation id, or everything there is",
-    args: [argument("[bundle]", "a *.proof.json file, or a correlation id")],
-    options: [
-      home,
-      trust,
-      option("--all", "every correlation of the home"),
-      option("--jobs <n>", "executions at a time with --all; default one for each processor"),
-      option("--answer <seq>", "print the recorded answer of a host call as JSON, to be edited for --override"),
-      option("--override <seq=file>", "answer a host call with the JSON of a file instead: what would have come of it"),
-      option("--verbose", "show every host call in the timeline, not the first and last alone"),
-      () =>
-        option(
-          "--mode <mode>",
-          "reference: the file holds events of ExoArmur-Core; told by its shape otherwise",
-        )().choices(["reference"]),
-      option("--correlation <id>", "of the events of ExoArmur-Core, those of one correlation"),
-      json,
-    ],
-    example: "exoarmur replay 01KA4X6F7J2Z8Q0V5N3T9RBCDE.proof.json --trust trust.json",
-    load: async () => (await import("./commands/replay.js")).replay,
-  },
+  replayRow,
   {
     path: ["inspect"],
     about: "what a module imports, exports and needs, and whether it is admitted",

@@ -14,6 +14,7 @@ export const inputs = {
   bundle: { what: "bundle", maxBytes: 536_870_912, code: "EXO_BUNDLE" },
   attestation: { what: "attestation", maxBytes: 16_777_216, code: "EXO_ATTESTATION" },
   answer: { what: "answer", maxBytes: 67_108_864, code: "EXO_OVERRIDE" },
+  reExecution: { what: "re-execution report", maxBytes: 1_048_576, code: "EXO_ENVELOPE" },
   module: { what: "module", maxBytes: 67_108_864, code: "EXO_WASM_SIZE" },
   document: { what: "document", maxBytes: 67_108_864, code: "EXO_JSON_SIZE" },
   note: { what: "note", maxBytes: 1_048_576, code: "EXO_NOTE" },

@@ -48,7 +48,7 @@ export const materialRoles = {
 export type MaterialRole = keyof typeof materialRoles;
 
 /** Revisions of every numbered behaviour a bundle depends on. */
-const revisionsSchema = z.strictObject({
+export const revisionsSchema = z.strictObject({
   bundle: countSchema,
   canonical: countSchema,
   meter: countSchema,

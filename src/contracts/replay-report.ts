@@ -101,8 +101,21 @@ export const replayReportSchema = z.strictObject({
   divergence: divergenceSchema.nullable(),
 });
 
+/** The state of a level: failed if any check on it failed, else unable if any was, else passed if any did. */
+export function levelState(
+  checks: readonly { readonly level: Level; readonly state: LevelState }[],
+  level: Level,
+): LevelState {
+  const states = new Set(checks.filter((check) => check.level === level).map((check) => check.state));
+  for (const state of ["fail", "unable", "pass"] as const) if (states.has(state)) return state;
+  return "not_applicable";
+}
+
 /** A replay level. */
 export type Level = (typeof levels)[number];
+
+/** State of a check or level. */
+type LevelState = z.infer<typeof stateSchema>;
 
 /** What sort of difference a divergence is. */
 export type DivergenceKind = (typeof divergenceKinds)[number];

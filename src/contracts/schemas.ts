@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import { challengeSchema, tokenSchema } from "./access.js";
+import { agreementSchema } from "./agreement.js";
 import { approvalGrantSchema, approvalRequestSchema, previewSchema } from "./approval.js";
 import { backtestSchema } from "./backtest.js";
 import { bundleSchema, statementSchema } from "./bundle.js";
@@ -16,6 +17,7 @@ import { decisionSchema, policyInputSchema, policySchema } from "./policy.js";
 import { policyCasesSchema } from "./policy-cases.js";
 import { cedarPolicySchema } from "./policy-cedar.js";
 import { pluginAdmissionSchema } from "./publisher.js";
+import { reExecutionSchema } from "./re-execution.js";
 import { referenceReplaySchema } from "./reference-event.js";
 import { replayReportSchema } from "./replay-report.js";
 import { materialsDropOrderSchema } from "./retention.js";
@@ -59,6 +61,8 @@ export const publishedSchemas: Readonly<Record<string, z.ZodType>> = {
   "exoarmur.statement.v1": statementSchema,
   "exoarmur.proof.v1": bundleSchema,
   "exoarmur.replay.v1": replayReportSchema,
+  "exoarmur.re-execution.v1": reExecutionSchema,
+  "exoarmur.agreement.v1": agreementSchema,
   "exoarmur.reference-replay.v1": referenceReplaySchema,
   "exoarmur.backtest.v1": backtestSchema,
   "exoarmur.counterfactual.v1": counterfactualSchema,

@@ -17,11 +17,15 @@ export const roleSchema = z.enum([
   "witness",
   "counterparty",
   "attester",
+  "verifier",
   "root",
 ]);
 
 /** A key's role. */
 export type Role = z.infer<typeof roleSchema>;
+
+/** Roles of somebody else: a key that also had another role here would make the deployment's own word look like theirs. */
+const foreignRoles = ["counterparty", "attester", "verifier"] as const;
 
 /** Why a key ends, in the words of who ended it. */
 export const endReasonSchema = z.string().min(1).max(2000);
@@ -81,13 +85,16 @@ export const trustSchema = z
     error: "expected a reason only with keys that end",
     path: ["keys"],
   })
-  .refine((trust) => trust.keys.every((key) => key.role !== "counterparty" || !isOurs(trust, key.publicKey)), {
-    error:
-      "expected keys of the role counterparty that nothing here has another role for, nor a log or witness signs with",
-    path: ["keys"],
+  .superRefine((trust, context) => {
+    for (const role of foreignRoles) {
+      const keys = trust.keys.filter((key) => key.role === role);
+      if (keys.every((key) => !isOurs(trust, key.publicKey, role))) continue;
+      const message = `expected keys of the role ${role} that nothing here has another role for, nor a log or witness signs with`;
+      context.addIssue({ code: "custom", message, path: ["keys"] });
+    }
   })
-  .refine((trust) => trust.keys.every((key) => key.role !== "attester" || !isOurs(trust, key.publicKey, "attester")), {
-    error: "expected keys of the role attester that nothing here has another role for, nor a log or witness signs with",
+  .refine((trust) => hasDistinctVerifiers(trust.keys), {
+    error: "expected every key of the role verifier once",
     path: ["keys"],
   });
 
@@ -118,18 +125,24 @@ type TrustedKeys = {
 };
 
 /**
- * True when a key, base64, is one of a trust file in another role than that of somebody else (counterparty or attester),
- * or that of a log or witness: what it signs is not somebody else's word.
+ * True when a key, base64, is one of a trust file in another role than that of somebody else (`foreign`), or that of a log
+ * or witness: what it signs is not somebody else's word.
  */
 export function isOurs(
   trust: TrustedKeys,
   publicKey: string,
-  foreign: "counterparty" | "attester" = "counterparty",
+  foreign: (typeof foreignRoles)[number] = "counterparty",
 ): boolean {
   if (trust.keys.some((key) => key.role !== foreign && key.publicKey === publicKey)) return true;
   const raw = decodeBase64(publicKey) ?? new Uint8Array();
   const vkeys = [...trust.logs.map(({ vkey }) => vkey), ...trust.witnesses.vkeys];
   return vkeys.some((vkey) => equalBytes(keyOfVkey(vkey), raw));
+}
+
+/** Each is one voice among many: under two names it would be two. */
+function hasDistinctVerifiers(keys: readonly TrustedKey[]): boolean {
+  const verifiers = keys.filter(({ role }) => role === "verifier").map(({ publicKey }) => publicKey);
+  return new Set(verifiers).size === verifiers.length;
 }
 
 /** A malformed verifier key is refused where it is read. */

@@ -2,6 +2,7 @@ import { maxPage, replies, requests } from "../contracts/control.js";
 import { envelopeSchema } from "../contracts/dsse.js";
 import { readRequest } from "../pipeline/decide.js";
 import { type ApprovalRecord, type KillSwitchState, readState } from "../pipeline/documents.js";
+import { keptPreview } from "../pipeline/present.js";
 import { approvalKeys, stateKeys } from "../pipeline/store-keys.js";
 import type { Desk } from "./desk.js";
 import { scanPage } from "./pages.js";
@@ -10,7 +11,7 @@ import { type Route, route } from "./route.js";
 import { resultReply } from "./routes-intents.js";
 import { requireNames } from "./signed.js";
 import { findApproval, shownTenants } from "./tenancy.js";
-import { approvalHead, keptPreview } from "./views.js";
+import { approvalHead } from "./views.js";
 import { within } from "./waiting.js";
 
 const none = requests.none;

@@ -1,11 +1,11 @@
-import type { ApprovalRequest, Preview } from "../contracts/approval.js";
+import type { ApprovalRequest } from "../contracts/approval.js";
 import type { ApprovalHead, IntentHead, ResultView } from "../contracts/control.js";
 import type { CanonicalEvent } from "../contracts/event.js";
 import type { ActionIntent } from "../contracts/intent.js";
 import { encodeBase64 } from "../crypto/encoding.js";
 import { ExoArmurError, isExoArmurError } from "../errors.js";
 import type { ApprovalRecord, IntentRecord } from "../pipeline/documents.js";
-import { readIntent, readIntentRecord, readPreview } from "../pipeline/present.js";
+import { readIntent } from "../pipeline/present.js";
 import { readEvent } from "../pipeline/recorder.js";
 import { eventKeys } from "../pipeline/store-keys.js";
 import type { ExecutionResult } from "../pipeline/types.js";
@@ -52,12 +52,6 @@ function keptIntent(store: StoreReader, record: IntentRecord): ActionIntent | un
     if (isExoArmurError(error, "EXO_MATERIAL_DROPPED")) return undefined;
     throw error;
   }
-}
-
-/** What the approvers of a request are shown, or null once it was dropped. EXO_STORE_DAMAGED. */
-export function keptPreview(store: StoreReader, request: ApprovalRequest): Preview | null {
-  const { dropped = [] } = readIntentRecord(store, request.intentId);
-  return dropped.includes(request.previewDigest) ? null : readPreview(store, request);
 }
 
 /** An approval request and where it stands. */

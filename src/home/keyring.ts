@@ -36,7 +36,7 @@ export type KeyringParts = {
   readonly env: Readonly<Record<string, string | undefined>>;
 };
 
-/** What every signer program gets of the environment; config.json may name more. */
+/** What a program gets of the environment; for a signer config.json may name more. */
 const usualVariables = ["PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "SystemRoot", "TEMP"];
 
 /** A home's keys. Nothing is read before it is asked for. */

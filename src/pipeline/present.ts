@@ -97,6 +97,12 @@ export function readPreview(reader: StoreReader, request: ApprovalRequest): Prev
   return parseContract(previewSchema, parseCanonical(content), "stored preview");
 }
 
+/** What the approvers of a request are shown, or null once it was dropped. EXO_STORE_DAMAGED. */
+export function keptPreview(reader: StoreReader, request: ApprovalRequest): Preview | null {
+  const { dropped = [] } = readIntentRecord(reader, request.intentId);
+  return dropped.includes(request.previewDigest) ? null : readPreview(reader, request);
+}
+
 function contentOf(reader: StoreReader, record: IntentRecord, role: MaterialRole): Uint8Array {
   const digest = record.materials.findLast((material) => material.role === role)?.digest;
   const bytes = digest === undefined ? undefined : reader.get(blobKey(digest));

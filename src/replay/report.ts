@@ -1,5 +1,10 @@
-import type { Divergence, ExecutionComparison, Level, ReplayCheck, ReplayReport } from "../contracts/replay-report.js";
-import type { CheckState } from "../verify/report.js";
+import {
+  type Divergence,
+  type ExecutionComparison,
+  levelState,
+  type ReplayCheck,
+  type ReplayReport,
+} from "../contracts/replay-report.js";
 
 /** Collects what a replay finds. */
 export class Findings {
@@ -19,19 +24,12 @@ export class Findings {
     this.divergence ??= divergence;
   }
 
-  /** The state of a level: failed if anything failed, else unable if anything was, else passed if anything did. */
-  level(level: Level): CheckState {
-    const states = new Set(this.checks.filter((check) => check.level === level).map((check) => check.state));
-    for (const state of ["fail", "unable", "pass"] as const) if (states.has(state)) return state;
-    return "not_applicable";
-  }
-
   /** Makes the report. */
   report(facts: Pick<ReplayReport, "target" | "trustMode" | "engine" | "counts">, noRecords = false): ReplayReport {
     const states = {
-      structure: this.level("structure"),
-      governance: this.level("governance"),
-      execution: this.level("execution"),
+      structure: levelState(this.checks, "structure"),
+      governance: levelState(this.checks, "governance"),
+      execution: levelState(this.checks, "execution"),
     };
     const all = Object.values(states);
     const failed = all.includes("fail");

@@ -3,6 +3,7 @@ import { formatTime } from "../../src/canonical/time.js";
 import { droppableRoles, type MaterialsDropOrder } from "../../src/contracts/retention.js";
 import type { Trust } from "../../src/contracts/trust.js";
 import { type IntentRecord, readState } from "../../src/pipeline/documents.js";
+import { keptPreview, readPreview } from "../../src/pipeline/present.js";
 import { blobKey, intentKeys } from "../../src/pipeline/store-keys.js";
 import type { StoreReader } from "../../src/ports.js";
 import { auditStore, type LogAudit } from "../../src/replay/audit-log.js";
@@ -164,6 +165,18 @@ describe("what stays", () => {
     expect(held(rig.store, intentId, "host_call")).not.toContain(false);
     expect(held(rig.store, intentId, "output")).toEqual([false]);
     expect(problems(audit(rig.store, rig.trust))).toEqual([]);
+  });
+
+  test("an approval's request, whose preview is then known to be gone", async () => {
+    const { rig } = await makeBundles();
+    const views = rig.pipeline.approvals();
+    expect(views.length).toBeGreaterThan(0);
+    for (const { request } of views) expect(keptPreview(rig.store, request)).toMatchObject({ effects: "write" });
+    await rig.pipeline.dropMaterials(await dropOrder());
+    expect(rig.pipeline.approvals()).toEqual(views);
+    for (const { request } of views) expect(keptPreview(rig.store, request)).toBeNull();
+    for (const { request } of views)
+      expect(() => readPreview(rig.store, request)).toThrow(expect.objectContaining({ code: "EXO_STORE_DAMAGED" }));
   });
 
   test("policy, plugin, manifest, grants, approvals and configuration", async () => {

@@ -1,5 +1,6 @@
 import { countsStill } from "../../approval/outdated.js";
-import { approvalViews, readPreview } from "../../pipeline/present.js";
+import type { Preview } from "../../contracts/approval.js";
+import { approvalViews, keptPreview } from "../../pipeline/present.js";
 import { hasFlag, type Options, textOption } from "../action.js";
 import { countingOf, findApproval, outdatedOf, previewCells, progressCells, standingOf } from "../approval-text.js";
 import { type CliContext, homeDir } from "../context.js";
@@ -21,7 +22,7 @@ export async function listApprovals(
         request: view.request,
         status: standingOf(context, view),
         decisions: view.record.state.decisions,
-        preview: readPreview(store, view.request),
+        preview: keptPreview(store, view.request),
       }));
       printJson(context, { schema: "exoarmur.approvals/v1", approvals });
       return;
@@ -33,7 +34,7 @@ export async function listApprovals(
     const rows = views.map((view) => [
       view.record.requestId,
       standingOf(context, view),
-      ...previewCells(readPreview(store, view.request)),
+      ...previewCells(keptPreview(store, view.request)),
       ...progressCells(context, view),
     ]);
     context.stdout(formatTable(rows));
@@ -51,7 +52,7 @@ export async function showApproval(
     const { store } = home;
     const view = findApproval(store, id);
     const { request, record } = view;
-    const preview = readPreview(store, request);
+    const preview = keptPreview(store, request);
     const { decisions } = record.state;
     const status = standingOf(context, view);
     const outdated = outdatedOf(context, home, view);
@@ -67,9 +68,7 @@ export async function showApproval(
       ...(outdated === null ? [] : [["ask again", `${outdated.code}: ${outdated.message}`]]),
       ["intent", request.intentId, `tenant ${request.tenantId}`],
       ["will run", ...previewCells(preview)],
-      ["parameters", JSON.stringify(preview.parameters)],
-      ["effects", preview.effects],
-      ...preview.grants.capabilities.map((grant) => ["grant", grant.name, JSON.stringify(grant.constraints ?? {})]),
+      ...(preview === null ? [] : previewRows(preview)),
       ["plugin", request.pluginDigest],
       ["policy", request.policyDigest, request.verdict],
       ["requested", request.requestedAt],
@@ -90,4 +89,12 @@ export async function showApproval(
     context.stdout(formatRows(rows));
   });
   return exitCodes.done;
+}
+
+function previewRows({ parameters, effects, grants }: Preview): string[][] {
+  return [
+    ["parameters", JSON.stringify(parameters)],
+    ["effects", effects],
+    ...grants.capabilities.map((grant) => ["grant", grant.name, JSON.stringify(grant.constraints ?? {})]),
+  ];
 }

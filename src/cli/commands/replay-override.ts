@@ -10,13 +10,14 @@ import { inputs, readInput } from "../files.js";
 import { formatBytes } from "../hex-dump.js";
 import { formatRows, printJson } from "../output.js";
 import { withProgress } from "../progress.js";
+import type { BundleInput } from "../replay-question.js";
 import { formatExecutions, signed } from "../replay-text.js";
 import { withSandbox } from "../sandbox-use.js";
 import { readTrustOption } from "./verify.js";
 
 /** `replay BUNDLE --answer SEQ`: a recorded answer as JSON. EXO_USAGE, EXO_OVERRIDE, EXO_MATERIAL_MISSING. */
-export async function printAnswer(context: CliContext, bundle: Uint8Array, options: Options): Promise<ExitCode> {
-  printJson(context, recordedAnswer(bundle, sequenceOf(textOption(options, "answer") ?? "", "answer")).answer);
+export async function printAnswer(context: CliContext, { bytes }: BundleInput, options: Options): Promise<ExitCode> {
+  printJson(context, recordedAnswer(bytes, sequenceOf(textOption(options, "answer") ?? "", "answer")).answer);
   return exitCodes.done;
 }
 
@@ -25,13 +26,13 @@ export async function printAnswer(context: CliContext, bundle: Uint8Array, optio
  * guest then asks something that the record has no answer to. EXO_USAGE, EXO_FILE, EXO_JSON_*, and what counterfactual
  * throws.
  */
-export async function replayOverride(context: CliContext, bundle: Uint8Array, options: Options): Promise<ExitCode> {
+export async function replayOverride(context: CliContext, { bytes }: BundleInput, options: Options): Promise<ExitCode> {
   const [, number = "", file = ""] = /^([^=]*)=(.+)$/s.exec(textOption(options, "override") ?? "") ?? [];
   const seq = sequenceOf(number, "override");
   const answer = readAnswerDocument(readJson(await readInput(context, file, inputs.answer)));
   const trust = await readTrustOption(context, options);
   const asked = trust === undefined ? { seq, answer } : { seq, answer, trust };
-  const work = withSandbox(context, options, 1, (sandbox) => counterfactual(bundle, { sandbox, ...asked }));
+  const work = withSandbox(context, options, 1, (sandbox) => counterfactual(bytes, { sandbox, ...asked }));
   const report = await withProgress(context, "replaying", work);
   if (hasFlag(options, "json")) printJson(context, report);
   else context.stdout(formatCounterfactual(report));

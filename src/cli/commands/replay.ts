@@ -11,32 +11,34 @@ import { tellStory } from "../../replay/story/story.js";
 import { loadCedar } from "../../runtime/cedar.js";
 import { hasFlag, type Options, textOption } from "../action.js";
 import { type CliContext, homeDir } from "../context.js";
-import { type ExitCode, exitCodes } from "../exit-codes.js";
+import type { ExitCode } from "../exit-codes.js";
 import { inputs, readInput } from "../files.js";
 import { withHomeView } from "../home-view.js";
 import { jobsOption } from "../jobs.js";
 import { printJson } from "../output.js";
 import { withProgress } from "../progress.js";
+import { type Question, resultCodes } from "../replay-question.js";
 import { formatReport } from "../replay-text.js";
 import { withSandbox } from "../sandbox-use.js";
 import { formatTimeline } from "../timeline-text.js";
 import { readTrustOption } from "./verify.js";
 
-const resultCodes = {
-  success: exitCodes.done,
-  failure: exitCodes.refused,
-  no_audit_records: exitCodes.refused,
-  partial: exitCodes.unable,
-} as const;
-
-/** What can be asked of a bundle instead of its replay: the work by the option that asks for it. */
-const questions: Readonly<Record<string, () => Promise<Question>>> = {
-  answer: async () => (await import("./replay-override.js")).printAnswer,
-  override: async () => (await import("./replay-override.js")).replayOverride,
+/** What can be asked of a bundle instead of its plain replay, by the option that asks for it: the work, and the options it takes. */
+const questions: Readonly<
+  Record<string, { readonly load: () => Promise<Question>; readonly takes: readonly string[] }>
+> = {
+  answer: { load: async () => (await import("./replay-override.js")).printAnswer, takes: [] },
+  attest: { load: async () => (await import("./replay-attest.js")).attest, takes: ["key", "out"] },
+  checkAttestation: {
+    load: async () => (await import("./replay-attest.js")).checkAttestations,
+    takes: ["threshold"],
+  },
+  override: { load: async () => (await import("./replay-override.js")).replayOverride, takes: [] },
+  verifiers: {
+    load: async () => (await import("./replay-verifiers.js")).replayWithVerifiers,
+    takes: ["key", "threshold", "timeout"],
+  },
 };
-
-/** Work on the bytes of a bundle. */
-export type Question = (context: CliContext, bundle: Uint8Array, options: Options) => Promise<ExitCode>;
 
 /**
  * `replay BUNDLE|CORRELATION-ID`, `replay --all`: an argument that is a path on disk, or looks like one, is a bundle; any
@@ -52,7 +54,9 @@ export async function replay(context: CliContext, [what]: readonly string[], opt
   const file =
     what !== undefined && isBundle(context, what) ? await readInput(context, what, inputs.bundle) : undefined;
   const question = questionOf(file, options);
-  if (question !== undefined && file !== undefined) return await (await question())(context, file, options);
+  if (question !== undefined && what !== undefined && file !== undefined) {
+    return await (await question())(context, { path: what, bytes: file }, options);
+  }
   if (isReference(what, file, options)) {
     const { replayReferenceFile } = await import("./replay-reference.js");
     return await replayReferenceFile(context, file, options);
@@ -117,12 +121,28 @@ async function withEngine<T>(
   });
 }
 
-/** The question that is asked of a bundle, if any. EXO_USAGE for two of them, and where there is no bundle. */
+/** The question that is asked of a bundle, if any. EXO_USAGE for two of them, for options that it does not take, and where there is no bundle. */
 function questionOf(file: Uint8Array | undefined, options: Options): (() => Promise<Question>) | undefined {
-  const [asked, second] = Object.keys(questions).filter((name) => textOption(options, name) !== undefined);
-  if (second !== undefined) throw new ExoArmurError("EXO_USAGE", `--${asked} and --${second} do not go together`);
-  if (asked !== undefined && file === undefined) throw new ExoArmurError("EXO_USAGE", `--${asked} takes a bundle`);
-  return asked === undefined ? undefined : questions[asked];
+  const given = (name: string): boolean => options[name] !== undefined;
+  const [asked, second] = Object.keys(questions).filter(given);
+  if (asked !== undefined && second !== undefined) {
+    throw new ExoArmurError("EXO_USAGE", `${flagOf(asked)} and ${flagOf(second)} do not go together`);
+  }
+  const question = asked === undefined ? undefined : questions[asked];
+  const lost = [...new Set(Object.values(questions).flatMap(({ takes }) => takes))].find(
+    (option) => given(option) && question?.takes.includes(option) !== true,
+  );
+  if (lost !== undefined) {
+    const takers = Object.entries(questions).flatMap(([name, { takes }]) => (takes.includes(lost) ? flagOf(name) : []));
+    throw new ExoArmurError("EXO_USAGE", `${flagOf(lost)} is for ${takers.join(" and ")}`);
+  }
+  if (asked !== undefined && file === undefined)
+    throw new ExoArmurError("EXO_USAGE", `${flagOf(asked)} takes a bundle`);
+  return question?.load;
+}
+
+function flagOf(name: string): string {
+  return `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 }
 
 /** Reference mode: asked for, or what the file looks like. EXO_USAGE where its options have nothing to apply to. */
