@@ -372,7 +372,7 @@ export const commandRows: readonly CommandRow[] = [
     path: ["doctor"],
     about: "look whether machine and home are in order",
     args: [],
-    options: [home, json],
+    options: [home, option("--prove", "try the guarantees against the home's policy, in a scratch home"), json],
     example: "exoarmur doctor",
     load: async () => (await import("./commands/doctor.js")).doctor,
   },

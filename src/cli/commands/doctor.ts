@@ -10,8 +10,12 @@ import { type ExitCode, exitCodes } from "../exit-codes.js";
 import { formatTable, printJson } from "../output.js";
 import { withProgress } from "../progress.js";
 
-/** `doctor`: looks at machine, home and flags, changing nothing. Exit code 1 when a line says fail. */
+/**
+ * `doctor`: looks at machine, home and flags, changing nothing. Exit code 1 when a line says fail. With `--prove` it tries
+ * the guarantees instead.
+ */
 export async function doctor(context: CliContext, _args: readonly string[], options: Options): Promise<ExitCode> {
+  if (hasFlag(options, "prove")) return await (await import("./doctor-prove.js")).doctorProve(context, options);
   const dir = homeDir(context, textOption(options, "home"));
   const checks = await withProgress(context, "looking", diagnose(context, dir));
   const states = new Set(checks.map((check) => check.state));
