@@ -188,6 +188,7 @@ export const errorTable = {
   EXO_TOOL_MISSING: ["state", "A compiler that a plugin's language needs is not installed."],
   EXO_BUILD: ["input", "The compiler refused a plugin's source."],
   EXO_LISTEN: ["state", "No address has the port free that is to be listened on."],
+  EXO_GUARANTEE: ["state", "A guarantee that must be shown before others are served did not hold."],
   EXO_FLAG: ["state", "A feature flag is unknown, has an unknown value, or is on while what it needs is off."],
   EXO_INTERNAL: ["internal", "A broken invariant; please report it."],
 } as const satisfies Record<string, Row>;

@@ -16,13 +16,12 @@ import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { compilerOptions } from "../../scripts/build-plugins.mjs";
 import { assemblyScriptOptions } from "../../src/cli/plugins/compilers.js";
-import { type Ended, errorOf, jsonOf, ROOT, Shell } from "./cli.js";
-import { command } from "./support/command.js";
+import { type Ended, errorOf, jsonOf, near, ROOT, Shell } from "./cli.js";
 
 let made: Shell;
 let shell: Shell;
 const exo = async (args: readonly string[], input = "", env = {}): Promise<Ended> =>
-  await command(shell, args, input, env);
+  await near(shell, args, { input, env });
 const json = async (args: readonly string[]): Promise<Record<string, never>> =>
   jsonOf(await exo([...args, "--json"])) as never;
 const errorLine = ({ stderr }: Ended): string => stderr.split("\n")[0] ?? "";

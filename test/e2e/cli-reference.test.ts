@@ -1,8 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { errorOf, jsonOf, ROOT, Shell } from "./cli.js";
-import { command } from "./support/command.js";
+import { errorOf, jsonOf, near, ROOT, Shell } from "./cli.js";
 
 type Stream = { readonly name: string; readonly stream: string };
 const golden = JSON.parse(readFileSync(join(ROOT, "test/vectors/reference/golden.json"), "utf8")) as {
@@ -56,31 +55,29 @@ describe("replay of a stream of ExoArmur-Core", () => {
       ["failure    corr-1: event 01J4NR5X9Z8GABCDEF12345601 has no payload hash (blank_hash)"],
     ],
   ])("%s ends with %i, %s", async (file, wanted, result, lines) => {
-    const { code, stdout } = await command(shell, ["replay", file, "--mode", "reference"]);
+    const { code, stdout } = await near(shell, ["replay", file, "--mode", "reference"]);
     expect(code).toBe(wanted);
     expect(stdout).toContain(`\nReplay result: ${result}\n`);
     for (const line of lines) expect(stdout).toContain(`\n${line}\n`);
-    const json = await command(shell, ["replay", file, "--json"]);
+    const json = await near(shell, ["replay", file, "--json"]);
     expect([json.code, jsonOf(json)]).toMatchObject([wanted, { schema: "exoarmur.reference-replay/v1", result }]);
   });
 
   it("says where ExoArmur-Core would have passed it", async () => {
-    const { stdout } = await command(shell, ["replay", "blank-hash.jsonl"]);
+    const { stdout } = await near(shell, ["replay", "blank-hash.jsonl"]);
     expect(stdout).toContain("3 of 3 events processed; ExoArmur-Core itself says success\n");
   });
 
   it("of a correlation that is not in it fails in the reference's words", async () => {
-    const { code, stdout } = await command(shell, ["replay", "whole.jsonl", "--correlation", "nobody"]);
+    const { code, stdout } = await near(shell, ["replay", "whole.jsonl", "--correlation", "nobody"]);
     expect(code).toBe(1);
     expect(stdout).toContain("\nfailure    nobody: No audit records found for correlation_id: nobody\n");
   });
 
   it("from standard input", async () => {
-    const { code, stdout } = await command(
-      shell,
-      ["replay", "-", "--mode", "reference"],
-      readFileSync(shell.path("whole.jsonl"), "utf8"),
-    );
+    const { code, stdout } = await near(shell, ["replay", "-", "--mode", "reference"], {
+      input: readFileSync(shell.path("whole.jsonl"), "utf8"),
+    });
     expect([code, stdout.split("\n")[0]]).toEqual([0, mode]);
   });
 
@@ -97,7 +94,7 @@ describe("replay of a stream of ExoArmur-Core", () => {
     writeFileSync(shell.path("empty.jsonl"), "");
     writeFileSync(shell.path("ours.json"), '{"schema":"exoarmur.event/v1"}');
     writeFileSync(shell.path("broken.jsonl"), '{"event_id":"x","payload_hash":');
-    const refused = await command(shell, [...args, "--json"]);
+    const refused = await near(shell, [...args, "--json"]);
     expect([refused.code, errorOf(refused)]).toEqual([wanted, error]);
   });
 });

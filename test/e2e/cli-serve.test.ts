@@ -8,8 +8,7 @@ import type { Challenge } from "../../src/contracts/access.js";
 import type { ApprovalRequest } from "../../src/contracts/approval.js";
 import { payloadTypes, signEnvelope } from "../../src/contracts/dsse.js";
 import { readKeyFile } from "../../src/home/keys.js";
-import { errorOf, jsonOf, Shell } from "./cli.js";
-import { command } from "./support/command.js";
+import { errorOf, jsonOf, near, Shell } from "./cli.js";
 
 const flags = {
   EXOARMUR_FLAG_V2_FEDERATION_ENABLED: "1",
@@ -25,9 +24,9 @@ let tokenId: string;
 
 beforeAll(async () => {
   shell = new Shell();
-  await command(shell, ["init"]);
+  await near(shell, ["init"]);
   const made = jsonOf(
-    await command(shell, ["tokens", "new", "--actor", "me", "--action", "table.*", "--action", "fs.remove", "--json"]),
+    await near(shell, ["tokens", "new", "--actor", "me", "--action", "table.*", "--action", "fs.remove", "--json"]),
   );
   [token, tokenId] = [String(made["token"]), String(made["tokenId"])];
   served = shell.start(["serve", "--port", "0", "--json"], { env: flags });
@@ -90,7 +89,7 @@ describe("a control plane in a process of its own", () => {
       headers: { authorization: `Bearer ${token}` },
     });
     shell.write("remove.proof.json", new Uint8Array(await bundle.arrayBuffer()));
-    const verified = await command(shell, [
+    const verified = await near(shell, [
       "verify",
       "remove.proof.json",
       "--trust",
@@ -101,21 +100,21 @@ describe("a control plane in a process of its own", () => {
   });
 
   it("the command line reaches it as before: an operator's kill switch shows at once", async () => {
-    await command(shell, ["killswitch", "on"]);
+    await near(shell, ["killswitch", "on"]);
     const session = await login("operator");
     expect((await ask("/v1/killswitch", session)).json).toMatchObject({ global: true, killFile: true });
-    await command(shell, ["killswitch", "off"]);
+    await near(shell, ["killswitch", "off"]);
     expect((await ask("/v1/killswitch", session)).json).toMatchObject({ global: false, killFile: false });
   });
 
   it("a second process on the home is refused, serve or run", async () => {
-    const second = await command(shell, ["serve", "--port", "0", "--json"], "", flags);
+    const second = await near(shell, ["serve", "--port", "0", "--json"], { env: flags });
     expect([second.code, errorOf(second)]).toEqual([1, "EXO_HOME_LOCKED"]);
   });
 
   it("a token that is revoked counts no more, from the next request on", async () => {
     expect((await ask("/v1/whoami", token)).status).toBe(200);
-    expect((await command(shell, ["tokens", "revoke", tokenId])).code).toBe(0);
+    expect((await near(shell, ["tokens", "revoke", tokenId])).code).toBe(0);
     expect(await ask("/v1/whoami", token)).toMatchObject({ status: 401, json: { code: "EXO_AUTHENTICATION" } });
   });
 
@@ -123,14 +122,14 @@ describe("a control plane in a process of its own", () => {
     served.kill("SIGTERM");
     const [code] = (await once(served, "close")) as [number | null];
     expect([code, stderr]).toEqual([0, "closing: what runs is finished and recorded; once more ends it at once\n"]);
-    const check = await command(shell, ["log", "check", "--json"]);
+    const check = await near(shell, ["log", "check", "--json"]);
     expect(check.code).toBe(0);
   });
 });
 
 describe("serve is refused", () => {
   it("while the flag is off, and says how to turn it on", async () => {
-    const { code, stdout, stderr: said } = await command(shell, ["serve"]);
+    const { code, stdout, stderr: said } = await near(shell, ["serve"]);
     expect([code, stdout]).toEqual([2, ""]);
     expect(said).toContain(
       "error EXO_USAGE: the control plane is off; to turn it on, set EXOARMUR_FLAG_V2_FEDERATION_ENABLED=true",
@@ -138,9 +137,23 @@ describe("serve is refused", () => {
     expect(said).toContain("EXOARMUR_FLAG_V2_CONTROL_PLANE_ENABLED=true");
   });
 
+  it("under a policy that allows whatever comes", async () => {
+    const other = new Shell();
+    await near(other, ["init"]);
+    const rules = [{ id: "all", match: {}, verdict: "allow" }];
+    other.write("policy.json", JSON.stringify({ schema: "exoarmur.policy/v1", policyId: "all", version: 2, rules }));
+    other.write(".exoarmur/policy.json", other.read("policy.json"));
+    const ended = await near(other, ["serve", "--port", "0"], { env: flags });
+    expect([ended.code, ended.stdout]).toEqual([1, ""]);
+    expect(ended.stderr).toMatch(
+      /^error EXO_GUARANTEE: a denial could not be shown; see doctor --prove: default-deny: /,
+    );
+    other.remove();
+  });
+
   it("while what the flag needs is off", async () => {
     const env = { EXOARMUR_FLAG_V2_CONTROL_PLANE_ENABLED: "1" };
-    const ended = await command(shell, ["serve", "--json"], "", env);
+    const ended = await near(shell, ["serve", "--json"], { env });
     expect([ended.code, errorOf(ended)]).toEqual([1, "EXO_FLAG"]);
   });
 
@@ -154,14 +167,14 @@ describe("serve is refused", () => {
     [["--port", "65536"], "expected 0 to 65535"],
     [["--port", "-1"], "expected 0 to 65535"],
   ])("%j", async (args, message) => {
-    const ended = await command(shell, ["serve", ...args], "", flags);
+    const ended = await near(shell, ["serve", ...args], { env: flags });
     expect(ended.code).toBe(2);
     expect(ended.stderr).toContain(message);
   });
 
   it("tokens: what a command line lacks, a tenant that is none, a token that is not there", async () => {
     const of = async (...args: string[]) => {
-      const ended = await command(shell, ["tokens", ...args, "--json"]);
+      const ended = await near(shell, ["tokens", ...args, "--json"]);
       return [ended.code, errorOf(ended)];
     };
     expect(await of("new")).toEqual([2, "EXO_USAGE"]);
@@ -170,7 +183,7 @@ describe("serve is refused", () => {
     expect(await of("new", "--viewer", "--tenant", "nobody")).toEqual([1, "EXO_TENANT_UNKNOWN"]);
     expect(await of("new", "--actor", "me", "--action", "FS")).toEqual([1, "EXO_SCHEMA"]);
     expect(await of("revoke", "01KA4X6F7J2Z8Q0V5N3T9RBCDE")).toEqual([1, "EXO_TOKEN"]);
-    const listed = await command(shell, ["tokens", "list"]);
+    const listed = await near(shell, ["tokens", "list"]);
     expect(listed.stdout).toMatch(
       new RegExp(`^${tokenId} {3}tenant default {3}me {3}table\\.\\* fs\\.remove {3}until .* {3}revoked\\n$`),
     );

@@ -2,13 +2,12 @@ import { mkdirSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { agreementSchema } from "../../src/contracts/agreement.js";
 import { recorded, recordedTrust } from "../support/verifiers.js";
-import { type Ended, errorOf, jsonOf, Shell } from "./cli.js";
-import { command } from "./support/command.js";
+import { type Ended, errorOf, jsonOf, near, Shell } from "./cli.js";
 
 let shell: Shell;
 
 /** Runs `exoarmur replay ARGS` in this process. */
-const replay = (...args: readonly string[]): Promise<Ended> => command(shell, ["replay", ...args]);
+const replay = (...args: readonly string[]): Promise<Ended> => near(shell, ["replay", ...args]);
 
 beforeAll(async () => {
   shell = new Shell();
@@ -17,10 +16,10 @@ beforeAll(async () => {
   shell.write("broken.proof.json", recorded.slice(0, -10));
   const entries: object[] = [];
   for (const id of ["v1", "v2", "v3"]) {
-    const made = await command(shell, ["keys", "new", "--role", "verifier", "--id", id, "-o", `${id}.key`, "--json"]);
+    const made = await near(shell, ["keys", "new", "--role", "verifier", "--id", id, "-o", `${id}.key`, "--json"]);
     entries.push(jsonOf(made)["entry"] as object);
   }
-  await command(shell, ["keys", "new", "--role", "attester", "--id", "x", "-o", "x.key"]);
+  await near(shell, ["keys", "new", "--role", "attester", "--id", "x", "-o", "x.key"]);
   shell.write("verifiers.json", JSON.stringify({ ...recordedTrust, keys: [...recordedTrust.keys, ...entries] }));
 });
 afterAll(() => shell.remove());

@@ -7,9 +7,8 @@ import { readEvent, storedEvents } from "../../src/pipeline/recorder.js";
 import type { ExecutionResult } from "../../src/pipeline/types.js";
 import type { Runtime } from "../../src/runtime.js";
 import { verifyBundle } from "../../src/verify/verify-bundle.js";
-import { ROOT, removeIntent, Shell, statsIntent } from "./cli.js";
+import { near, ROOT, removeIntent, Shell, statsIntent } from "./cli.js";
 import { built } from "./support/built.js";
-import { command } from "./support/command.js";
 
 let made: Shell;
 let shell: Shell;
@@ -24,7 +23,7 @@ beforeAll(async () => {
   const { port } = server.address() as AddressInfo;
   base = `http://127.0.0.1:${port}`;
   made = new Shell();
-  await command(made, ["init"]);
+  await near(made, ["init"]);
   const allow = [
     { scheme: "http", host: "127.0.0.1", port, methods: ["GET"], pathPrefix: "/", networks: ["loopback"] },
   ];
@@ -64,7 +63,7 @@ function plugin(name: string, version: string, salt = false): string {
 }
 
 async function add(name: string, version: string, salt = false): Promise<void> {
-  const ended = await command(shell, ["plugins", "add", plugin(name, version, salt)]);
+  const ended = await near(shell, ["plugins", "add", plugin(name, version, salt)]);
   if (ended.code !== 0) throw new Error(ended.stderr);
 }
 
@@ -142,7 +141,7 @@ describe("the plugins folder of a running home", () => {
     if (asked.status !== "approval_pending") return expect.fail(asked.status);
     await add("fs", "1.0.1", true);
     await until(() => versionOf("fs") === "1.0.1");
-    const approved = await command(shell, ["approvals", "approve", asked.approval.requestId, "--yes", "--json"]);
+    const approved = await near(shell, ["approvals", "approve", asked.approval.requestId, "--yes", "--json"]);
     expect(approved.code).toBe(3);
     expect(JSON.parse(approved.stdout)).toMatchObject({ status: "denied", reason: { code: "EXO_APPROVAL_STALE" } });
     expect(existsSync(shell.path("data/orders.csv"))).toBe(true);
@@ -154,7 +153,7 @@ describe("the plugins folder of a running home", () => {
     const named = await runtime.execute({ ...statsIntent, executor: "table-stats" });
     expect(named).toMatchObject({ status: "denied", reason: { code: "EXO_PLUGIN_REFUSED" } });
     expect(versionOf("fs")).toBe("1.0.0");
-    await command(shell, ["plugins", "add", `${ROOT}/plugins/table-stats.json`]);
+    await near(shell, ["plugins", "add", `${ROOT}/plugins/table-stats.json`]);
     await until(() => versionOf("table-stats") === "1.0.0");
     expect(await runtime.execute(statsIntent)).toMatchObject({ status: "executed" });
     // It came back as it was: nothing new was admitted.

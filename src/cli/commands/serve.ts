@@ -14,6 +14,7 @@ import { type CliContext, homeDir } from "../context.js";
 import { exitCodes } from "../exit-codes.js";
 import { createStderrLogger } from "../logging.js";
 import { formatRows, printJson, shownPath } from "../output.js";
+import { requireDenials } from "../prove/require-denials.js";
 
 const usualPort = 7411;
 const maxPemBytes = 1_048_576;
@@ -30,13 +31,15 @@ type Place = {
 
 /**
  * `serve`: the runtime of a home and its control plane, until Ctrl-C or SIGTERM; then no more is taken, and what runs is
- * finished and recorded. EXO_USAGE where the flag is off or the address must not be open; EXO_FLAG, EXO_HOME_LOCKED,
+ * finished and recorded. EXO_USAGE where the flag is off or the address must not be open; EXO_GUARANTEE where what must be
+ * denied is not; EXO_FLAG, EXO_HOME_LOCKED,
  * EXO_LISTEN, EXO_KEY, and what opening a home can throw.
  */
 export const serve: Work = async (context, _args, options) => {
   const dir = homeDir(context, textOption(options, "home"));
   await requireFlag(context, dir);
   const place = await readPlace(context, options);
+  await requireDenials(context, dir);
   const logger = createStderrLogger(context);
   const { clock, entropy, env } = context;
   const world = worldOf({ clock, entropy, env, logger });
