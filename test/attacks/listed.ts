@@ -8,7 +8,7 @@ export type Listed = { readonly file: string; readonly name: string };
 
 /** A line of a list: `- FILE: TITLE`. Undefined for anything else. */
 export function listedTest(line: string): Listed | undefined {
-  const found = /^- ((?:\.\.\/\w+\/)?[\w.-]+\.ts): (.+)$/.exec(line);
+  const found = /^- ((?:\.\.\/(?:[\w-]+\/)+)?[\w.-]+\.ts): (.+)$/.exec(line);
   return found === null ? undefined : { file: found[1] ?? "", name: found[2] ?? "" };
 }
 
