@@ -175,7 +175,9 @@ describe("an agent that ships orders through http, kv and fs, and dies again and
 
     expect(api.shipments.map(({ order }) => order).sort()).toEqual(orders);
     expect(new Set(api.shipments.map(({ effectId }) => effectId)).size).toBe(orders.length);
-    expect(shell.list("data/receipts")).toEqual(orders.map((order) => `${order}.json`));
+    // A write that is killed before its rename leaves its temporary file, which no guest is shown.
+    const receipts = shell.list("data/receipts").filter((name) => !/^\.exoarmur-write-\d+\.tmp$/.test(name));
+    expect(receipts).toEqual(orders.map((order) => `${order}.json`));
     for (const order of orders) expect(readFileSync(fileOf(order), "utf8")).toBe(`{"order":"${order}"}\n`);
     expect(shell.read("data/shipped.log").split("\n").filter(Boolean).sort()).toEqual(orders);
   });
