@@ -152,7 +152,7 @@ class Runner {
     }
     // Damaged modules may have lost these exports, or have something else of that name.
     const steps = this.#exports[stepsExport];
-    if (steps instanceof WebAssembly.Global && typeof steps.value === "number") {
+    if (steps instanceof WebAssembly.Global) {
       this.#setSteps(steps);
     }
     const target = this.#exports[name] as (...args: readonly unknown[]) => unknown;
@@ -165,9 +165,11 @@ class Runner {
 
   #setSteps(steps: Global): void {
     try {
-      steps.value = stepsGiven;
+      if (typeof steps.value === "number") {
+        steps.value = stepsGiven;
+      }
     } catch {
-      // It is immutable.
+      // It is immutable, or a vector, which JavaScript cannot read.
     }
   }
 
