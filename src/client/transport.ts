@@ -1,4 +1,5 @@
 import { readJson } from "../canonical/read.js";
+import { readStream } from "../canonical/read-stream.js";
 import { problemSchema } from "../contracts/control.js";
 import { decodeUtf8 } from "../crypto/encoding.js";
 import { type ErrorCode, ExoArmurError, errorTable } from "../errors.js";
@@ -98,25 +99,9 @@ function parse(bytes: Uint8Array): unknown {
 }
 
 async function readBounded(response: Response): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = [];
-  let length = 0;
-  const reader = response.body?.getReader();
-  for (let part = await reader?.read(); part !== undefined && !part.done; part = await reader?.read()) {
-    const chunk = part.value as Uint8Array;
-    length += chunk.length;
-    if (length > maxAnswerBytes) {
-      await reader?.cancel();
-      throw new ExoArmurError("EXO_CONTROL_PLANE", `the answer is longer than ${maxAnswerBytes} bytes`);
-    }
-    chunks.push(chunk);
-  }
-  const bytes = new Uint8Array(length);
-  let offset = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, offset);
-    offset += chunk.length;
-  }
-  return bytes;
+  const bytes = await readStream(response.body, maxAnswerBytes);
+  if (bytes !== undefined) return bytes;
+  throw new ExoArmurError("EXO_CONTROL_PLANE", `the answer is longer than ${maxAnswerBytes} bytes`);
 }
 
 /** The JSON of an answer under its contract. EXO_CONTROL_PLANE for anything else. */

@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import { readJson } from "../canonical/read.js";
+import { readStream } from "../canonical/read-stream.js";
 import { parseContract, pointerOf } from "../contracts/common.js";
 import { ExoArmurError } from "../errors.js";
 import type { Route } from "./route.js";
@@ -44,22 +45,7 @@ async function readBytes(request: Request, maxBytes: number): Promise<Uint8Array
   const tooLarge = (): ExoArmurError =>
     new ExoArmurError("EXO_JSON_SIZE", `the body has at most ${maxBytes} bytes on this route`);
   if (Number(request.headers.get("content-length") ?? 0) > maxBytes) throw tooLarge();
-  const chunks: Uint8Array[] = [];
-  let length = 0;
-  const reader = request.body?.getReader();
-  for (let part = await reader?.read(); part !== undefined && !part.done; part = await reader?.read()) {
-    length += part.value.length;
-    if (length > maxBytes) {
-      void reader?.cancel().catch(() => undefined);
-      throw tooLarge();
-    }
-    chunks.push(part.value);
-  }
-  const bytes = new Uint8Array(length);
-  let offset = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, offset);
-    offset += chunk.length;
-  }
+  const bytes = await readStream(request.body, maxBytes);
+  if (bytes === undefined) throw tooLarge();
   return bytes;
 }

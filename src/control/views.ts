@@ -1,11 +1,10 @@
 import type { ApprovalRequest } from "../contracts/approval.js";
 import type { ApprovalHead, IntentHead, ResultView } from "../contracts/control.js";
 import type { CanonicalEvent } from "../contracts/event.js";
-import type { ActionIntent } from "../contracts/intent.js";
 import { encodeBase64 } from "../crypto/encoding.js";
-import { ExoArmurError, isExoArmurError } from "../errors.js";
+import { ExoArmurError } from "../errors.js";
 import type { ApprovalRecord, IntentRecord } from "../pipeline/documents.js";
-import { readIntent } from "../pipeline/present.js";
+import { keptIntent } from "../pipeline/present.js";
 import { readEvent } from "../pipeline/recorder.js";
 import { eventKeys } from "../pipeline/store-keys.js";
 import type { ExecutionResult } from "../pipeline/types.js";
@@ -43,15 +42,6 @@ function firstEvent(store: StoreReader, { intentId, tenantId, correlationId, eve
   const packed = store.get(eventKeys.one(tenantId, correlationId, events[0]?.sequence ?? 0));
   if (packed === undefined) throw new ExoArmurError("EXO_STORE_DAMAGED", `intent ${intentId} has no first event`);
   return readEvent(packed);
-}
-
-function keptIntent(store: StoreReader, record: IntentRecord): ActionIntent | undefined {
-  try {
-    return readIntent(store, record);
-  } catch (error) {
-    if (isExoArmurError(error, "EXO_MATERIAL_DROPPED")) return undefined;
-    throw error;
-  }
 }
 
 /** An approval request and where it stands. */

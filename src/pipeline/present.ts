@@ -8,7 +8,7 @@ import { readOutput } from "../contracts/invocation.js";
 import { endStates } from "../contracts/lifecycle.js";
 import { manifestSchema } from "../contracts/manifest.js";
 import { unsalt } from "../contracts/material.js";
-import { ExoArmurError } from "../errors.js";
+import { ExoArmurError, isExoArmurError } from "../errors.js";
 import type { LogProver } from "../log/cosigned.js";
 import type { StoreReader } from "../ports.js";
 import type { BundleHandle } from "../proof/bundle.js";
@@ -34,6 +34,16 @@ function isDropped({ materials, dropped = [] }: IntentRecord, role: MaterialRole
 /** The recorded intent. EXO_MATERIAL_DROPPED; EXO_STORE_DAMAGED when its document is gone otherwise. */
 export function readIntent(reader: StoreReader, record: IntentRecord): ActionIntent {
   return parseContract(intentSchema, parseCanonical(contentOf(reader, record, "intent")), "stored intent");
+}
+
+/** The recorded intent, or null once it was dropped. EXO_STORE_DAMAGED. */
+export function keptIntent(reader: StoreReader, record: IntentRecord): ActionIntent | null {
+  try {
+    return readIntent(reader, record);
+  } catch (error) {
+    if (isExoArmurError(error, "EXO_MATERIAL_DROPPED")) return null;
+    throw error;
+  }
 }
 
 /** The present state of an intent, read from the store alone. EXO_INTENT_UNKNOWN, EXO_STORE_DAMAGED. */

@@ -1,13 +1,12 @@
 import { parseTime } from "../../canonical/time.js";
-import { type ActionIntent, type IntentDraft, intentDraftSchema } from "../../contracts/intent.js";
+import { type IntentDraft, intentDraftSchema } from "../../contracts/intent.js";
 import { targetOf } from "../../contracts/invocation.js";
 import { ExoArmurError, isExoArmurError } from "../../errors.js";
 import { writeBundle } from "../../home/bundles.js";
 import { parseDocument } from "../../home/document.js";
 import { homePaths } from "../../home/paths.js";
-import { readIntent, readIntentRecord } from "../../pipeline/present.js";
+import { keptIntent, readIntentRecord } from "../../pipeline/present.js";
 import type { ExecutionResult } from "../../pipeline/types.js";
-import type { StoreReader } from "../../ports.js";
 import { createRuntime, type Runtime } from "../../runtime.js";
 import { hasFlag, type Options, textOption, textsOption } from "../action.js";
 import { type CliContext, homeDir } from "../context.js";
@@ -53,22 +52,12 @@ export async function run(context: CliContext, [path = "-"]: readonly string[], 
     await runtime.close();
   }
   if (hasFlag(options, "json")) {
-    const intent = await withHomeView(dir, ({ store }) => keptIntent(store, result.intentId));
+    const intent = await withHomeView(dir, ({ store }) => keptIntent(store, readIntentRecord(store, result.intentId)));
     printJson(context, resultDocument(result, facts, intent));
   } else {
     context.stdout(formatResult(context, result, facts));
   }
   return statusCodes[result.status];
-}
-
-/** The recorded intent; null when it was dropped. */
-function keptIntent(store: StoreReader, intentId: string): ActionIntent | null {
-  try {
-    return readIntent(store, readIntentRecord(store, intentId));
-  } catch (error) {
-    if (isExoArmurError(error, "EXO_MATERIAL_DROPPED")) return null;
-    throw error;
-  }
 }
 
 async function openRuntime(context: CliContext, home: string): Promise<Runtime> {
