@@ -12,6 +12,7 @@ import { generateKey, writeKeyFile } from "../../src/home/keys.js";
 import { agreementOf } from "../../src/replay/agreement.js";
 import { attestReplay } from "../../src/replay/attest-replay.js";
 import { forgedFaults } from "../support/bundle-faults.js";
+import { isRunning } from "../support/processes.js";
 import { realPool } from "../support/real.js";
 import { faulty, recorded, recordedTrust } from "../support/verifiers.js";
 import { seededEntropy } from "../support/world.js";
@@ -42,16 +43,6 @@ const deeds = {
 };
 deeds[what]();
 `;
-
-/** False for a process that has ended, though nobody may have asked how. */
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return !existsSync(`/proc/${pid}/stat`) || !/\) Z /.test(readFileSync(`/proc/${pid}/stat`, "latin1"));
-  } catch {
-    return false;
-  }
-}
 
 const sandbox = realPool({ size: 1 });
 let folder: string;

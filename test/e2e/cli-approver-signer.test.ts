@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { encodeHex } from "../../src/crypto/encoding.js";
 import { sha256Hex } from "../../src/crypto/sha256.js";
+import { isGone } from "../support/processes.js";
 import { errorOf, jsonOf, NearShell, near, ROOT, removeIntent, type Shell, statsIntent } from "./cli.js";
 
 const CHILD = fileURLToPath(new URL("../fixtures/signer-child.mjs", import.meta.url));
@@ -29,15 +30,6 @@ const pids = (): number[] =>
     .trim()
     .split("\n")
     .map((line) => Number(line.split(" ")[0]));
-
-const isGone = (pid: number): boolean => {
-  try {
-    process.kill(pid, 0);
-    return false;
-  } catch {
-    return true;
-  }
-};
 
 beforeAll(async () => {
   shell = new NearShell();

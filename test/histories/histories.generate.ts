@@ -1,7 +1,8 @@
 import { join } from "node:path";
 import { test } from "vitest";
+import { currentRevisions } from "../../src/proof/statement.js";
 import { realPool } from "../support/real.js";
-import { addRecordings, currentRevisions, folderOf, historiesFolder } from "./histories.js";
+import { addRecordings, folderOf, historiesFolder } from "./histories.js";
 import { makeRecordings } from "./make.js";
 
 const sandbox = realPool({ size: 1 });

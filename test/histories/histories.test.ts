@@ -3,10 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { sha256Hex } from "../../src/crypto/sha256.js";
+import { currentRevisions } from "../../src/proof/statement.js";
 import { realPool } from "../support/real.js";
 import {
   addRecordings,
-  currentRevisions,
   folderOf,
   historiesFolder,
   missingOf,

@@ -1,34 +1,20 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { canonicalize, canonicalRevision } from "../../src/canonical/jcs.js";
+import { canonicalize } from "../../src/canonical/jcs.js";
 import type { Predicate, Statement } from "../../src/contracts/bundle.js";
 import { executionStatuses } from "../../src/contracts/execution.js";
 import type { ReplayReport } from "../../src/contracts/replay-report.js";
-import { abiRevision, bundleRevision } from "../../src/contracts/revisions.js";
 import { type Trust, trustSchema } from "../../src/contracts/trust.js";
 import { sha256Hex } from "../../src/crypto/sha256.js";
-import { policyRevision } from "../../src/policy/evaluate.js";
 import type { SandboxHost } from "../../src/ports.js";
 import { ReplayEngine } from "../../src/replay/replay-engine.js";
-import { safetyRevision } from "../../src/safety/gate.js";
 import type { VerificationReport } from "../../src/verify/report.js";
 import { verifyBundle } from "../../src/verify/verify-bundle.js";
-import { meterRevision } from "../../src/wasm/fuel.js";
 import type { Recordings } from "./make.js";
 
 /** The folder of all histories; each folder in it is one combination of revisions. */
 export const historiesFolder: string = fileURLToPath(new URL("./", import.meta.url));
-
-/** What this build records. */
-export const currentRevisions: Predicate["revisions"] = {
-  bundle: bundleRevision,
-  canonical: canonicalRevision,
-  meter: meterRevision,
-  abi: abiRevision,
-  policy: policyRevision,
-  safety: safetyRevision,
-};
 
 /** The folder of these revisions. */
 export function folderOf(revisions: Predicate["revisions"]): string {

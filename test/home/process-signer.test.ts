@@ -6,6 +6,7 @@ import { verifyEd25519 } from "../../src/crypto/ed25519.js";
 import { decodeHex, encodeUtf8 } from "../../src/crypto/encoding.js";
 import { signerFromSeed } from "../../src/crypto/signer.js";
 import { openProcessSigner, type ProcessSigner, type ProcessSignerOptions } from "../../src/home/process-signer.js";
+import { isGone } from "../support/processes.js";
 import { faultOf, freshFolder } from "./support.js";
 
 const PROGRAM = fileURLToPath(new URL("../fixtures/signer-child.mjs", import.meta.url));
@@ -47,15 +48,6 @@ function program(moods: string, more: Partial<ProcessSignerOptions> = {}) {
 }
 
 const message = encodeUtf8("a statement");
-const isGone = (pid: number): boolean => {
-  try {
-    process.kill(pid, 0);
-    return false;
-  } catch {
-    return true;
-  }
-};
-
 describe("a signer program", () => {
   it("signs, is kept, gets a clean environment, and is gone after close", async () => {
     const { open, runs } = program("ok", { env: { GIVEN: "1" } });

@@ -18,6 +18,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import type { Logger, SandboxHost } from "../../src/ports.js";
 import { openProcessPool, type ProcessPoolOptions } from "../../src/sandbox/pool.js";
 import { examineProcesses } from "../../src/sandbox/processes/isolation.js";
+import { isRunning } from "../support/processes.js";
 import { describePool } from "./pool-contract.js";
 import { bytes, job, processUrl, program, text } from "./support.js";
 
@@ -63,15 +64,6 @@ function childrenOf(pid: number): number[] {
 const workers = (): number[] =>
   childrenOf(process.pid).filter((pid) => readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("worker-process"));
 
-const isAlive = (pid: number): boolean => {
-  try {
-    process.kill(pid, 0);
-    return !readFileSync(`/proc/${pid}/stat`, "utf8").includes(") Z ");
-  } catch {
-    return false;
-  }
-};
-
 async function until(holds: () => boolean, ms = 10_000): Promise<void> {
   for (const end = performance.now() + ms; !holds(); ) {
     if (performance.now() > end) throw new Error("it did not come to pass");
@@ -110,7 +102,7 @@ describe.runIf(onLinux)("confinement", () => {
     // As the user the child runs as, its environment can be read by its own and by root.
     expect(readFileSync(`/proc/${child}/environ`, "utf8")).toBe("");
     await pool.close();
-    await until(() => !isAlive(child));
+    await until(() => !isRunning(child));
   });
 
   it("is told restriction by restriction", async () => {
@@ -185,9 +177,9 @@ describe.runIf(onLinux)("a child", () => {
     const children = childrenOf(host.pid as number);
     // The worker that computes, the one that stands by, and the guard.
     expect(children).toHaveLength(3);
-    expect(children.filter(isAlive)).toEqual(children);
+    expect(children.filter(isRunning)).toEqual(children);
     host.kill("SIGKILL");
-    await until(() => !children.some(isAlive));
+    await until(() => !children.some(isRunning));
   });
 
   it("keeps no process alive that has nothing to wait for", async () => {
@@ -225,7 +217,7 @@ describe.runIf(onLinux)("a child", () => {
       return child !== undefined;
     });
     expect(await run).toMatchObject({ status: "timed_out" });
-    await until(() => !isAlive(child as number));
+    await until(() => !isRunning(child as number));
     await pool.close();
     await until(() => childrenOf(process.pid).length === 0);
   });
@@ -238,7 +230,7 @@ describe.runIf(onLinux)("a child", () => {
     // The guard of the child that was looked at first is ending.
     await until(() => {
       known = workers();
-      guards = childrenOf(process.pid).filter((pid) => !known.includes(pid) && isAlive(pid));
+      guards = childrenOf(process.pid).filter((pid) => !known.includes(pid) && isRunning(pid));
       return known.length === 2 && guards.length === 1;
     });
     process.kill(guards[0] as number, "SIGKILL");
