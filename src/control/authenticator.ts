@@ -89,12 +89,12 @@ export class Authenticator {
   ): { readonly proven: true; readonly text: string; readonly session: Session } | Unproven {
     const { trust, logSize } = this.#ports;
     const candidates = (["approver", "policy-author", "operator"] as const).flatMap((role) =>
-      roleKeys(trust, role, logSize()).map(({ key, publicKey }) => ({ role, id: key.id, publicKey })),
+      roleKeys(trust, role, logSize()).map(({ key, ...keys }) => ({ role, id: key.id, ...keys })),
     );
     const opened = openEnvelope(
       envelope,
       payloadTypes.challenge,
-      candidates.map(({ publicKey }) => publicKey),
+      candidates.map(({ envelopeKey }) => envelopeKey),
     );
     if (!opened.ok) return unproven("signature", opened.error.message);
     const read = readChallenge(opened.value.payload);
