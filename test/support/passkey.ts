@@ -1,9 +1,10 @@
 import { p256 } from "@noble/curves/nist.js";
+import { verifyAuthenticationResponse } from "@simplewebauthn/server";
 import { canonicalize } from "../../src/canonical/jcs.js";
 import { type Envelope, payloadTypes } from "../../src/contracts/dsse.js";
 import type { Passkey, PasskeyKey } from "../../src/contracts/passkey.js";
 import type { TrustedKey } from "../../src/contracts/trust.js";
-import { concatBytes, encodeBase64, encodeBase64Url, encodeUtf8 } from "../../src/crypto/encoding.js";
+import { concatBytes, decodeBase64, encodeBase64, encodeBase64Url, encodeUtf8 } from "../../src/crypto/encoding.js";
 import { keyIdOf } from "../../src/crypto/key-id.js";
 import { sha256 } from "../../src/crypto/sha256.js";
 
@@ -96,3 +97,37 @@ export function client(name: string, value: unknown): (said: Said) => void {
 
 /** Where the passkeys of tests count. */
 export const consolePlace = { rpId: "console.example.com", origins: ["https://console.example.com"] };
+
+/** A P-256 key as COSE writes it (RFC 9053), which is what other verifiers of WebAuthn take. */
+function coseOf(publicKey: Uint8Array): Uint8Array {
+  const point = p256.Point.fromBytes(publicKey).toBytes(false);
+  const head = [0xa5, 0x01, 0x02, 0x03, 0x26, 0x20, 0x01];
+  return Uint8Array.from([...head, 0x21, 0x58, 32, ...point.slice(1, 33), 0x22, 0x58, 32, ...point.slice(33)]);
+}
+
+/** What @simplewebauthn/server says of the one signature of an envelope: "ok", or its message. */
+export async function askLibrary({ payload, signatures }: Envelope, key: PasskeyKey): Promise<string> {
+  const [signature] = signatures;
+  if (signature?.webauthn === undefined || signatures.length !== 1) throw new Error("no envelope of one assertion");
+  const url = (text: string): string => encodeBase64Url(decodeBase64(text) ?? new Uint8Array(0));
+  const { authenticatorData, clientDataJSON } = signature.webauthn;
+  const id = encodeBase64Url(encodeUtf8("credential"));
+  const response = {
+    authenticatorData: url(authenticatorData),
+    clientDataJSON: url(clientDataJSON),
+    signature: url(signature.sig),
+  };
+  try {
+    const { verified } = await verifyAuthenticationResponse({
+      response: { id, rawId: id, type: "public-key", clientExtensionResults: {}, response },
+      expectedChallenge: encodeBase64Url(sha256(decodeBase64(payload) ?? new Uint8Array(0))),
+      expectedOrigin: [...key.origins],
+      expectedRPID: key.rpId,
+      credential: { id, publicKey: Uint8Array.from(coseOf(key.publicKey)), counter: 0 },
+      requireUserVerification: true,
+    });
+    return verified ? "ok" : "not verified";
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
