@@ -1,10 +1,16 @@
-import { expect, test } from "vitest";
+import { readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
 import { openGrant } from "../../src/approval/check.js";
-import type { Envelope } from "../../src/contracts/dsse.js";
+import { digestOfJson } from "../../src/canonical/digest.js";
+import { approvalRequestSchema } from "../../src/contracts/approval.js";
+import { type Envelope, envelopeSchema } from "../../src/contracts/dsse.js";
+import type { PasskeyKey } from "../../src/contracts/passkey.js";
+import { roleKeys, trustSchema } from "../../src/contracts/trust.js";
+import { refusedKeyOf } from "../../src/contracts/trust-admission.js";
 import { encodeBase64 } from "../../src/crypto/encoding.js";
 import { askLibrary, SoftPasskey } from "../support/passkey.js";
 import { place, saidBadly, saidWell } from "../support/passkey-cases.js";
-import { alice, grantOf } from "./helpers.js";
+import { alice, grantOf, trustOf, unwrap } from "./helpers.js";
 
 /**
  * Our check of an assertion and @simplewebauthn/server's, of the same bytes. The library may be the milder one, in these
@@ -28,8 +34,8 @@ const phone = new SoftPasskey("phone", place);
 const other = new SoftPasskey("other", place);
 const grant = grantOf(alice, "alice", { approver: { id: "alice", keyId: phone.keyId } });
 
-async function verdicts(envelope: Envelope): Promise<{ ours: boolean; theirs: boolean }> {
-  return { ours: openGrant(envelope, [phone.key]).ok, theirs: (await askLibrary(envelope, phone.key)) === "ok" };
+async function verdicts(envelope: Envelope, key = phone.key): Promise<{ ours: boolean; theirs: boolean }> {
+  return { ours: openGrant(envelope, [key]).ok, theirs: (await askLibrary(envelope, key)) === "ok" };
 }
 
 test.each([["as it should be", () => undefined] as const, ...saidWell])("%s: both take it", async (_, change) => {
@@ -56,4 +62,34 @@ test("both refuse another passkey's signature, another payload and a signature o
     { ...good, signatures: [{ ...one, sig: encodeBase64(new Uint8Array(8)) }] },
   ])
     expect(await verdicts(wrong)).toEqual({ ours: false, theirs: false });
+});
+
+describe("decisions that were signed in Chromium", () => {
+  const file = new URL("../vectors/passkey/chromium.json", import.meta.url);
+  const recorded = JSON.parse(readFileSync(file, "utf8"));
+  const trust = trustSchema.parse(trustOf(recorded.entry));
+  const [key] = roleKeys(trust, "approver", 0).map(({ envelopeKey }) => envelopeKey as PasskeyKey);
+  const [approve, deny] = [recorded.approve, recorded.deny].map((one) => envelopeSchema.parse(one));
+  if (key === undefined || approve === undefined || deny === undefined) throw new Error("not a recording");
+
+  test("hold for both, and are about the request", async () => {
+    expect(refusedKeyOf(trust)).toBeUndefined();
+    const requestDigest = digestOfJson(approvalRequestSchema.parse(recorded.request));
+    for (const [envelope, decision] of [
+      [approve, "approve"],
+      [deny, "deny"],
+    ] as const) {
+      expect(await verdicts(envelope, key)).toEqual({ ours: true, theirs: true });
+      expect(unwrap(openGrant(envelope, [key])).grant).toMatchObject({ requestDigest, decision });
+    }
+  });
+
+  test("hold for neither with the other's payload, at another origin, or of another relying party", async () => {
+    const no = { ours: false, theirs: false };
+    expect(await verdicts({ ...approve, payload: deny.payload }, key)).toEqual(no);
+    expect(await verdicts({ ...approve, signatures: deny.signatures }, key)).toEqual(no);
+    expect(await verdicts(approve, { ...key, origins: ["https://console.localhost"] })).toEqual(no);
+    expect(await verdicts(approve, { ...key, rpId: "localhost" })).toEqual(no);
+    expect(openGrant({ ...approve, signatures: [...approve.signatures, ...deny.signatures] }, [key]).ok).toBe(false);
+  });
 });
