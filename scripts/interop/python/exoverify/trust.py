@@ -110,8 +110,10 @@ def check_signature(evidence: Evidence, trust: Trust) -> None:
     envelope = open_envelope(evidence.envelope_value, STATEMENT)
     for listed in evidence.predicate["keys"]:
         public = unbase64(listed["publicKey"], "EXO_KEY")
-        if key_id(public) != listed["keyId"]:
+        if len(public) != (p256.LENGTH if "passkey" in listed else 32) or key_id(public) != listed["keyId"]:
             raise Fail("a listed key has another id", "EXO_KEY")
+        if "passkey" in listed and listed["role"] != "approver":
+            raise Fail("a passkey listed in another role", "EXO_KEY")
     signer(envelope, trust.having("runtime", evidence.predicate["tenantId"], evidence.log_index))
 
 
