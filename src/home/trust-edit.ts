@@ -1,6 +1,7 @@
 import { canonicalText } from "../canonical/jcs.js";
 import { readJson } from "../canonical/read.js";
 import { parseContract } from "../contracts/common.js";
+import type { Passkey } from "../contracts/passkey.js";
 import { entryKeyId, type Role, type Trust, type TrustedKey, trustSchema } from "../contracts/trust.js";
 import { admitEntry } from "../contracts/trust-admission.js";
 import { ExoArmurError } from "../errors.js";
@@ -82,6 +83,11 @@ export async function writeTrust(file: string, trust: Trust): Promise<void> {
 export function rangeText({ from, until }: Pick<TrustedKey, "from" | "until">): string {
   const parts = [from === null ? "" : `from ${from}`, until === null ? "" : `until ${until}`];
   return parts.filter((part) => part !== "").join(" ") || "always";
+}
+
+/** What a passkey is pinned to, in words. */
+export function passkeyText({ rpId, origins }: Passkey): string {
+  return `passkey of ${rpId} at ${origins.join(", ")}`;
 }
 
 function overlap(a: TrustedKey, b: TrustedKey): boolean {
