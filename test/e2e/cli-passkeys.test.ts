@@ -97,7 +97,7 @@ describe("passkeys at the terminal", () => {
       expect([verified.code, jsonOf(verified)["result"]]).toEqual([0, "pass"]);
     }
     const replayed = await shell.exo(["replay", bundle, "--json"]);
-    expect([replayed.code, jsonOf(replayed)["result"]]).toEqual([0, "identical"]);
+    expect([replayed.code, jsonOf(replayed)["result"]]).toEqual([0, "success"]);
   });
 
   it("a grant by one is decided through the library, and a denial closes the request", async () => {
