@@ -131,6 +131,7 @@ export const errorTable = {
   EXO_APPROVAL_CLOSED: ["input", "The approval request is closed."],
   EXO_APPROVAL_DUPLICATE: ["input", "The approver has already decided."],
   EXO_APPROVAL_APPROVER: ["input", "The signer is not in the request's roster, or is the requester."],
+  EXO_APPROVAL_HELD: ["denied", "The approval's hold time is not over, or its expiry leaves no time after it."],
   EXO_APPROVAL_REASON: ["input", "A deny needs a reason."],
   EXO_APPROVAL_PENDING: ["denied", "The approval request has too few approvals."],
   EXO_APPROVAL_SPENT: ["input", "The approval has been spent."],

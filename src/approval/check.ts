@@ -7,7 +7,7 @@ import type { ActionIntent, Requester } from "../contracts/intent.js";
 import type { EnvelopeKey } from "../contracts/passkey.js";
 import { isExoArmurError, ok, type Result, refuse } from "../errors.js";
 import { excludedNames } from "./exclusion.js";
-import { type ApprovalState, applyGrant, isPast, pendingApproval } from "./state.js";
+import { type ApprovalState, applyGrant, isHeld, isPast, pendingApproval } from "./state.js";
 
 /** Everything needed to check an approval again. `keys` are trusted approver keys; `startedAt` in milliseconds. */
 export type ApprovalEvidence = {
@@ -76,6 +76,9 @@ export function checkApproval(evidence: ApprovalEvidence): Result<{ approvers: s
   }
   if (isPast(request, startedAt)) {
     return refuse("EXO_APPROVAL_EXPIRED", `the request expired at ${request.expiresAt}, before the start`);
+  }
+  if (isHeld(request, startedAt)) {
+    return refuse("EXO_APPROVAL_HELD", `the approval was held until ${request.notBefore}, after the start`);
   }
   const excluded = excludedNames(evidence.requester, evidence.actor.id);
   let state: ApprovalState = pendingApproval;

@@ -32,7 +32,7 @@ export function thresholdOf(verdict: ApprovalRequest["verdict"], obligations: Ob
  * never after the intent.
  *
  * @returns EXO_APPROVAL_ROSTER when fewer people may approve than must, EXO_INTENT_EXPIRED when nothing is left to wait
- * for.
+ * for, EXO_APPROVAL_HELD when it would expire before its hold is over.
  */
 export function buildRequest(input: RequestInput): Result<ApprovalRequest> {
   const { intent, verdict, obligations, roster, now } = input;
@@ -44,6 +44,14 @@ export function buildRequest(input: RequestInput): Result<ApprovalRequest> {
   const wanted = now + (obligations.expiresInSeconds ?? defaultExpirySeconds) * 1000;
   const latest = intent.expiresAt === undefined ? wanted : parseTime(intent.expiresAt);
   if (latest <= now) return refuse("EXO_INTENT_EXPIRED", `the intent expired at ${intent.expiresAt}`);
+  const expiresAt = Math.min(wanted, latest);
+  const notBefore = obligations.holdSeconds === undefined ? null : now + obligations.holdSeconds * 1000;
+  if (notBefore !== null && expiresAt <= notBefore) {
+    return refuse(
+      "EXO_APPROVAL_HELD",
+      `expected an expiry after the hold until ${formatTime(notBefore)}, the request would expire at ${formatTime(expiresAt)}`,
+    );
+  }
   return ok({
     schema: "exoarmur.approval-request/v1",
     requestId: input.requestId,
@@ -58,7 +66,8 @@ export function buildRequest(input: RequestInput): Result<ApprovalRequest> {
     threshold,
     roster: [...roster],
     requestedAt: formatTime(now),
-    expiresAt: formatTime(Math.min(wanted, latest)),
+    ...(notBefore === null ? {} : { notBefore: formatTime(notBefore) }),
+    expiresAt: formatTime(expiresAt),
     nonce: input.nonce,
     cellId: intent.cellId,
     tenantId: intent.tenantId,

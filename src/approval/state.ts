@@ -3,7 +3,7 @@ import { isTime, parseTime } from "../canonical/time.js";
 import type { ApprovalGrant, ApprovalRequest } from "../contracts/approval.js";
 import { type ErrorCode, ok, type Result, refuse } from "../errors.js";
 
-/** Where a request stands. `approved`: enough people approved and the approval is not yet spent. */
+/** Where a request stands. `approved`: enough people approved and the approval is not yet spent, which only a hold makes last. */
 export type ApprovalStatus = "pending" | "approved" | "denied" | "expired" | "superseded" | "spent";
 
 /** One counted decision. `envelopeDigest` is of the canonical bytes of the signed envelope. */
@@ -25,7 +25,8 @@ export const pendingApproval: ApprovalState = { status: "pending", decisions: []
 /** Every step a request's status can take (spec/approval.md, states). What is not here cannot happen. */
 export const approvalTransitions: Readonly<Record<ApprovalStatus, readonly ApprovalStatus[]>> = {
   pending: ["approved", "denied", "expired", "superseded"],
-  approved: ["spent", "expired", "superseded"],
+  // A held approval can still be denied.
+  approved: ["spent", "denied", "expired", "superseded"],
   denied: [],
   expired: [],
   superseded: [],
@@ -48,7 +49,8 @@ export type GrantOutcome = { readonly state: ApprovalState; readonly outcome: "c
 
 /**
  * Counts one decision (spec/approval.md, decisions). One deny closes the request; so does the approval that reaches
- * the threshold. A person counts once, with whichever of their keys.
+ * the threshold, but for a deny while the request has a hold and is not spent. A person counts once, with whichever of
+ * their keys.
  *
  * @returns EXO_APPROVAL_UNKNOWN (another request), _APPROVER (not in the roster, or not the signer), _CLOSED, _SPENT,
  * _EXPIRED, _DUPLICATE, _REASON, EXO_ORDER (signed before the request was made).
@@ -86,7 +88,8 @@ function judgeGrant(input: GrantInput): readonly [ErrorCode, string] | null {
   if (entries.length !== 1 || entries[0]?.keyIds.includes(signerKeyId) !== true) {
     return ["EXO_APPROVAL_APPROVER", `${approver.id} with key ${signerKeyId} is not in the request's roster`];
   }
-  if (state.status !== "pending") return closed(state.status);
+  const deniable = state.status === "approved" && request.notBefore !== undefined && grant.decision === "deny";
+  if (state.status !== "pending" && !deniable) return closed(state.status);
   if (isPast(request, now)) return ["EXO_APPROVAL_EXPIRED", `the request expired at ${request.expiresAt}`];
   if (state.decisions.some((one) => one.approver === approver.id || one.keyId === signerKeyId)) {
     return ["EXO_APPROVAL_DUPLICATE", `${approver.id} has already decided`];
@@ -110,13 +113,21 @@ export function isPast(request: ApprovalRequest, now: number): boolean {
   return !(now <= parseTime(request.expiresAt));
 }
 
+/** True when `now` (milliseconds) is before the instant the request names; at that very millisecond it is over. */
+export function isHeld({ notBefore }: ApprovalRequest, now: number): boolean {
+  return notBefore !== undefined && !(now >= parseTime(notBefore));
+}
+
 /**
- * Uses an approval up. Call it where the start of the execution is committed.
+ * Uses an approval up. Call it where the start of the execution is committed. `now` in milliseconds.
  *
- * @returns the spent state, or EXO_APPROVAL_PENDING, _SPENT, _DENIED, _EXPIRED, _STALE (superseded).
+ * @returns the spent state, or EXO_APPROVAL_HELD, _PENDING, _SPENT, _DENIED, _EXPIRED, _STALE (superseded).
  */
-export function spend(state: ApprovalState): Result<ApprovalState> {
-  if (canBecome(state, "spent")) return ok({ ...state, status: "spent" });
+export function spend(state: ApprovalState, request: ApprovalRequest, now: number): Result<ApprovalState> {
+  if (canBecome(state, "spent")) {
+    if (isHeld(request, now)) return refuse("EXO_APPROVAL_HELD", `the approval is held until ${request.notBefore}`);
+    return ok({ ...state, status: "spent" });
+  }
   const codes = {
     pending: "EXO_APPROVAL_PENDING",
     approved: "EXO_INTERNAL",

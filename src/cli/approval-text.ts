@@ -40,10 +40,15 @@ function attested({ predicateType, signers, subjects }: AttestationFacts): strin
   return `attested ${predicateType} by ${by}${first === undefined ? "" : ` of ${first.digest}${more}`}`;
 }
 
-/** Where a request stands, in words; a pending one whose time has passed is called expired. */
+/** Where a request stands, in words; an open one whose time has passed is called expired. */
 export function standingOf(context: CliContext, { record, request }: ApprovalView): string {
   const isPast = parseTime(request.expiresAt) <= context.clock.now();
-  return record.state.status === "pending" && isPast ? "expired" : record.state.status;
+  return isPast && isOpen(record.state.status) ? "expired" : record.state.status;
+}
+
+/** Whether a request with this standing can still be decided: it waits for people, or for its time. */
+export function isOpen(standing: string): boolean {
+  return standing === "pending" || standing === "approved";
 }
 
 /** What tells who of a request's roster counts now. */
@@ -62,5 +67,7 @@ export function progressCells(context: CliContext, view: ApprovalView): string[]
   const given = record.state.decisions.filter((one) => one.decision === "approve").length;
   const left = parseTime(request.expiresAt) - context.clock.now();
   const counted = `${given} of ${request.threshold} approvals`;
-  return [counted, standingOf(context, view) === "pending" ? `expires in ${formatSpan(left)}` : ""];
+  const standing = standingOf(context, view);
+  const held = standing === "approved" && request.notBefore !== undefined ? `held until ${request.notBefore}` : "";
+  return [counted, ...(held === "" ? [] : [held]), standing === "pending" ? `expires in ${formatSpan(left)}` : ""];
 }

@@ -4,6 +4,8 @@ import { ExoArmurError } from "../errors.js";
 const summarySchema = z.object({
   status: z.enum(["executed", "failed", "denied", "approval_pending", "in_doubt", "running"]),
   intentId: z.string(),
+  /** Enough people approved, and the run waits for this time. */
+  heldUntil: z.string().optional(),
   bundle: z.string().nullable(),
   reason: z.object({ code: z.string(), message: z.string() }).nullable(),
 });

@@ -1,5 +1,4 @@
 import { parseTime } from "../canonical/time.js";
-import type { ApprovalRequest } from "../contracts/approval.js";
 import { encodeBase64 } from "../crypto/encoding.js";
 import type { ExecutionResult } from "../pipeline/types.js";
 import type { CliContext } from "./context.js";
@@ -44,7 +43,7 @@ export function formatResult(context: CliContext, result: ExecutionResult, facts
       return formatRows([["failed", result.reason.code, executor, fuel, result.reason.message], ...before, ...bundle]);
     }
     case "approval_pending":
-      return formatPending(context, result.approval, rule, facts);
+      return formatPending(context, result, rule, facts);
     case "in_doubt":
     case "running": {
       const message = result.status === "running" ? "started, and not ended yet" : result.reason.message;
@@ -57,12 +56,24 @@ export function formatResult(context: CliContext, result: ExecutionResult, facts
   }
 }
 
-function formatPending(context: CliContext, request: ApprovalRequest, rule: string, facts: ResultFacts): string {
+function formatPending(
+  context: CliContext,
+  { approval: request, heldUntil }: Extract<ExecutionResult, { status: "approval_pending" }>,
+  rule: string,
+  facts: ResultFacts,
+): string {
   const roles = [...new Set(request.roster.flatMap((entry) => entry.roles))].sort().join(", ");
   const { requestId, threshold } = request;
   const left = `expires in ${formatSpan(parseTime(request.expiresAt) - context.clock.now())}`;
   const key = shellWord(shownPath(context, `${facts.home}/keys/approver.key`));
   const target = facts.target === undefined ? "" : `target ${facts.target}`;
+  if (heldUntil !== undefined) {
+    return formatRows([
+      [`approved, held until ${heldUntil}`, requestId, rule, left],
+      ["will run", facts.executor ?? "", target, `by ${facts.actor}`],
+      ["stop with", `npx exoarmur approvals deny ${requestId} --reason REASON --key KEY${facts.homeOption}`],
+    ]);
+  }
   return formatRows([
     ["approval pending", requestId, rule, `0 of ${threshold} approvals, role ${roles}, ${left}`],
     ["will run", facts.executor ?? "", target, `by ${facts.actor}`],

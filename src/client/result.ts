@@ -25,9 +25,11 @@ export function remoteResult(view: ResultView, fetchBundle: () => Promise<Uint8A
   const { intentId, correlationId, status, decision, safety, output, bundle: digest, ...rest } = view;
   const judged = { intentId, correlationId, decision, safety };
   const bundle = digest === undefined ? undefined : { digest, bytes: async () => checked(digest, await fetchBundle()) };
-  const { reason, execution, approval, fuel, hostCalls, outputDropped } = rest;
+  const { reason, execution, approval, fuel, hostCalls, outputDropped, heldUntil } = rest;
   if (status === "running") return { ...judged, status };
-  if (status === "approval_pending" && approval !== undefined) return { ...judged, status, approval };
+  if (status === "approval_pending" && approval !== undefined) {
+    return { ...judged, status, approval, ...(heldUntil === undefined ? {} : { heldUntil }) };
+  }
   if (status === "in_doubt" && reason !== undefined) return { ...judged, status, reason };
   if (status === "denied" && reason !== undefined && bundle !== undefined) return { ...judged, status, reason, bundle };
   if (status === "failed" && reason !== undefined && execution !== undefined && bundle !== undefined) {

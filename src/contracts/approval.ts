@@ -59,6 +59,8 @@ export const approvalRequestSchema = z.strictObject({
   threshold: z.number().int().min(1).max(100),
   roster: z.array(rosterEntrySchema).min(1),
   requestedAt: timeSchema,
+  /** Before this instant the run does not start, however many approved. Absent: nothing is held. */
+  notBefore: timeSchema.optional(),
   expiresAt: timeSchema,
   nonce: saltSchema,
   cellId: nameSchema,

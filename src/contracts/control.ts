@@ -123,6 +123,8 @@ const result = z.strictObject({
   reason: reasonSchema.optional(),
   execution: executionRecordSchema.optional(),
   approval: approvalRequestSchema.optional(),
+  /** Enough people approved, and the run waits for this time. */
+  heldUntil: timeSchema.optional(),
   /** Digest of the bundle, which has a route of its own. */
   bundle: digestSchema.optional(),
 });

@@ -79,6 +79,8 @@ const obligationsSchema = z.strictObject({
   approvals: z.number().int().min(1).max(100).optional(),
   roles: z.array(nameSchema).min(1).max(20).optional(),
   expiresInSeconds: z.number().int().min(1).max(31_536_000).optional(),
+  /** Seconds from the request until an approved run may start; less than the request stands. Absent: none. */
+  holdSeconds: z.number().int().min(1).max(2_592_000).optional(),
   narrow: z
     .record(
       nameSchema,

@@ -1,9 +1,13 @@
+import { digestOf } from "../canonical/digest.js";
+import { canonicalize } from "../canonical/jcs.js";
 import { maxPage, replies, requests } from "../contracts/control.js";
-import { envelopeSchema } from "../contracts/dsse.js";
+import { type Envelope, envelopeSchema } from "../contracts/dsse.js";
+import { isExoArmurError } from "../errors.js";
 import { readRequest } from "../pipeline/decide.js";
 import { type ApprovalRecord, type KillSwitchState, readState } from "../pipeline/documents.js";
 import { keptPreview } from "../pipeline/present.js";
 import { approvalKeys, stateKeys } from "../pipeline/store-keys.js";
+import type { ExecutionResult } from "../pipeline/types.js";
 import type { Desk } from "./desk.js";
 import { scanPage } from "./pages.js";
 import { type Principal, reachesTenant } from "./principal.js";
@@ -22,6 +26,23 @@ function killSwitchView({ store, killed }: Desk, principal: Principal): object {
   const state = readState<KillSwitchState>(store, stateKeys.killSwitch) ?? { global: true, tenants: {}, epoch: 0 };
   const tenants = Object.entries(state.tenants).filter(([tenantId]) => reachesTenant(principal, tenantId));
   return { global: state.global, tenants: Object.fromEntries(tenants), epoch: state.epoch, killFile: killed() };
+}
+
+/**
+ * Counts a grant. The very same envelope again, of a client that lost the answer, is answered with what has become of its
+ * intent and is counted no second time; another one by the same person is refused as ever.
+ */
+async function decideOnce({ pipeline, store }: Desk, asked: ApprovalRecord, grant: Envelope): Promise<ExecutionResult> {
+  try {
+    return await pipeline.decide(grant);
+  } catch (error) {
+    const { state } = readState<ApprovalRecord>(store, approvalKeys.one(asked.requestId)) ?? asked;
+    const digest = digestOf(canonicalize(grant));
+    if (!isExoArmurError(error) || !state.decisions.some(({ envelopeDigest }) => envelopeDigest === digest))
+      throw error;
+    const present = pipeline.status(asked.intentId);
+    return present.status === "running" ? await pipeline.wait(asked.intentId) : present;
+  }
 }
 
 /** What people decide, always by a signed document: the control plane carries it and signs nothing. */
@@ -92,7 +113,7 @@ export const orderRoutes: readonly Route[] = [
       const { pipeline, limits } = call.desk;
       const { record, request } = findApproval(call, call.params.requestId);
       requireNames(call.body, "/requestDigest", record.digest);
-      const decided = pipeline.decide(call.body);
+      const decided = decideOnce(call.desk, record, call.body);
       const ended = await within(decided, call.query.waitMs ?? limits.waitMs, call.signal);
       return resultReply(ended ?? pipeline.status(request.intentId));
     },

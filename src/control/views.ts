@@ -23,7 +23,10 @@ export function resultView(result: ExecutionResult): ResultView {
     view.hostCalls = hostCalls;
   }
   if (result.status === "failed") view.execution = result.execution;
-  if (result.status === "approval_pending") view.approval = result.approval;
+  if (result.status === "approval_pending") {
+    view.approval = result.approval;
+    if (result.heldUntil !== undefined) view.heldUntil = result.heldUntil;
+  }
   if ("reason" in result) view.reason = result.reason;
   if ("bundle" in result) view.bundle = result.bundle.digest;
   return view;

@@ -1,5 +1,5 @@
 import { openGrant } from "../approval/check.js";
-import { applyGrant, expire, spend, supersede } from "../approval/state.js";
+import { applyGrant, expire, isHeld, spend, supersede } from "../approval/state.js";
 import { type Digest, digestOf } from "../canonical/digest.js";
 import { canonicalize } from "../canonical/jcs.js";
 import { parseCanonical } from "../canonical/read.js";
@@ -15,8 +15,9 @@ import { decodeBase64 } from "../crypto/encoding.js";
 import { keyIdOf } from "../crypto/key-id.js";
 import { ExoArmurError, type Refusal } from "../errors.js";
 import type { LedgerTx } from "../log/ledger-types.js";
+import type { StoreReader } from "../ports.js";
 import { verifyStoredAttestations } from "./attestations.js";
-import { type ApprovalRecord, readState, writeState } from "./documents.js";
+import { type ApprovalRecord, type IntentRecord, readState, writeState } from "./documents.js";
 import { reasonOf } from "./finish.js";
 import { IntentWork } from "./intent-work.js";
 import { type Judgement, judge, type PolicyInForce } from "./judge.js";
@@ -24,7 +25,7 @@ import { judgedBefore, judgedOf } from "./judged.js";
 import { chainTime } from "./recorder.js";
 import type { ExecutorRegistry, Resolved } from "./registry.js";
 import { attachPreview, presentRoster, requestApproval } from "./start.js";
-import { approvalKeys, blobKey } from "./store-keys.js";
+import { approvalKeys, blobKey, intentKeys } from "./store-keys.js";
 import { type Admission, deny, proceed, startOrDeny } from "./submit.js";
 import type { PipelinePorts } from "./types.js";
 
@@ -83,17 +84,23 @@ export async function decide(tx: LedgerTx, envelope: Envelope, context: DecideCo
     return settled(await deny(tx, work, null, reasonOf({ code: "EXO_APPROVAL_DENIED", message }), now));
   }
   work.append(tx, "approval_granted", about, now, approver);
-  if (applied.value.outcome === "counted") {
+  if (applied.value.outcome === "counted" || isHeld(request, now)) {
     saveApproval(tx, record);
     work.save(tx);
     const judged = judgedBefore(tx, work.record);
+    const held = heldUntil(record, request);
     return settled({
       kind: "settled",
       work,
-      result: () => ({ ...judged, status: "approval_pending", approval: request }),
+      result: () => ({ ...judged, status: "approval_pending", approval: request, ...held }),
     });
   }
   return settled(await resume(tx, record, request, work, context, now));
+}
+
+/** What a result says of an approval that only waits for its time. */
+export function heldUntil({ state }: ApprovalRecord, { notBefore }: ApprovalRequest): { readonly heldUntil?: string } {
+  return state.status === "approved" && notBefore !== undefined ? { heldUntil: notBefore } : {};
 }
 
 function settled(admission: Admission): Decision {
@@ -154,12 +161,43 @@ export async function expireIfPast(
 ): Promise<Admission | null> {
   const expired = expire(record.state, request, now);
   if (!expired.ok || work.record.state !== "pending") return null;
+  const wasApproved = record.state.status === "approved";
   record.state = expired.value;
   saveApproval(tx, record);
   work.append(tx, "approval_expired", { requestDigest: record.digest, expiresAt: request.expiresAt }, now);
   const roles = [...new Set(request.roster.flatMap((entry) => entry.roles))].sort().join(" or ");
-  const message = `${roles} approval required but not provided until ${request.expiresAt}`;
+  const message = wasApproved
+    ? `the approval was held until ${request.notBefore} and not used until ${request.expiresAt}`
+    : `${roles} approval required but not provided until ${request.expiresAt}`;
   return await deny(tx, work, null, reasonOf({ code: "EXO_APPROVAL_EXPIRED", message }), now);
+}
+
+/**
+ * Starts an approved intent whose hold is over, or ends it as `decide` would; null when there is nothing to start. What
+ * counts is what stands now: policy, plugin, grants, kill switch, budgets, roster.
+ */
+export async function resumeHeld(tx: LedgerTx, intentId: string, context: DecideContext): Promise<Admission | null> {
+  const work = IntentWork.load(tx, intentId, context.ports);
+  const record = openApproval(tx, work.record);
+  if (record === null || record.state.status !== "approved") return null;
+  const request = readRequest(tx, record.digest);
+  const now = chainTime(tx, work.record, context.ports.clock.now());
+  const expired = await expireIfPast(tx, record, request, work, now);
+  if (expired !== null || isHeld(request, now)) return expired;
+  return await resume(tx, record, request, work, context, now);
+}
+
+/** True when an approved intent waits for nothing but a time that has come. `now` in milliseconds. */
+export function isHoldOver(reader: StoreReader, intentId: string, now: number): boolean {
+  const intent = readState<IntentRecord>(reader, intentKeys.one(intentId));
+  const record = intent === undefined ? null : openApproval(reader, intent);
+  return record?.state.status === "approved" && !isHeld(readRequest(reader, record.digest), now);
+}
+
+/** The request that a pending intent waits for, or null. */
+function openApproval(reader: StoreReader, { state, approval }: IntentRecord): ApprovalRecord | null {
+  if (state !== "pending" || approval === null) return null;
+  return readState<ApprovalRecord>(reader, approvalKeys.one(approval.requestId)) ?? null;
 }
 
 /** Judges an approved intent again and starts it, if what would run is still what was approved. */
@@ -218,7 +256,7 @@ async function resume(
     };
   }
   const started = await startOrDeny(tx, work, resolved.value, judgement, record.digest, now);
-  const spent = started.kind === "started" ? spend(record.state) : supersede(record.state);
+  const spent = started.kind === "started" ? spend(record.state, request, now) : supersede(record.state);
   if (!spent.ok) throw new ExoArmurError("EXO_INTERNAL", spent.error.message);
   record.state = spent.value;
   saveApproval(tx, record);

@@ -12,7 +12,7 @@ import { ExoArmurError, isExoArmurError } from "../errors.js";
 import type { LogProver } from "../log/cosigned.js";
 import type { StoreReader } from "../ports.js";
 import type { BundleHandle } from "../proof/bundle.js";
-import { readRequest } from "./decide.js";
+import { heldUntil, readRequest } from "./decide.js";
 import { type ApprovalRecord, type IntentRecord, readState } from "./documents.js";
 import { storedBundle } from "./finish.js";
 import { judgedBefore } from "./judged.js";
@@ -51,7 +51,7 @@ export function presentResult(reader: StoreReader, log: LogProver, intentId: str
   const record = readIntentRecord(reader, intentId);
   const judged = judgedBefore(reader, record);
   const { execution, state } = record;
-  if (state === "pending") return { ...judged, status: "approval_pending", approval: requestOf(reader, record) };
+  if (state === "pending") return { ...judged, status: "approval_pending", ...approvalOf(reader, record) };
   if (state === "started") return { ...judged, status: "running" };
   if (state === "completed" && execution !== null) {
     const { fuel, transcript } = execution;
@@ -135,6 +135,13 @@ function outputOf(reader: StoreReader, record: IntentRecord): ReturnType<typeof 
   );
   const bytes = unsalt(contentOf(reader, record, "output"));
   return fn === undefined || bytes === undefined ? undefined : readOutput(fn.output, bytes);
+}
+
+/** The request of a pending intent, and until when its approval is held. */
+function approvalOf(reader: StoreReader, record: IntentRecord): { approval: ApprovalRequest; heldUntil?: string } {
+  const approval = requestOf(reader, record);
+  const stored = readState<ApprovalRecord>(reader, approvalKeys.one(approval.requestId));
+  return { approval, ...(stored === undefined ? {} : heldUntil(stored, approval)) };
 }
 
 function requestOf(reader: StoreReader, record: IntentRecord): ApprovalRequest {

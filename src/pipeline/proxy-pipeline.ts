@@ -14,7 +14,7 @@ import { type DeniedAccess, recordDeniedAccess } from "./access.js";
 import { activatePolicy, initialiseKillSwitches, namesCedar } from "./activation.js";
 import { admitSigned } from "./admission.js";
 import { takeAttestations } from "./attestations.js";
-import { decide } from "./decide.js";
+import { type DecideContext, decide, isHoldOver, resumeHeld } from "./decide.js";
 import type { KillSwitchState } from "./documents.js";
 import { runStarted } from "./execute.js";
 import type { PolicyInForce } from "./judge.js";
@@ -24,13 +24,14 @@ import { type ApprovalView, approvalViews, presentBundle, presentResult, readInt
 import { readEvent } from "./recorder.js";
 import { expirePending, isApprovalPast, markInDoubt, openIntents } from "./recovery.js";
 import { admitExecutor, ExecutorRegistry } from "./registry.js";
-import { type ResolvedIntent, readDraft, resolveIntent } from "./resolve-intent.js";
+import { isPresent, readDraft, resolveAgain, resolveIntent } from "./resolve-intent.js";
 import { type DropCounts, dropPart } from "./retention.js";
 import { keepCandidate } from "./shadow.js";
 import { eventKeys } from "./store-keys.js";
 import { type Admission, admit } from "./submit.js";
 import { type Turn, Turns } from "./turns.js";
 import type { ExecutionResult, PipelinePorts } from "./types.js";
+import { untilAborted, Waiters } from "./waiters.js";
 
 /** What a caller may say beside the intent. */
 export type ExecuteOptions = {
@@ -60,8 +61,10 @@ export class ProxyPipeline {
   readonly #running = new Map<string, Promise<ExecutionResult>>();
   /** Runs of this process whose outcome could not be recorded, with the error; the next start-up finds them in doubt. */
   readonly #lost = new Map<string, unknown>();
-  readonly #waiters = new Map<string, Set<() => void>>();
+  readonly #waiters = new Waiters();
   readonly #turns = new Turns();
+  /** Held intents that are being started. */
+  readonly #resuming = new Set<string>();
   #policy: PolicyInForce | null = null;
 
   constructor(ports: PipelinePorts) {
@@ -198,7 +201,7 @@ export class ProxyPipeline {
     return await this.#call(async () => {
       const { value, turn } = await this.#turns.admitInTurn((keep) =>
         ports.ledger.transact(async (tx) => {
-          const decision = await decide(tx, signed, { ports, registry: this.#registry, policy: this.#policy });
+          const decision = await decide(tx, signed, this.#context());
           keep(decision.admission);
           return decision;
         }),
@@ -269,7 +272,7 @@ export class ProxyPipeline {
       const present = this.status(intentId);
       if (present.status !== "approval_pending" && present.status !== "running") return present;
       if (this.#lost.has(intentId)) throw this.#lost.get(intentId);
-      await this.#changed(intentId, signal);
+      await this.#waiters.changed(intentId, signal);
     }
   }
 
@@ -293,11 +296,50 @@ export class ProxyPipeline {
     }
   }
 
+  /**
+   * Starts what was approved and whose hold is over; resolves when each start, or what stands in its way, is recorded or
+   * waits for its turn. The runs go on behind. Call it again and again, and after a restart once the executors are
+   * registered: what is not started yet is found in the store.
+   */
+  async resumeHeld(): Promise<void> {
+    const { governor, store, clock } = this.#ports;
+    if (this.#policy === null) return;
+    const due = (): string[] =>
+      openIntents(store).filter((id) => !this.#resuming.has(id) && isHoldOver(store, id, clock.now()));
+    if (due().length === 0) return;
+    await this.#call(async () => {
+      // A kill switch or a deny that waits in the inbox comes first.
+      await governor.takeOrders();
+      await Promise.all(due().map((intentId) => this.#resume(intentId)));
+    });
+  }
+
   /** Resolves when no run of this process is under way, and none can come of a call that was made before. */
   async idle(): Promise<void> {
     while (this.#calls.size + this.#running.size > 0) {
       await Promise.allSettled([...this.#calls, ...this.#running.values()]);
     }
+  }
+
+  /** Starts one held intent, unless another call does. What the run comes to is recorded; `idle` waits for it. */
+  async #resume(intentId: string): Promise<void> {
+    this.#resuming.add(intentId);
+    try {
+      const { value, turn } = await this.#turns.admitInTurn((keep) =>
+        this.#ports.ledger.transact(async (tx) => {
+          const admission = await resumeHeld(tx, intentId, this.#context());
+          if (admission !== null) keep(admission);
+          return admission;
+        }),
+      );
+      if (value !== null) this.#settle(value, undefined, turn).catch(() => undefined);
+    } finally {
+      this.#resuming.delete(intentId);
+    }
+  }
+
+  #context(): DecideContext {
+    return { ports: this.#ports, registry: this.#registry, policy: this.#policy };
   }
 
   /** Between its transaction and its run an execution has started and is not in `#running` yet. */
@@ -323,7 +365,7 @@ export class ProxyPipeline {
     }
     const { intentId } = admission.work.record;
     if (admission.kind === "settled") {
-      this.#announce(intentId);
+      this.#waiters.announce(intentId);
       return admission.result();
     }
     const run = runStarted(admission.start)
@@ -334,66 +376,17 @@ export class ProxyPipeline {
       .finally(() => {
         turn?.release();
         this.#running.delete(intentId);
-        this.#announce(intentId);
+        this.#waiters.announce(intentId);
       });
     // Whoever waits gets the rejection; nobody waiting must not take the process down.
     run.catch(() => undefined);
     this.#running.set(intentId, run);
-    this.#announce(intentId);
+    this.#waiters.announce(intentId);
     return await untilAborted(run, signal);
   }
-
-  #announce(intentId: string): void {
-    const waiters = this.#waiters.get(intentId);
-    this.#waiters.delete(intentId);
-    for (const wake of waiters ?? []) wake();
-  }
-
-  /** Resolves at the next change of an intent, rejects when the signal aborts. */
-  async #changed(intentId: string, signal: AbortSignal | undefined): Promise<void> {
-    let wake = (): void => undefined;
-    const change = new Promise<void>((resolve) => {
-      wake = resolve;
-    });
-    const waiters = this.#waiters.get(intentId) ?? new Set();
-    waiters.add(wake);
-    this.#waiters.set(intentId, waiters);
-    try {
-      await untilAborted(change, signal);
-    } finally {
-      waiters.delete(wake);
-    }
-  }
-}
-
-/** Resolves an intent to what is registered now. The caller's document is not read again: its function and target stand. */
-function resolveAgain({ intent }: ResolvedIntent, ports: PipelinePorts, registry: ExecutorRegistry): ResolvedIntent {
-  const { salt: _salt, ...draft } = intent;
-  return resolveIntent(draft, ports, registry);
-}
-
-/** True unless the executor an intent was resolved to is no longer the one of its name. */
-function isPresent({ resolved }: ResolvedIntent, registry: ExecutorRegistry): boolean {
-  return !resolved.ok || registry.holds(resolved.value.executor);
 }
 
 /** Reads a caller's document once: what is checked is what is recorded. EXO_SCHEMA, EXO_JSON_*. */
 function snapshot<T>(schema: z.ZodType<T>, value: unknown, what: string): T {
   return parseContract(schema, parseCanonical(canonicalize(value)), what);
-}
-
-/** Settles as `promise` does, or rejects with the signal's reason; the work behind the promise goes on. */
-async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return await promise;
-  signal.throwIfAborted();
-  let abort = (): void => undefined;
-  const aborted = new Promise<never>((_resolve, reject) => {
-    abort = () => reject(signal.reason);
-    signal.addEventListener("abort", abort, { once: true });
-  });
-  try {
-    return await Promise.race([promise, aborted]);
-  } finally {
-    signal.removeEventListener("abort", abort);
-  }
 }

@@ -85,3 +85,18 @@ function resolutionOf(
   }
   return found;
 }
+
+/** Resolves an intent to what is registered now. The caller's document is not read again: its function and target stand. */
+export function resolveAgain(
+  { intent }: ResolvedIntent,
+  ports: PipelinePorts,
+  registry: ExecutorRegistry,
+): ResolvedIntent {
+  const { salt: _salt, ...draft } = intent;
+  return resolveIntent(draft, ports, registry);
+}
+
+/** True unless the executor an intent was resolved to is no longer the one of its name. */
+export function isPresent({ resolved }: ResolvedIntent, registry: ExecutorRegistry): boolean {
+  return !resolved.ok || registry.holds(resolved.value.executor);
+}

@@ -34,7 +34,12 @@ export type ExecutionResult = Judged &
         readonly bundle: BundleHandle;
       }
     | { readonly status: "denied"; readonly reason: Reason; readonly bundle: BundleHandle }
-    | { readonly status: "approval_pending"; readonly approval: ApprovalRequest }
+    | {
+        readonly status: "approval_pending";
+        readonly approval: ApprovalRequest;
+        /** Enough people approved, and the run waits for this time (the request's `notBefore`). */
+        readonly heldUntil?: string;
+      }
     | { readonly status: "in_doubt"; readonly reason: Reason }
     | {
         /** Started and not ended yet, in this process. */

@@ -1,5 +1,5 @@
 /** In which respect one decision permits something else than another. */
-export type ChangeClass = "permission" | "approvals" | "approvers" | "expiry" | "grant";
+export type ChangeClass = "permission" | "approvals" | "approvers" | "expiry" | "hold" | "grant";
 
 /** `widens`: the new decision permits what the old one did not; `narrows`: the reverse; `unknown`: cannot be told. */
 export type Direction = "widens" | "narrows" | "unknown";

@@ -52,5 +52,6 @@ function compareApprovals(before: Obligations, after: Obligations): Change[] {
     after.expiresInSeconds ?? defaultExpirySeconds,
     true,
   );
+  figure("hold", before.holdSeconds ?? 0, after.holdSeconds ?? 0, false);
   return changes;
 }

@@ -22,7 +22,8 @@ export type WideningClass =
   | "new_grant"
   | "fewer_approvals"
   | "other_approvers"
-  | "longer_to_approve";
+  | "longer_to_approve"
+  | "shorter_hold";
 
 type Side = { readonly verdict: PolicyVerdict; readonly ruleIds: readonly string[] };
 
@@ -329,6 +330,7 @@ const classes: Readonly<Record<Exclude<Change["class"], "permission">, WideningC
   approvals: "fewer_approvals",
   approvers: "other_approvers",
   expiry: "longer_to_approve",
+  hold: "shorter_hold",
   grant: "new_grant",
 };
 

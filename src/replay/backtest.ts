@@ -24,6 +24,7 @@ const words: Readonly<Record<Change["class"], Readonly<Record<Change["direction"
   permission: { widens: "wider", narrows: "narrower", unknown: "not comparable" },
   approvals: { widens: "fewer approvals", narrows: "more approvals", unknown: "not comparable" },
   approvers: { widens: "other approvers", narrows: "fewer approvers", unknown: "not comparable" },
+  hold: { widens: "shorter hold", narrows: "longer hold", unknown: "not comparable" },
   expiry: { widens: "longer to approve", narrows: "shorter to approve", unknown: "not comparable" },
   grant: { widens: "wider", narrows: "narrower", unknown: "not comparable" },
 };

@@ -29,13 +29,12 @@ import { OrderDesk } from "./order-desk.js";
 import { readProgram } from "./policy-file.js";
 import { homeSecrets } from "./secrets.js";
 import { readShadow } from "./shadow.js";
+import { startSweep } from "./sweep.js";
 import type { World } from "./system.js";
 import { createWitnesses, type Witnesses } from "./witnesses.js";
 
 /** A runtime's parts over a home, and what the home adds to them. */
 export type HomeCore = Core & { readonly home: Home; readonly store: Store; readonly inDoubt: readonly string[] };
-
-const expirySweepMs = 1000;
 
 /**
  * Opens a home as its owner: lock, store, anchor, pipeline, policy, plugins, inbox. Whatever fails on the way gives
@@ -105,8 +104,7 @@ export async function openHomeCore(dir: string, world: World): Promise<HomeCore>
     closers.push(() => desk.idle());
     const plugins = watchPlugins(home.paths, marks, async (change) => await changePlugin(core.pipeline, change, world));
     closers.push(() => plugins.close());
-    const sweep = setInterval(() => void expire(core, world), expirySweepMs).unref();
-    closers.push(() => clearInterval(sweep));
+    closers.push(startSweep(core.pipeline, world.logger));
     await desk.takeOrders();
     return { ...core, home, store, inDoubt, close: unwind };
   } catch (error) {
@@ -114,14 +112,6 @@ export async function openHomeCore(dir: string, world: World): Promise<HomeCore>
       world.logger.log("error", "closing a half-opened home failed", { cause: String(cause) }),
     );
     throw error;
-  }
-}
-
-async function expire(core: Core, world: World): Promise<void> {
-  try {
-    await core.pipeline.expireApprovals();
-  } catch (error) {
-    world.logger.log("error", "expired approvals could not be closed", { error: String(error) });
   }
 }
 

@@ -19,6 +19,7 @@ import { defaultSafetyConfig } from "../safety/gate.js";
 import { loadCedar } from "./cedar.js";
 import { addPlugins, type Core, openCore, signPolicy } from "./core.js";
 import { safetyUnder } from "./features.js";
+import { startSweep } from "./sweep.js";
 import type { World } from "./system.js";
 
 /** Private keys of a runtime without a home. Whatever is left out is made anew and lives as long as the runtime. */
@@ -141,5 +142,10 @@ export async function openPartsCore(parts: RuntimeParts, world: World): Promise<
     return { name: draft.name, wasm: wasm.slice(), manifest: draft, ...(signed === undefined ? {} : { signed }) };
   });
   await addPlugins(core.pipeline, plugins, world);
-  return { ...core, store: parts.store, trust, inDoubt };
+  const stopSweep = startSweep(core.pipeline, world.logger);
+  const close = async (): Promise<void> => {
+    await stopSweep();
+    await core.close();
+  };
+  return { ...core, close, store: parts.store, trust, inDoubt };
 }

@@ -103,7 +103,9 @@ export class OrderDesk {
     const bundle = "bundle" in result ? result.bundle : pipeline?.bundle(result.intentId);
     const path = bundle === undefined ? null : await writeBundle(this.#paths, result.intentId, bundle.bytes());
     const reason = "reason" in result ? { code: result.reason.code, message: result.reason.message } : null;
-    return { status: result.status, intentId: result.intentId, bundle: path, reason };
+    const held = result.status === "approval_pending" ? result.heldUntil : undefined;
+    const { status, intentId } = result;
+    return { status, intentId, ...(held === undefined ? {} : { heldUntil: held }), bundle: path, reason };
   }
 }
 

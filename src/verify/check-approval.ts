@@ -75,6 +75,13 @@ function checkObliged(evidence: Evidence, request: ApprovalRequest, index: numbe
     "EXO_CHECK_FAILED",
     `the request expires at ${request.expiresAt}, obliged is ${formatTime(latest)}`,
   );
+  const { holdSeconds } = obligations;
+  const held = holdSeconds === undefined ? undefined : formatTime(parseTime(recordedAt) + holdSeconds * 1000);
+  expect(
+    request.notBefore === held && (held === undefined || held < request.expiresAt),
+    "EXO_CHECK_FAILED",
+    `the request is held until ${request.notBefore ?? "no time"}, obliged is ${held ?? "none"}`,
+  );
 }
 
 /**

@@ -122,6 +122,20 @@ describe("not approved", () => {
     expect(codeOf(check([byAlice, byBob], { startedAt: Number.NaN }))).toBe("EXO_APPROVAL_EXPIRED");
   });
 
+  test("started before the hold was over", async () => {
+    const held = { ...request, notBefore: during };
+    const sign = (signer: Signer, approverId: string): Promise<Envelope> =>
+      signGrantWith(held, { signer, approverId, decision: "approve", signedAt: during, nonce });
+    const envelopes = [await sign(alice, "alice"), await sign(bob, "bob")];
+    const start = (startedAt: number) =>
+      check(envelopes, { request: held, requestDigest: digestOfJson(held), startedAt });
+    expect(codeOf(start(now))).toBe("ok");
+    expect(start(now - 1)).toEqual({
+      ok: false,
+      error: { code: "EXO_APPROVAL_HELD", message: `the approval was held until ${during}, after the start` },
+    });
+  });
+
   test.each([
     ["the principal", { requester: { principal: "bob", method: "token" } }],
     ["onBehalfOf", { requester: { principal: "x", method: "token", onBehalfOf: "alice" } }],
@@ -142,6 +156,7 @@ describe("not approved", () => {
       { threshold: 1 },
       { roster: request.roster.slice(0, 2) },
       { expiresAt: "2026-01-31T10:15:00.000Z" },
+      { notBefore: "2026-01-31T09:01:00.000Z" },
       { requestId: "01HZZZZZZZZZZZZZZZZZZZZZZX" },
       { nonce: "B".repeat(43) },
       { tenantId: "other" },

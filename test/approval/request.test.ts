@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { buildRequest, type RequestInput, thresholdOf } from "../../src/approval/request.js";
 import { approvalRequestSchema } from "../../src/contracts/approval.js";
+import { policySchema } from "../../src/contracts/policy.js";
 import { codeOf, digest, intent, nonce, now, request, unwrap } from "./helpers.js";
 
 const input: RequestInput = {
@@ -71,5 +72,35 @@ describe("expiry", () => {
     for (const expiresAt of ["2026-01-31T09:05:00.000Z", "2026-01-31T09:04:59.999Z"]) {
       expect(codeOf(build({ intent: { ...intent, expiresAt } }))).toBe("EXO_INTENT_EXPIRED");
     }
+  });
+});
+
+describe("hold", () => {
+  test("is the obligation's seconds after the request, and in the request", () => {
+    const built = unwrap(build({ obligations: { holdSeconds: 60 } }));
+    expect(built).toMatchObject({ notBefore: "2026-01-31T09:06:00.000Z", expiresAt: "2026-01-31T09:20:00.000Z" });
+    expect(approvalRequestSchema.safeParse(built).success).toBe(true);
+    expect("notBefore" in unwrap(build())).toBe(false);
+  });
+
+  test.each<[string, Partial<RequestInput>]>([
+    ["as long as the request stands", { obligations: { holdSeconds: 900 } }],
+    ["longer than that", { obligations: { holdSeconds: 61, expiresInSeconds: 60 } }],
+    [
+      "past the intent's own expiry",
+      { obligations: { holdSeconds: 60 }, intent: { ...intent, expiresAt: "2026-01-31T09:06:00.000Z" } },
+    ],
+  ])("%s: refused, nothing could ever start", (_name, more) => {
+    const built = build(more);
+    expect(codeOf(built)).toBe("EXO_APPROVAL_HELD");
+    if (!built.ok) expect(built.error.message).toMatch(/^expected an expiry after the hold until 2026-/);
+  });
+
+  test.each([[0], [-1], [1.5], [2_592_001], ["60"]])("holdSeconds %j is no obligation", (holdSeconds) => {
+    const rule = { id: "a", match: {}, verdict: "require_approval", obligations: { holdSeconds } };
+    const policy = { schema: "exoarmur.policy/v1", policyId: "p", version: 1, rules: [rule] };
+    expect(policySchema.safeParse(policy).success).toBe(false);
+    const good = { ...policy, rules: [{ ...rule, obligations: { holdSeconds: 60 } }] };
+    expect(policySchema.safeParse(good).success).toBe(true);
   });
 });

@@ -6,6 +6,7 @@ import {
   approvalTransitions,
   expire,
   type GrantInput,
+  isHeld,
   isPast,
   pendingApproval,
   spend,
@@ -150,11 +151,55 @@ describe("refused", () => {
   });
 });
 
+describe("a hold", () => {
+  const held = { ...request, notBefore: "2026-01-31T09:10:00.000Z" };
+  const over = parseTime(held.notBefore);
+  const approved: ApprovalState = unwrap(
+    apply(bob, "bob", {}, { request: held, state: unwrap(apply(alice, "alice", {}, { request: held })).state }),
+  ).state;
+
+  test("an approval is not spent before its time, and at that millisecond it is", () => {
+    expect(approved.status).toBe("approved");
+    expect([isHeld(held, over - 1), isHeld(held, over), isHeld(held, Number.NaN), isHeld(request, 0)]).toEqual([
+      true,
+      false,
+      true,
+      false,
+    ]);
+    expect(codeOf(spend(approved, held, over - 1))).toBe("EXO_APPROVAL_HELD");
+    expect(codeOf(spend(approved, held, Number.NaN))).toBe("EXO_APPROVAL_HELD");
+    expect(unwrap(spend(approved, held, over)).status).toBe("spent");
+  });
+
+  test.each([
+    ["while it is held", over - 1],
+    ["while it is over and not spent", over + 1],
+  ])("another person's deny wins %s", (_when, at) => {
+    const denied = unwrap(apply(carol, "carol", deny, { request: held, state: approved, now: at }));
+    expect([denied.outcome, denied.state.status]).toEqual(["denied", "denied"]);
+    expect(denied.state.decisions.map(({ approver }) => approver)).toEqual(["alice", "bob", "carol"]);
+    expect(codeOf(spend(denied.state, held, over))).toBe("EXO_APPROVAL_DENIED");
+  });
+
+  test.each<[string, Signer, string, Partial<ApprovalGrant>, Partial<GrantInput>, string]>([
+    ["a further approval", carol, "carol", {}, {}, "EXO_APPROVAL_CLOSED"],
+    ["an approver's second thought", bob, "bob", deny, {}, "EXO_APPROVAL_DUPLICATE"],
+    ["an approver's other key", aliceLaptop, "alice", deny, {}, "EXO_APPROVAL_DUPLICATE"],
+    ["a stranger's deny", mallory, "mallory", deny, {}, "EXO_APPROVAL_APPROVER"],
+    ["a deny without reason", carol, "carol", { decision: "deny" }, {}, "EXO_APPROVAL_REASON"],
+    ["a deny after the expiry", carol, "carol", deny, { now: parseTime(expiresAt) + 1 }, "EXO_APPROVAL_EXPIRED"],
+    ["a deny of what has no hold", carol, "carol", deny, { request }, "EXO_APPROVAL_CLOSED"],
+    ["a deny of what is spent", carol, "carol", deny, { state: stateIn("spent") }, "EXO_APPROVAL_SPENT"],
+  ])("%s is refused", (_name, signer, id, more, input, code) => {
+    expect(codeOf(apply(signer, id, more, { request: held, state: approved, ...input }))).toBe(code);
+  });
+});
+
 describe("the status machine", () => {
   test("is this table", () => {
     expect(approvalTransitions).toEqual({
       pending: ["approved", "denied", "expired", "superseded"],
-      approved: ["spent", "expired", "superseded"],
+      approved: ["spent", "denied", "expired", "superseded"],
       denied: [],
       expired: [],
       superseded: [],
@@ -171,18 +216,19 @@ describe("the status machine", () => {
     ["spent", "EXO_APPROVAL_SPENT", "EXO_APPROVAL_SPENT", "EXO_APPROVAL_SPENT"],
   ])("%s: spend %s, expire %s, supersede %s", (status, spent, expired, superseded) => {
     const late = parseTime(expiresAt) + 1;
-    expect(codeOf(spend(stateIn(status)))).toBe(spent);
+    expect(codeOf(spend(stateIn(status), request, now))).toBe(spent);
     expect(codeOf(expire(stateIn(status), request, late))).toBe(expired);
     expect(codeOf(supersede(stateIn(status)))).toBe(superseded);
   });
 
   test("every step that is possible is in the table, and the reverse", () => {
     const late = parseTime(expiresAt) + 1;
-    const one = { ...request, threshold: 1 };
+    // With a hold that is over: what lasts in no other request, an approval, takes every step it can.
+    const one = { ...request, threshold: 1, notBefore: request.requestedAt };
     for (const status of statuses) {
       const state = stateIn(status);
       const results = [
-        spend(state),
+        spend(state, one, now),
         expire(state, request, late),
         supersede(state),
         ...[{}, deny].map((more) => {
@@ -197,9 +243,9 @@ describe("the status machine", () => {
 
   test("an approval is spent once, keeps its decisions, and nothing expires early", () => {
     const { state } = unwrap(apply(bob, "bob", {}, { request: { ...request, threshold: 1 } }));
-    const spent = unwrap(spend(state));
+    const spent = unwrap(spend(state, request, now));
     expect(spent).toEqual({ status: "spent", decisions: state.decisions });
-    expect(codeOf(spend(spent))).toBe("EXO_APPROVAL_SPENT");
+    expect(codeOf(spend(spent, request, now))).toBe("EXO_APPROVAL_SPENT");
     expect(codeOf(expire(state, request, parseTime(expiresAt)))).toBe("EXO_APPROVAL_PENDING");
   });
 });

@@ -2,7 +2,15 @@ import { countsStill } from "../../approval/outdated.js";
 import type { Preview } from "../../contracts/approval.js";
 import { approvalViews, keptPreview } from "../../pipeline/present.js";
 import { hasFlag, type Options, textOption } from "../action.js";
-import { countingOf, findApproval, outdatedOf, previewCells, progressCells, standingOf } from "../approval-text.js";
+import {
+  countingOf,
+  findApproval,
+  isOpen,
+  outdatedOf,
+  previewCells,
+  progressCells,
+  standingOf,
+} from "../approval-text.js";
 import { type CliContext, homeDir } from "../context.js";
 import { type ExitCode, exitCodes } from "../exit-codes.js";
 import { withHomeView } from "../home-view.js";
@@ -15,7 +23,7 @@ export async function listApprovals(
   options: Options,
 ): Promise<ExitCode> {
   await withHomeView(homeDir(context, textOption(options, "home")), ({ store }) => {
-    const isShown = (standing: string): boolean => hasFlag(options, "all") || standing === "pending";
+    const isShown = (standing: string): boolean => hasFlag(options, "all") || isOpen(standing);
     const views = approvalViews(store).filter((view) => isShown(standingOf(context, view)));
     if (hasFlag(options, "json")) {
       const approvals = views.map((view) => ({
@@ -72,6 +80,7 @@ export async function showApproval(
       ["plugin", request.pluginDigest],
       ["policy", request.policyDigest, request.verdict],
       ["requested", request.requestedAt],
+      ...(request.notBefore === undefined ? [] : [["not before", request.notBefore]]),
       ["expires", request.expiresAt],
       ...request.roster.map(({ id: person, roles, keyIds }) => [
         "may decide",

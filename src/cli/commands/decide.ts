@@ -56,8 +56,9 @@ async function decide(context: CliContext, id: string, options: Options, decisio
   const summary = readOrderSummary(await withProgress(context, `${decision} ${request.requestId}`, work));
   if (json) printJson(context, { schema: "exoarmur.decision/v1", requestId: request.requestId, decision, ...summary });
   else {
-    const { status, reason: why, bundle } = summary;
-    const label = status === "approval_pending" ? "approval pending" : status.replace("_", " ");
+    const { status, reason: why, bundle, heldUntil } = summary;
+    const pending = heldUntil === undefined ? "approval pending" : `approved, held until ${heldUntil}`;
+    const label = status === "approval_pending" ? pending : status.replace("_", " ");
     const place = bundle === null ? "" : `bundle ${shownPath(context, bundle)}`;
     context.stdout(formatRows([[label, why === null ? "" : `${why.code}: ${why.message}`, place]]));
   }

@@ -28,6 +28,7 @@ const known: Readonly<Record<string, { readonly read: (text: string) => unknown;
     read: (text) => valid(obligations.expiresInSeconds, readCount(text)),
     on: ["require_approval"],
   },
+  hold_seconds: { read: (text) => valid(obligations.holdSeconds, readCount(text)), on: ["require_approval"] },
   narrow: { read: readNarrow, on: ["allow", "require_approval"] },
 };
 
@@ -52,13 +53,24 @@ export function readAnnotations(
   const verdict = effect === "forbid" ? "deny" : ((values["verdict"] as CedarRule["verdict"] | undefined) ?? "allow");
   const stray = Object.keys(annotations).find((key) => !known[key]?.on.includes(verdict));
   if (stray !== undefined) return `policy ${name}: @${stray} means nothing on a policy whose verdict is ${verdict}`;
-  const { id, rationale, verdict: _verdict, expires_in_seconds: expiresInSeconds, ...rest } = values;
+  const {
+    id,
+    rationale,
+    verdict: _verdict,
+    expires_in_seconds: expiresInSeconds,
+    hold_seconds: holdSeconds,
+    ...rest
+  } = values;
   return {
     id: id as string,
     effect,
     verdict,
     ...(rationale === undefined ? {} : { rationale: rationale as string }),
-    obligations: { ...rest, ...(expiresInSeconds === undefined ? {} : { expiresInSeconds }) } as Obligations,
+    obligations: {
+      ...rest,
+      ...(expiresInSeconds === undefined ? {} : { expiresInSeconds }),
+      ...(holdSeconds === undefined ? {} : { holdSeconds }),
+    } as Obligations,
   };
 }
 

@@ -12,7 +12,7 @@ export type Combined =
 
 /**
  * Combines the permits that determined an allow (spec/policy-cedar.md, Precedence): the strictest verdict, the most
- * approvals, the shortest time, the roles all name, every narrowing. Where two cannot both be met nothing is chosen.
+ * approvals, the shortest time, the longest hold, the roles all name, every narrowing. Where two cannot both be met nothing is chosen.
  */
 export function combinePermits(permits: readonly CedarRule[]): Combined {
   const verdict = order.find((one) => permits.some((permit) => permit.verdict === one)) ?? "defer";
@@ -28,6 +28,7 @@ export function combinePermits(permits: readonly CedarRule[]): Combined {
       ...figure("approvals", asking, (one) => one.approvals, 1, Math.max),
       ...(roles === undefined ? {} : { roles }),
       ...figure("expiresInSeconds", asking, (one) => one.expiresInSeconds, defaultExpirySeconds, Math.min),
+      ...figure("holdSeconds", asking, (one) => one.holdSeconds, 0, Math.max),
       ...(narrow === undefined ? {} : { narrow }),
     },
   };
@@ -35,7 +36,7 @@ export function combinePermits(permits: readonly CedarRule[]): Combined {
 
 /** A figure that some name; those who name none ask for the default. Absent when none names it. */
 function figure(
-  name: "approvals" | "expiresInSeconds",
+  name: "approvals" | "expiresInSeconds" | "holdSeconds",
   asking: readonly Obligations[],
   read: (one: Obligations) => number | undefined,
   otherwise: number,
