@@ -173,7 +173,12 @@ function checkSpent(evidence: Evidence, keys: KeySource): string {
   );
   const approvers = countApprovers(evidence, keys, request, index, parseTime(event.header.recordedAt));
   const expiry = checkExpiry(evidence, keys, request);
-  return `${approvers.length} of ${request.threshold} approvals: ${approvers.join(", ")}; requester excluded; spent by this start; expiry ${expiry}`;
+  return `${approvers.length} of ${request.threshold} approvals: ${approvers.join(", ")}; requester excluded; spent by this start; expiry ${expiry}${heldText(request)}`;
+}
+
+/** A hold is always the runtime's word: a cosignature tells before when something was, never after when. */
+function heldText({ notBefore }: ApprovalRequest): string {
+  return notBefore === undefined ? "" : `; held until ${notBefore}, asserted by the runtime's clock`;
 }
 
 /** Whose clock says that the approval had not expired: unable where the trust file wants witnesses to, and none did. */

@@ -15,6 +15,7 @@ import { cosignedBundle, witnessedApproval, witnessKey } from "../verify/forgeri
 import { type Forgery, makeForgery } from "../verify/forgery.js";
 import { disclosedCases } from "./disclosed.js";
 import { formatCases } from "./format.js";
+import { heldCases } from "./held.js";
 import { indeterminateCases } from "./indeterminate.js";
 import { passkeyCases } from "./passkeys.js";
 import { redactedCases } from "./redacted.js";
@@ -183,6 +184,7 @@ async function makeCases(): Promise<Case[]> {
     ...redactedCases(honest.written, forged),
     ...(await disclosedCases(all, calls)),
     ...(await passkeyCases()),
+    ...(await heldCases()),
   ];
 }
 

@@ -73,6 +73,7 @@ describe("a backtest", () => {
     ["more people", { ...remove.obligations, approvals: 2 }, ["more approvals"]],
     ["another role", { ...remove.obligations, roles: ["intern"] }, ["other approvers", "fewer approvers"]],
     ["more time", { ...remove.obligations, expiresInSeconds: 901 }, ["longer to approve"]],
+    ["a hold", { ...remove.obligations, holdSeconds: 60 }, ["longer hold"]],
     ["the time it had anyway", { ...remove.obligations, expiresInSeconds: 900 }, []],
     ["the whole root", { ...remove.obligations, narrow: { fs_remove: { paths: ["data"] } } }, ["wider"]],
     ["another file", { ...remove.obligations, narrow: { fs_remove: { paths: ["data/x"] } } }, ["wider", "narrower"]],

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Trust } from "../../src/contracts/trust.js";
+import { heldCases } from "../conformance/held.js";
 import { passkeyCases } from "../conformance/passkeys.js";
 import type { Case } from "../conformance/vector.js";
 import { type Bundles, type Ending, makeBundles } from "../support/bundles.js";
@@ -58,6 +59,7 @@ type Answer = { verdict: string; codes: string[]; checks?: { id: string; state: 
 describe.skipIf(skips)("the second verifier", () => {
   let all: Bundles;
   let byPasskey: Case[];
+  let held: Case[];
   let home: string;
   const answers = new Map<string, Answer>();
   let files = 0;
@@ -82,6 +84,12 @@ describe.skipIf(skips)("the second verifier", () => {
     return found;
   };
 
+  const agrees = (about: string, wrong: Case["wrong"]): void => {
+    const { verdict, codes } = answerOf(about);
+    expect([about, verdict, ...codes]).toEqual([about, wrong === undefined ? "accept" : "reject", ...codes]);
+    if (wrong !== undefined) expect([about, ...codes]).toContain(wrong.code);
+  };
+
   beforeAll(async () => {
     home = mkdtempSync(join(tmpdir(), "second-verifier-"));
     all = await makeBundles();
@@ -94,7 +102,8 @@ describe.skipIf(skips)("the second verifier", () => {
       asked.push([titleOf(forgery), put(await makeForgery(forgery, all)), putTrust(trust)]);
     }
     byPasskey = await passkeyCases();
-    for (const { about, bytes, trust } of byPasskey) asked.push([about, put(bytes), putTrust(trust)]);
+    held = await heldCases();
+    for (const { about, bytes, trust } of [...byPasskey, ...held]) asked.push([about, put(bytes), putTrust(trust)]);
     for (const [name, text] of malformed) asked.push([name, put(text), putTrust(all.trust)]);
     const pairs = asked.flatMap(([, file, trust]) => [file, trust]);
     const lines = execFileSync("python3", [script, "--batch", ...pairs], { encoding: "utf8", maxBuffer: 2 ** 26 });
@@ -124,11 +133,21 @@ describe.skipIf(skips)("the second verifier", () => {
   it("reads what passkeys signed as the first one does", () => {
     expect(byPasskey.filter(({ wrong }) => wrong === undefined)).toHaveLength(2);
     expect(byPasskey.filter(({ wrong }) => wrong !== undefined)).toHaveLength(23);
-    for (const { about, wrong } of byPasskey) {
-      const { verdict, codes } = answerOf(about);
-      expect([about, verdict, ...codes]).toEqual([about, wrong === undefined ? "accept" : "reject", ...codes]);
-      if (wrong !== undefined) expect([about, ...codes]).toContain(wrong.code);
-    }
+    for (const { about, wrong } of byPasskey) agrees(about, wrong);
+  });
+
+  it("reads what was held as the first one does", () => {
+    expect(held.map(({ wrong }) => wrong?.code)).toEqual([
+      undefined,
+      undefined,
+      "EXO_APPROVAL_HELD",
+      "EXO_CHECK_FAILED",
+      "EXO_CHECK_FAILED",
+      "EXO_CHECK_FAILED",
+      "EXO_APPROVAL_CLOSED",
+      "EXO_APPROVAL_DUPLICATE",
+    ]);
+    for (const { about, wrong } of held) agrees(about, wrong);
   });
 
   it("leaves to replay and admission exactly what it says it does", () => {

@@ -41,6 +41,12 @@ describe("policies that are refused", () => {
     ["approvals in hexadecimal", `@verdict("require_approval") @approvals("0x2") ${allow}`, "@approvals is malformed"],
     ["approvals without a value", `@verdict("require_approval") @approvals ${allow}`, "@approvals is malformed"],
     ["an empty role", `@verdict("require_approval") @roles("a,,b") ${allow}`, "@roles is malformed"],
+    ["no hold", `@verdict("require_approval") @hold_seconds("0") ${allow}`, "@hold_seconds is malformed"],
+    [
+      "a hold of a month and a second",
+      `@verdict("require_approval") @hold_seconds("2592001") ${allow}`,
+      "@hold_seconds is malformed",
+    ],
     ["no time", `@verdict("require_approval") @expires_in_seconds("0") ${allow}`, "@expires_in_seconds is malformed"],
     ["a narrowing that is no JSON", `@narrow("fs_remove") ${allow}`, "@narrow is malformed"],
     ["a narrowing of nothing known", `@narrow("{\\"fs_burn\\":{}}") ${allow}`, "@narrow is malformed"],

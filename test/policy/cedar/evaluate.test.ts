@@ -57,6 +57,13 @@ describe("precedence", () => {
       { expiresInSeconds: 900 },
     ],
     [
+      "the longest hold",
+      `${asking("a", '@hold_seconds("60")')} ${asking("b", '@hold_seconds("600")')} ${asking("c")}`,
+      "require_approval",
+      ["a", "b", "c"],
+      { holdSeconds: 600 },
+    ],
+    [
       "the roles that all name",
       `${asking("a", '@roles("x,y,z")')} ${asking("b", '@roles("z, y")')}`,
       "require_approval",

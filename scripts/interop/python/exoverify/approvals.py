@@ -44,6 +44,10 @@ def _request(evidence: Evidence, event: Event, payload: dict[str, Any], judged: 
         "requestedAt": event.header["recordedAt"],
         "expiresAt": min(expires, intent.get("expiresAt", expires)),
     }
+    if "holdSeconds" in obligations:
+        expected["notBefore"] = later(request["requestedAt"], obligations["holdSeconds"])
+        need(expected["notBefore"] < expected["expiresAt"], "held until after its expiry")
+    need(("notBefore" in request) == ("notBefore" in expected), "a request with a hold nobody asked for, or without")
     for name, value in expected.items():
         need(same(request[name], value), f"a request with another {name}")
     roles = obligations.get("roles", ["approver"])
@@ -139,6 +143,8 @@ def _spent(
     now, then = judged["final"]["verdict"], request["verdict"]
     need(now in STRICTNESS and STRICTNESS.index(now) <= STRICTNESS.index(then), "stricter than approved")
     need(event.header["recordedAt"] <= request["expiresAt"], "started after the expiry", "EXO_APPROVAL_EXPIRED")
+    held = event.header["recordedAt"] < request.get("notBefore", "")
+    need(not held, "started before the hold was over", "EXO_APPROVAL_HELD")
     count = len(state["granted"].get(started["spent"], []))
     need(count >= request["threshold"], f"{count} of {request['threshold']} approvals", "EXO_APPROVAL_PENDING")
     need(count == request["threshold"], "a decision after the threshold was reached", "EXO_APPROVAL_CLOSED")
@@ -199,6 +205,9 @@ def _decided(
 ) -> None:
     grant = _decision(evidence, trust, event, payload, request)
     before = state["granted"].setdefault(digest_of(request), [])
+    # Enough have approved: only a hold leaves time for somebody to stop it.
+    deniable = event.kind == "approval_denied" and "notBefore" in request
+    need(len(before) < request["threshold"] or deniable, "a decision on a closed request", "EXO_APPROVAL_CLOSED")
     repeated = any(
         one["id"] == grant["approver"]["id"] or one["keyId"] == grant["approver"]["keyId"] for one in before
     )
