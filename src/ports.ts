@@ -215,3 +215,33 @@ export type EffectCall = {
   /** Digest of (effect key or intent digest, seq): the idempotency key of a write. */
   readonly effectId: string;
 };
+
+/**
+ * Something that people outside should know of (spec/notifications.md): ids, action and times, never parameters, targets
+ * or reasons. Which members there are depends on `event`. Times are texts as in every contract.
+ */
+export type Notice = {
+  readonly schema: "exoarmur.notification/v1";
+  /** Names what happened, once in a cell: a receiver tells a repetition by it. At most 200 characters. */
+  readonly id: string;
+  readonly event: "approval_waiting" | "approval_reminder" | "approval_decided" | "in_doubt" | "kill_switch_changed";
+  /** When it happened; of a reminder, when it was due. */
+  readonly at: string;
+  readonly cellId: string;
+  /** Null: the whole cell. */
+  readonly tenantId: string | null;
+  readonly intentId?: string | undefined;
+  readonly action?: string | undefined;
+  readonly requestId?: string | undefined;
+  /** Of a decided request: where it stands now. `approved` is held until `notBefore`, `spent` has started. */
+  readonly status?: "approved" | "denied" | "expired" | "superseded" | "spent" | undefined;
+  readonly notBefore?: string | undefined;
+  readonly expiresAt?: string | undefined;
+  readonly on?: boolean | undefined;
+};
+
+/** Takes notices to people. */
+export interface Notifier {
+  /** Resolves when the receiver took the notice. Rejects when it did not, or the signal aborts: it is brought again. */
+  deliver(notice: Notice, signal: AbortSignal): Promise<void>;
+}

@@ -69,7 +69,7 @@ export const httpConfigSchema = z.strictObject({
 export type HttpConfig = z.infer<typeof httpConfigSchema>;
 
 /** True for https, and for http on this machine: what is not encrypted can be answered by anybody on the way. */
-function isWitnessUrl(text: string): boolean {
+function isSafeUrl(text: string): boolean {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   const local = url?.protocol === "http:" && ["127.0.0.1", "[::1]", "localhost"].includes(url.hostname);
   if (url === undefined || !(url.protocol === "https:" || local)) return false;
@@ -86,7 +86,7 @@ const witnessSchema = z.strictObject({
   url: z
     .string()
     .max(2000)
-    .refine(isWitnessUrl, "expected an https URL (http on this machine) without user, query and fragment"),
+    .refine(isSafeUrl, "expected an https URL (http on this machine) without user, query and fragment"),
   /** Longest wait for one answer. */
   timeoutMs: z.number().int().min(100).max(60_000).optional(),
 });
@@ -107,6 +107,19 @@ function isWitnessVkey(text: string): boolean {
     throw error;
   }
 }
+
+/** Whom the runtime tells that people are needed (spec/notifications.md). */
+const notifySchema = z.strictObject({
+  url: z
+    .string()
+    .max(2000)
+    .refine(isSafeUrl, "expected an https URL (http on this machine) without user, query and fragment"),
+  /** Longest wait for one answer. */
+  timeoutMs: z.number().int().min(100).max(60_000).optional(),
+});
+
+/** Whom the runtime tells that people are needed. */
+export type NotifyConfig = z.infer<typeof notifySchema>;
 
 /** Where the candidate of shadow mode is, relative to the folder that holds the home. */
 const shadowConfigSchema = z.strictObject({ policy: z.string().min(1).max(4096) });
@@ -132,6 +145,7 @@ export const configSchema = z.strictObject({
   http: httpConfigSchema.optional(),
   secrets: configuredSecretsSchema.optional(),
   counterparties: counterpartiesSchema.optional(),
+  notify: notifySchema.optional(),
   signers: signersSchema.optional(),
   /** A candidate policy that is asked beside the one in force and never obeyed (spec/what-if.md, Shadow mode). */
   shadow: shadowConfigSchema.optional(),

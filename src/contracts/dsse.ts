@@ -19,6 +19,7 @@ export const payloadTypes = {
   killSwitch: "application/vnd.exoarmur.kill-switch+json",
   trustScore: "application/vnd.exoarmur.trust-score+json",
   resolution: "application/vnd.exoarmur.resolution+json",
+  notification: "application/vnd.exoarmur.notification+json",
   challenge: "application/vnd.exoarmur.control-challenge+json",
   materialsDrop: "application/vnd.exoarmur.materials-drop+json",
 } as const;

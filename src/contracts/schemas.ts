@@ -11,6 +11,7 @@ import { eventSchema } from "./event.js";
 import { executionRecordSchema, hostCallSchema } from "./execution.js";
 import { intentDraftSchema, intentSchema } from "./intent.js";
 import { grantsSchema, manifestDraftSchema, manifestSchema } from "./manifest.js";
+import { noticeSchema } from "./notice.js";
 import { killSwitchOrderSchema, resolutionOrderSchema, trustScoreOrderSchema } from "./order.js";
 import { pluginCaseSchema, pluginProjectSchema } from "./plugin-project.js";
 import { decisionSchema, policyInputSchema, policySchema } from "./policy.js";
@@ -52,6 +53,7 @@ export const publishedSchemas: Readonly<Record<string, z.ZodType>> = {
   "exoarmur.plugin-case.v1": pluginCaseSchema,
   "exoarmur.plugin-admission.v1": pluginAdmissionSchema,
   "exoarmur.kill-switch.v1": killSwitchOrderSchema,
+  "exoarmur.notification.v1": noticeSchema,
   "exoarmur.materials-drop.v1": materialsDropOrderSchema,
   "exoarmur.resolution.v1": resolutionOrderSchema,
   "exoarmur.trust-score.v1": trustScoreOrderSchema,

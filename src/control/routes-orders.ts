@@ -3,7 +3,7 @@ import { canonicalize } from "../canonical/jcs.js";
 import { maxPage, replies, requests } from "../contracts/control.js";
 import { type Envelope, envelopeSchema } from "../contracts/dsse.js";
 import { isExoArmurError } from "../errors.js";
-import { readRequest } from "../pipeline/decide.js";
+import { readRequest } from "../pipeline/approvals.js";
 import { type ApprovalRecord, type KillSwitchState, readState } from "../pipeline/documents.js";
 import { keptPreview } from "../pipeline/present.js";
 import { approvalKeys, stateKeys } from "../pipeline/store-keys.js";

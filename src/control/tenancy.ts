@@ -1,6 +1,6 @@
 import type { ApprovalRequest } from "../contracts/approval.js";
 import { ExoArmurError } from "../errors.js";
-import { readRequest } from "../pipeline/decide.js";
+import { readRequest } from "../pipeline/approvals.js";
 import { type ApprovalRecord, type IntentRecord, readState } from "../pipeline/documents.js";
 import { approvalKeys, intentKeys } from "../pipeline/store-keys.js";
 import { AccessDenied } from "./denied.js";

@@ -4,6 +4,7 @@ import {
   type Config,
   configSchema,
   type HttpConfig,
+  type NotifyConfig,
   type SandboxConfig,
   type WitnessConfig,
 } from "../contracts/config.js";
@@ -52,6 +53,8 @@ export type ResolvedConfig = {
   readonly http: HttpConfig;
   readonly secrets: Readonly<Record<string, ConfiguredSecret>>;
   readonly counterparties: readonly Counterparty[];
+  /** Whom the runtime tells that people are needed; null for nobody. */
+  readonly notify: NotifyConfig | null;
   readonly signers: ResolvedSigners;
   /** The candidate of shadow mode, an absolute path; null for none. */
   readonly shadowFile: string | null;
@@ -99,6 +102,7 @@ export function resolveConfig(config: Config, paths: HomePaths): ResolvedConfig 
     http: resolveHttp(config, paths),
     secrets: config.secrets ?? {},
     counterparties: config.counterparties ?? [],
+    notify: config.notify ?? null,
     signers: resolveSigners(config, paths),
     shadowFile: resolveShadow(config, paths),
     witnesses: config.witnesses ?? [],

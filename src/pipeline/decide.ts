@@ -1,11 +1,11 @@
 import { openGrant } from "../approval/check.js";
 import { applyGrant, expire, isHeld, spend, supersede } from "../approval/state.js";
-import { type Digest, digestOf } from "../canonical/digest.js";
+import type { Digest } from "../canonical/digest.js";
 import { canonicalize } from "../canonical/jcs.js";
 import { parseCanonical } from "../canonical/read.js";
 import { parseTime } from "../canonical/time.js";
-import { type ApprovalRequest, approvalRequestSchema } from "../contracts/approval.js";
-import { digestSchema, parseContract } from "../contracts/common.js";
+import type { ApprovalRequest } from "../contracts/approval.js";
+import { digestSchema } from "../contracts/common.js";
 import { type Envelope, payloadTypes } from "../contracts/dsse.js";
 import { plainMaterial } from "../contracts/material.js";
 import { publicKeyOfEnvelopeKey } from "../contracts/passkey.js";
@@ -16,16 +16,18 @@ import { keyIdOf } from "../crypto/key-id.js";
 import { ExoArmurError, type Refusal } from "../errors.js";
 import type { LedgerTx } from "../log/ledger-types.js";
 import type { StoreReader } from "../ports.js";
+import { openApproval, readRequest } from "./approvals.js";
 import { verifyStoredAttestations } from "./attestations.js";
 import { type ApprovalRecord, type IntentRecord, readState, writeState } from "./documents.js";
 import { reasonOf } from "./finish.js";
 import { IntentWork } from "./intent-work.js";
 import { type Judgement, judge, type PolicyInForce } from "./judge.js";
 import { judgedBefore, judgedOf } from "./judged.js";
+import { tellDecided } from "./notices.js";
 import { chainTime } from "./recorder.js";
 import type { ExecutorRegistry, Resolved } from "./registry.js";
 import { attachPreview, presentRoster, requestApproval } from "./start.js";
-import { approvalKeys, blobKey, intentKeys } from "./store-keys.js";
+import { approvalKeys, intentKeys } from "./store-keys.js";
 import { type Admission, deny, proceed, startOrDeny } from "./submit.js";
 import type { PipelinePorts } from "./types.js";
 
@@ -79,13 +81,13 @@ export async function decide(tx: LedgerTx, envelope: Envelope, context: DecideCo
   if (applied.value.outcome === "denied") {
     const reason = grant.reason ?? "";
     work.append(tx, "approval_denied", { ...about, reason }, now, approver);
-    saveApproval(tx, record);
+    saveApproval(tx, work, record, now);
     const message = `${grant.approver.id} denied the request: ${reason}`;
     return settled(await deny(tx, work, null, reasonOf({ code: "EXO_APPROVAL_DENIED", message }), now));
   }
   work.append(tx, "approval_granted", about, now, approver);
   if (applied.value.outcome === "counted" || isHeld(request, now)) {
-    saveApproval(tx, record);
+    saveApproval(tx, work, record, now);
     work.save(tx);
     const judged = judgedBefore(tx, work.record);
     const held = heldUntil(record, request);
@@ -107,8 +109,9 @@ function settled(admission: Admission): Decision {
   return { admission, refused: null };
 }
 
-function saveApproval(tx: LedgerTx, record: ApprovalRecord): void {
+function saveApproval(tx: LedgerTx, work: IntentWork, record: ApprovalRecord, now: number): void {
   writeState(tx, approvalKeys.one(record.requestId), record);
+  tellDecided(tx, work, record, now);
 }
 
 /** The request digest inside an envelope whose signature is not checked yet; nothing else is read there. */
@@ -142,15 +145,6 @@ function findRequest(
   return { record, request: readRequest(tx, record.digest), work: IntentWork.load(tx, record.intentId, ports) };
 }
 
-/** A stored approval request. EXO_STORE_DAMAGED unless it has its digest. */
-export function readRequest(reader: Pick<LedgerTx, "get">, digest: Digest): ApprovalRequest {
-  const bytes = reader.get(blobKey(digest));
-  if (bytes === undefined || digestOf(bytes) !== digest) {
-    throw new ExoArmurError("EXO_STORE_DAMAGED", `the approval request ${digest} is missing or has other bytes`);
-  }
-  return parseContract(approvalRequestSchema, parseCanonical(bytes), "stored approval request");
-}
-
 /** Ends a pending intent whose request has expired; null when it has not, or is closed already. */
 export async function expireIfPast(
   tx: LedgerTx,
@@ -163,7 +157,7 @@ export async function expireIfPast(
   if (!expired.ok || work.record.state !== "pending") return null;
   const wasApproved = record.state.status === "approved";
   record.state = expired.value;
-  saveApproval(tx, record);
+  saveApproval(tx, work, record, now);
   work.append(tx, "approval_expired", { requestDigest: record.digest, expiresAt: request.expiresAt }, now);
   const roles = [...new Set(request.roster.flatMap((entry) => entry.roles))].sort().join(" or ");
   const message = wasApproved
@@ -194,12 +188,6 @@ export function isHoldOver(reader: StoreReader, intentId: string, now: number): 
   return record?.state.status === "approved" && !isHeld(readRequest(reader, record.digest), now);
 }
 
-/** The request that a pending intent waits for, or null. */
-function openApproval(reader: StoreReader, { state, approval }: IntentRecord): ApprovalRecord | null {
-  if (state !== "pending" || approval === null) return null;
-  return readState<ApprovalRecord>(reader, approvalKeys.one(approval.requestId)) ?? null;
-}
-
 /** Judges an approved intent again and starts it, if what would run is still what was approved. */
 async function resume(
   tx: LedgerTx,
@@ -211,11 +199,11 @@ async function resume(
 ): Promise<Admission> {
   const { intent } = work;
   const refuseStale = async (message: string, judgement: Judgement | null): Promise<Admission> => {
-    closeApproval(tx, record);
+    closeApproval(tx, work, record, now);
     return await deny(tx, work, judgement, reasonOf({ code: "EXO_APPROVAL_STALE", message }), now);
   };
   if (intent.expiresAt !== undefined && parseTime(intent.expiresAt) <= now) {
-    closeApproval(tx, record);
+    closeApproval(tx, work, record, now);
     const message = `the intent expired at ${intent.expiresAt}`;
     return await deny(tx, work, null, reasonOf({ code: "EXO_INTENT_EXPIRED", message }), now);
   }
@@ -231,13 +219,13 @@ async function resume(
   }
   const attested = verifyStoredAttestations(tx, work);
   if (!attested.ok) {
-    closeApproval(tx, record);
+    closeApproval(tx, work, record, now);
     return await deny(tx, work, null, reasonOf(attested.error), now);
   }
   const judgement = judge(tx, work, resolved.value, policy, attested.value, now);
   const { verdict } = judgement.final;
   if (verdict === "deny") {
-    closeApproval(tx, record);
+    closeApproval(tx, work, record, now);
     return await proceed(tx, work, resolved.value, judgement, now, () => false);
   }
   const changed = changedSince(tx, work, request, resolved.value, judgement);
@@ -245,7 +233,7 @@ async function resume(
   const gone = formerApprover(tx, work, record, judgement);
   if (gone !== null) return await refuseStale(`${gone} may no longer approve`, judgement);
   if (rank(verdict) > rank(request.verdict)) {
-    closeApproval(tx, record);
+    closeApproval(tx, work, record, now);
     const again = requestApproval(tx, work, resolved.value, judgement, now);
     if (!again.ok) return await deny(tx, work, judgement, reasonOf(again.error, judgement.final.ruleIds), now);
     const approval = again.value;
@@ -259,16 +247,16 @@ async function resume(
   const spent = started.kind === "started" ? spend(record.state, request, now) : supersede(record.state);
   if (!spent.ok) throw new ExoArmurError("EXO_INTERNAL", spent.error.message);
   record.state = spent.value;
-  saveApproval(tx, record);
+  saveApproval(tx, work, record, now);
   return started;
 }
 
 /** Closes a request that will not be spent. */
-function closeApproval(tx: LedgerTx, record: ApprovalRecord): void {
+function closeApproval(tx: LedgerTx, work: IntentWork, record: ApprovalRecord, now: number): void {
   const closed = supersede(record.state);
   if (!closed.ok) throw new ExoArmurError("EXO_INTERNAL", closed.error.message);
   record.state = closed.value;
-  saveApproval(tx, record);
+  saveApproval(tx, work, record, now);
 }
 
 const ranks = ["allow", "require_approval", "require_human", "require_quorum"];

@@ -20,6 +20,7 @@ import type { IntentWork } from "./intent-work.js";
 import { readBudget } from "./judge.js";
 import { judgedOf } from "./judged.js";
 import { openKeyValues, settleKeys } from "./key-values.js";
+import { tellDoubt } from "./notices.js";
 import { endOf, type RunEnd, statusCodes } from "./outcome.js";
 import { chainTime } from "./recorder.js";
 import type { Start } from "./start.js";
@@ -202,6 +203,7 @@ function recordDoubt(tx: LedgerTx, started: Start, ran: Ran): () => ExecutionRes
     now,
   );
   record.reason = doubtReason(record.intentId);
+  tellDoubt(tx, work, now);
   work.save(tx);
   const reason = record.reason;
   return () => ({ ...judgedOf(record, judgement), status: "in_doubt", reason });

@@ -23,6 +23,7 @@ import { type EffectHolder, type KillSwitchState, readState, writeState } from "
 import { finish } from "./finish.js";
 import { IntentWork } from "./intent-work.js";
 import { judgedBefore } from "./judged.js";
+import { recordNotice } from "./notices.js";
 import { appendEvent, chainTime, type RecordedEvent } from "./recorder.js";
 import { blobKey, effectKeyName, orderKey, stateKeys, trustScoreKey, trustScoreTimeKey } from "./store-keys.js";
 import type { Admission } from "./submit.js";
@@ -158,6 +159,9 @@ export function applyKillSwitch(tx: LedgerTx, envelope: Envelope, ports: Pipelin
     { scope: order.scope, tenantId: order.tenantId, on: order.on, epoch: state.epoch, envelopeDigest: material.digest },
     { id: order.operator.id, type: "operator" },
   );
+  const { tenantId, on } = order;
+  const id = `kill_switch_changed/${state.epoch}`;
+  recordNotice(tx, ports, { id, event: "kill_switch_changed", tenantId, on }, ports.clock.now());
   return state;
 }
 

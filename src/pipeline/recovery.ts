@@ -1,10 +1,12 @@
 import { isPast } from "../approval/state.js";
 import type { LedgerTx } from "../log/ledger-types.js";
 import type { StoreReader } from "../ports.js";
-import { expireIfPast, readRequest } from "./decide.js";
+import { readRequest } from "./approvals.js";
+import { expireIfPast } from "./decide.js";
 import { type ApprovalRecord, type IntentRecord, readState } from "./documents.js";
 import { doubtReason, settleRun } from "./execute.js";
 import { IntentWork } from "./intent-work.js";
+import { tellDoubt } from "./notices.js";
 import { chainTime } from "./recorder.js";
 import { approvalKeys, intentKeys } from "./store-keys.js";
 import type { Admission } from "./submit.js";
@@ -37,6 +39,7 @@ export function markInDoubt(tx: LedgerTx, intentId: string, ports: PipelinePorts
     { startedDigest: started.digest, cause: "interrupted", effects: record.effects, execution: null },
     now,
   );
+  tellDoubt(tx, work, now);
   work.save(tx);
   return true;
 }

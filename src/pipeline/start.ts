@@ -16,6 +16,7 @@ import { type ApprovalRecord, type EffectHolder, readState, writeState } from ".
 import type { IntentWork } from "./intent-work.js";
 import { type Judgement, readBudget } from "./judge.js";
 import { type RunKeys, reserveVersions } from "./key-values.js";
+import { tellWaiting } from "./notices.js";
 import type { Resolved } from "./registry.js";
 import { approvalKeys, budgetKey, effectKeyName } from "./store-keys.js";
 
@@ -131,6 +132,7 @@ export function requestApproval(
     state: pendingApproval,
   } satisfies ApprovalRecord);
   writeState(tx, approvalKeys.byDigest(digest), requestId);
+  tellWaiting(tx, work, request.value);
   work.save(tx);
   return request;
 }

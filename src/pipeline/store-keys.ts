@@ -106,6 +106,12 @@ export function orderKey(nonce: string): string {
   return `n/${nonce}`;
 }
 
+/** Notices that were not delivered yet, oldest first. `at` in milliseconds. */
+export const noticeKeys = {
+  one: (at: number, id: string): string => `m/${fixed(at)}/${id}`,
+  all: { gte: "m/", lt: "m0" },
+} as const;
+
 /** What an executor's name was admitted with last. The name is one that a manifest can have: short and plain. */
 export function admittedKey(name: string): string {
   return `a/${name}`;

@@ -92,6 +92,8 @@ export type PipelinePorts = {
   readonly saltKey: Uint8Array;
   readonly deployment: Deployment;
   readonly governor: Governor;
+  /** Is told that a transaction kept notices for somebody outside. Absent: nobody is to be told, and none are kept. */
+  readonly notices?: { recorded(): void } | undefined;
   /** The candidate that is asked beside the policy in force. */
   readonly shadow?: ShadowPolicy | undefined;
   /** Loads Cedar's engine when a policy needs it. Without it Cedar policies are refused. */

@@ -13,9 +13,10 @@ import { openLedger } from "../log/ledger.js";
 import type { Ledger } from "../log/ledger-types.js";
 import { ProxyPipeline } from "../pipeline/proxy-pipeline.js";
 import type { Deployment, Governor, ShadowPolicy } from "../pipeline/types.js";
-import type { SandboxHost, Signer, Store } from "../ports.js";
+import type { Notifier, SandboxHost, Signer, Store } from "../ports.js";
 import { loadCedar } from "./cedar.js";
 import { openHttp } from "./http.js";
+import { NoticeDesk } from "./notice-desk.js";
 import { openSandbox } from "./sandbox.js";
 import { openSecretDesk, type SecretParts } from "./secrets.js";
 import type { World } from "./system.js";
@@ -49,6 +50,8 @@ export type CoreParts = {
   readonly counterparties: readonly Counterparty[];
   /** The candidate that is asked beside the policy in force. */
   readonly shadow?: ShadowPolicy | undefined;
+  /** Takes notices to people, where the caller gave no notifier of its own. */
+  readonly notifier?: Notifier | undefined;
   /** Checks the store against what was published before, then is told of every checkpoint. */
   readonly onLedger?: (ledger: Ledger) => Ledger;
 };
@@ -81,7 +84,10 @@ export async function openCore(parts: CoreParts): Promise<Core> {
     ...http,
   };
   // The environment stays behind.
-  const { env: _env, ...ports } = world;
+  const { env: _env, notifier: own, ...ports } = world;
+  const notifier = own ?? parts.notifier;
+  const { clock, entropy, logger } = world;
+  const notices = notifier && new NoticeDesk({ notifier, store, ledger, clock, entropy, logger });
   const pipeline = new ProxyPipeline({
     ...ports,
     store,
@@ -93,11 +99,14 @@ export async function openCore(parts: CoreParts): Promise<Core> {
     saltKey: parts.saltKey,
     deployment,
     governor: parts.governor,
+    notices,
     shadow: parts.shadow,
     cedar: loadCedar,
   });
+  notices?.start();
   const close = async (): Promise<void> => {
     await pipeline.idle();
+    await notices?.close();
     await sandbox.close();
     await ledger.close();
     await store.close();

@@ -31,6 +31,7 @@ import { homeSecrets } from "./secrets.js";
 import { readShadow } from "./shadow.js";
 import { startSweep } from "./sweep.js";
 import type { World } from "./system.js";
+import { createWebhook } from "./webhook.js";
 import { createWitnesses, type Witnesses } from "./witnesses.js";
 
 /** A runtime's parts over a home, and what the home adds to them. */
@@ -81,6 +82,7 @@ export async function openHomeCore(dir: string, world: World): Promise<HomeCore>
       http: resolved.http,
       counterparties: resolved.counterparties,
       shadow: await readShadow(resolved.shadowFile, world),
+      notifier: resolved.notify === null ? undefined : createWebhook(resolved.notify, signers.runtime),
       secrets: homeSecrets(home.paths, resolved.secrets, world.env),
       onLedger: (ledger) => {
         witnesses = witnessesOf(home, ledger, world);

@@ -1,6 +1,6 @@
 import { ulidSource } from "../canonical/ids.js";
 import { systemEntropy } from "../crypto/random.js";
-import type { AddressResolver, Clock, Entropy, IdSource, Logger } from "../ports.js";
+import type { AddressResolver, Clock, Entropy, IdSource, Logger, Notifier } from "../ports.js";
 
 /** Environment variables by name. */
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -19,6 +19,8 @@ export type WorldPorts = {
   readonly logger?: Logger;
   /** Finds the addresses of hosts, instead of the DNS that `http` of the configuration names. */
   readonly resolver?: AddressResolver;
+  /** Takes notices to people (spec/notifications.md), instead of the one that `notify` of config.json names. Default: none. */
+  readonly notifier?: Notifier;
   /**
    * Environment variables: feature flags, the secrets of a home that are kept there, and the passphrase of its vault.
    * Default the environment of the process.
@@ -33,6 +35,7 @@ export type World = {
   readonly entropy: Entropy;
   readonly logger: Logger;
   readonly resolver: AddressResolver | undefined;
+  readonly notifier: Notifier | undefined;
   readonly env: Environment;
 };
 
@@ -40,6 +43,6 @@ export type World = {
 export function worldOf(ports: WorldPorts): World {
   const clock = ports.clock ?? systemClock;
   const entropy = ports.entropy ?? systemEntropy;
-  const { ids = ulidSource(clock, entropy), logger = silentLogger, resolver, env = process.env } = ports;
-  return { clock, entropy, ids, logger, resolver, env };
+  const { ids = ulidSource(clock, entropy), logger = silentLogger, resolver, notifier, env = process.env } = ports;
+  return { clock, entropy, ids, logger, resolver, notifier, env };
 }
