@@ -108,8 +108,8 @@ export function orderKey(nonce: string): string {
 
 /** Notices that were not delivered yet, oldest first. `at` in milliseconds. */
 export const noticeKeys = {
-  one: (at: number, id: string): string => `m/${fixed(at)}/${id}`,
-  all: { gte: "m/", lt: "m0" },
+  one: (at: number, id: string): string => `y/${fixed(at)}/${id}`,
+  all: { gte: "y/", lt: "y0" },
 } as const;
 
 /** What an executor's name was admitted with last. The name is one that a manifest can have: short and plain. */

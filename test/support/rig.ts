@@ -124,6 +124,7 @@ export type RigOptions = {
   readonly performers?: PipelinePorts["performers"];
   readonly logger?: Logger;
   readonly shadow?: ShadowPolicy;
+  readonly notices?: PipelinePorts["notices"];
   readonly cedar?: LoadCedar;
   /** Default: the keys of the test world, in this process. */
   readonly signers?: { readonly runtime?: Signer; readonly log?: Signer };
@@ -181,6 +182,7 @@ export async function openRig(options: RigOptions = {}): Promise<Rig> {
       requireSignatures: options.requireSignatures ?? false,
     },
     shadow: options.shadow,
+    notices: options.notices,
     governor: { killed: () => governor.killFile, takeOrders: () => governor.takeOrders() },
     ...(options.cedar === undefined ? {} : { cedar: options.cedar }),
   });
