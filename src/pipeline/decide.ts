@@ -7,6 +7,7 @@ import { parseTime } from "../canonical/time.js";
 import type { ApprovalRequest } from "../contracts/approval.js";
 import { digestSchema } from "../contracts/common.js";
 import { type Envelope, payloadTypes } from "../contracts/dsse.js";
+import type { Reason } from "../contracts/event.js";
 import { plainMaterial } from "../contracts/material.js";
 import { publicKeyOfEnvelopeKey } from "../contracts/passkey.js";
 import { readPointer } from "../contracts/pointer.js";
@@ -18,6 +19,7 @@ import type { LedgerTx } from "../log/ledger-types.js";
 import type { StoreReader } from "../ports.js";
 import { openApproval, readRequest } from "./approvals.js";
 import { verifyStoredAttestations } from "./attestations.js";
+import { denialOf } from "./denial.js";
 import { type ApprovalRecord, type IntentRecord, readState, writeState } from "./documents.js";
 import { reasonOf } from "./finish.js";
 import { IntentWork } from "./intent-work.js";
@@ -28,7 +30,7 @@ import { chainTime } from "./recorder.js";
 import type { ExecutorRegistry, Resolved } from "./registry.js";
 import { attachPreview, presentRoster, requestApproval } from "./start.js";
 import { approvalKeys, intentKeys } from "./store-keys.js";
-import { type Admission, deny, proceed, startOrDeny } from "./submit.js";
+import { type Admission, deny, startOrDeny } from "./submit.js";
 import type { PipelinePorts } from "./types.js";
 
 /** What counting a grant came to: an admission, and the refusal of the grant itself when it came too late. */
@@ -226,7 +228,7 @@ async function resume(
   const { verdict } = judgement.final;
   if (verdict === "deny") {
     closeApproval(tx, work, record, now);
-    return await proceed(tx, work, resolved.value, judgement, now, () => false);
+    return await deny(tx, work, judgement, denialSince(request, judgement), now);
   }
   const changed = changedSince(tx, work, request, resolved.value, judgement);
   if (changed !== null) return await refuseStale(`the ${changed} changed since the approval was asked for`, judgement);
@@ -249,6 +251,14 @@ async function resume(
   record.state = spent.value;
   saveApproval(tx, work, record, now);
   return started;
+}
+
+/** Why an approved intent is denied now; where the policy does, that it is another one than people approved under. */
+function denialSince(request: ApprovalRequest, judgement: Judgement): Reason {
+  const reason = denialOf(judgement);
+  const { decision, safety } = judgement;
+  if (safety.verdict === "deny" || decision.policyDigest === request.policyDigest) return reason;
+  return { ...reason, message: `${reason.message} (the policy changed since the approval was asked for)` };
 }
 
 /** Closes a request that will not be spent. */
