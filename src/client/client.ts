@@ -115,8 +115,8 @@ export function createClient(options: ClientOptions): Client {
     },
     decide: async (requestId, grant, { signal } = {}) => {
       const path = `/v1/approvals/${encodeURIComponent(requestId)}/grants?waitMs=${pollMs}`;
-      // Not sent again: a grant that was counted the first time is refused the second.
-      const bytes = await ask(transport, { path, body: grant, signal, timeoutMs: pollMs + slackMs });
+      // Sent again where no answer came: the very same grant is counted once and answered with what has become of it.
+      const bytes = await get({ path, body: grant, signal, timeoutMs: pollMs + slackMs });
       return await settle(resultOf(bytes), ["running"], signal);
     },
   };

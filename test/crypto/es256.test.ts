@@ -1,4 +1,4 @@
-import { createECDH, createHash, createPublicKey, generateKeyPairSync, sign } from "node:crypto";
+import { createECDH, createHash, generateKeyPairSync, sign } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import * as noble from "../../src/crypto/backend-noble.js";
@@ -177,6 +177,5 @@ describe("a signature", () => {
   test("is not taken by a key that is on no curve, in either backend", () => {
     const nowhere = bytesOf(`02${"1".padStart(64, "0")}`);
     for (const backend of [node, noble]) expect(backend.verifyP256(nowhere, message, raw)).toBe(false);
-    expect(() => createPublicKey({ key: Buffer.from(nowhere), format: "der", type: "spki" })).toThrow();
   });
 });
