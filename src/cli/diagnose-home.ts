@@ -17,7 +17,7 @@ import { type ActivePolicy, type KillSwitchState, readState } from "../pipeline/
 import { readIntentRecord } from "../pipeline/present.js";
 import { openIntents } from "../pipeline/recovery.js";
 import { admitExecutor } from "../pipeline/registry.js";
-import { stateKeys } from "../pipeline/store-keys.js";
+import { noticeKeys, stateKeys } from "../pipeline/store-keys.js";
 import { readProgram } from "../runtime/policy-file.js";
 import { homeSecrets } from "../runtime/secrets.js";
 import { readCandidate } from "../runtime/shadow.js";
@@ -59,6 +59,7 @@ async function diagnoseView(context: CliContext, view: HomeView): Promise<Diagno
     ...(await diagnoseWitnesses(view)),
     await examine("policy", () => checkPolicy(view)),
     ...(home.resolved.shadowFile === null ? [] : [await examine("shadow policy", () => checkShadow(view))]),
+    ...(home.resolved.notify === null ? [] : [await examine("notifications", () => checkNotices(view))]),
     await examine("secrets", () => checkSecrets(view, context.env)),
   ];
   for (const plugin of await readPlugins(home)) {
@@ -187,6 +188,14 @@ async function checkShadow({ home: { resolved } }: HomeView): Promise<Awaited<Fo
   if (problem !== undefined) return { state: "warn", code: problem.code, message: `not asked: ${problem.message}` };
   const { policyId, version, rules } = candidate.compiled.document;
   return `${policyId} version ${version}, ${countOf(rules.length, "rule")}, ${candidate.document.digest}: asked, never obeyed`;
+}
+
+/** Where notices go, without the path, which may be what lets a sender in, and how many wait. Nothing is sent. */
+function checkNotices({ home, store }: HomeView): Found {
+  const waiting = [...store.range(noticeKeys.all)].length;
+  const where = new URL(home.resolved.notify?.url ?? "").origin;
+  const message = `${where}, ${countOf(waiting, "notice")} not delivered yet`;
+  return waiting === 0 ? message : { state: "warn", message };
 }
 
 async function checkPlugin(view: HomeView, plugin: PluginFile): Promise<Found> {

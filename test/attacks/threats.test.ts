@@ -49,6 +49,7 @@ const threats = [
   "Wrong index, size or leaf",
   "Statement of one run, transcript of another",
   "Expired approval",
+  "Held action started early",
   "Approval for another plugin version",
   "Phished and replayed passkeys",
   "Shadow decision for an enforced one",

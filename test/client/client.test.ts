@@ -168,7 +168,9 @@ describe("wait", () => {
     const person = createClient({ origin, token, patience });
     const [waits] = await person.approvals();
     expect(waits?.request).toEqual(pending.approval);
-    const decided = await person.decide(pending.approval.requestId, await grant(pending.approval, "alice", keys.alice));
+    const sent = await grant(pending.approval, "alice", keys.alice);
+    faults.push("drop_answer", "drop_request");
+    const decided = await person.decide(pending.approval.requestId, sent);
     const done = await waiting;
     expect([done.status, decided.status, done.intentId]).toEqual(["executed", "executed", pending.intentId]);
     expect((await client.status(pending.intentId)).status).toBe("executed");

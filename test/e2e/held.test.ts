@@ -83,6 +83,10 @@ describe("a home whose policy holds what was approved", () => {
       expect(runtime.status(intentId)).toMatchObject({ status: "approval_pending", heldUntil: notBefore });
     }
     expect(existsSync(shell.path("data/orders.csv"))).toBe(true);
+    const doctor = await shell.exo(["doctor"]);
+    const { port } = server.address() as AddressInfo;
+    expect(doctor.stdout).toMatch(new RegExp(`notifications +http://127.0.0.1:${port}, 0 notices not delivered yet`));
+    expect(doctor.stdout).not.toContain("/hook");
     {
       await using runtime = await open();
       expect(runtime.status(intentId).status).toBe("approval_pending");
