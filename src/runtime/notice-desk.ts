@@ -101,7 +101,7 @@ export class NoticeDesk {
     const { logger } = this.#parts;
     try {
       this.#take();
-      for (const waiting of [...this.#waiting.values()]) {
+      for (const waiting of this.#waiting.values()) {
         if (this.#isDue(waiting)) await this.#bring(waiting);
       }
       await this.#forget();

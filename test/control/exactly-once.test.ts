@@ -108,7 +108,7 @@ describe("the very same grant again", () => {
     });
     plane.rig.disk.onWrite = async () => {
       await gate;
-      return "ok";
+      return "ok" as const;
     };
     expect(briefly(await post(bob, "?waitMs=0"))).toBe("202 running");
     expect(briefly(await post(bob, "?waitMs=0"))).toBe("202 running");

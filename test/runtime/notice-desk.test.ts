@@ -42,12 +42,13 @@ type Watched = { readonly rig: Rig; readonly desk: NoticeDesk; readonly receiver
 /** A rig with a desk that is looked after by hand: nothing here waits for a timer. */
 async function watched(options: RigOptions = {}, receiver = new Receiver()): Promise<Watched> {
   const lines: string[] = [];
-  let desk: NoticeDesk | undefined;
-  const notices = { recorded: () => desk?.recorded() };
+  const made: { desk?: NoticeDesk } = {};
+  const notices = { recorded: () => made.desk?.recorded() };
   const rig = await openRig({ rules: [rule], ...options, notices });
   const logger = { log: (level: string, message: string) => void lines.push(`${level} ${message}`) };
   const { store, ledger, clock } = rig;
-  desk = new NoticeDesk({ notifier: receiver, store, ledger, clock, logger, entropy: seededEntropy("rest") });
+  const desk = new NoticeDesk({ notifier: receiver, store, ledger, clock, logger, entropy: seededEntropy("rest") });
+  made.desk = desk;
   desk.look();
   await desk.idle();
   return { rig, desk, receiver, lines };
@@ -296,11 +297,11 @@ describe("a receiver that does not take it", () => {
     const receiver = new Receiver();
     const hanging = new Promise<void>(() => undefined);
     receiver.deliver = () => hanging;
-    let desk: NoticeDesk | undefined;
-    const rig = await openRig({ rules: [rule], notices: { recorded: () => desk?.recorded() } });
+    const made: { desk?: NoticeDesk } = {};
+    const rig = await openRig({ rules: [rule], notices: { recorded: () => made.desk?.recorded() } });
     const { store, ledger, clock } = rig;
     const logger = { log: () => undefined };
-    desk = new NoticeDesk({ notifier: receiver, store, ledger, clock, logger, entropy: seededEntropy("rest") });
+    made.desk = new NoticeDesk({ notifier: receiver, store, ledger, clock, logger, entropy: seededEntropy("rest") });
     const request = requestOf(await rig.pipeline.execute(ask("one")));
     const ended = await rig.pipeline.decide(await grant(request, "alice", keys.alice));
     expect(ended.status).toBe("executed");
