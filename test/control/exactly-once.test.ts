@@ -113,6 +113,8 @@ describe("the very same grant again", () => {
     expect(briefly(await post(bob, "?waitMs=0"))).toBe("202 running");
     expect(briefly(await post(bob, "?waitMs=0"))).toBe("202 running");
     const waiting = post(bob, "?waitMs=30000");
+    // Long enough for the request to come in first; were it not, the answer would be the same.
+    await new Promise((resolve) => setTimeout(resolve, 200));
     release();
     expect(briefly(await waiting)).toBe("200 executed");
     expect(plane.rig.sandbox.starts).toBe(1);

@@ -148,6 +148,31 @@ describe("until it starts it can be stopped", () => {
     expect([rig.sandbox.starts, statusOf(rig)]).toEqual([0, "denied EXO_APPROVAL_DENIED"]);
   });
 
+  test("a deny that is counted while the start is on its way wins", async () => {
+    const { rig, request } = await heldRig();
+    const envelope = await grant(request, "bob", keys.bob, deny);
+    let denied: ReturnType<typeof rig.pipeline.decide> | undefined;
+    rig.governor.takeOrders = () => {
+      denied ??= rig.pipeline.decide(envelope);
+      return Promise.resolve();
+    };
+    rig.clock.set(over);
+    await rig.pipeline.resumeHeld();
+    expect(await denied).toMatchObject({ status: "denied", reason: { code: "EXO_APPROVAL_DENIED" } });
+    await rig.pipeline.idle();
+    expect([rig.sandbox.starts, standing(rig)]).toEqual([0, ["denied"]]);
+    checkStore(rig);
+  });
+
+  test("a clock that goes back while the start is on its way starts nothing", async () => {
+    const { rig } = await heldRig();
+    const times = [over, over];
+    rig.clock.now = () => times.shift() ?? startMs + 1000;
+    await rig.pipeline.resumeHeld();
+    await rig.pipeline.idle();
+    expect([times, rig.sandbox.starts, standing(rig)]).toEqual([[], 0, ["approved"]]);
+  });
+
   test("a deny at the moment of the start: the deny, or one run; never both", async () => {
     const { rig, request } = await heldRig();
     rig.clock.set(over);
