@@ -17,7 +17,7 @@ const pages = {
   "console.html": {
     html: "console/console.html",
     script: "console/console.tsx",
-    styles: ["page.css", "console/console.css"],
+    styles: ["page.css", "console/console.css", "console/views.css"],
     worker: "worker.ts",
     connect: "'self'",
     maxBytes: 2_500_000,

@@ -1,5 +1,6 @@
 import { signGrantWith } from "../../approval/sign.js";
 import type { ApprovalGrant, ApprovalRequest, Preview } from "../../contracts/approval.js";
+import { stampOf } from "../../contracts/order.js";
 import { ExoArmurError } from "../../errors.js";
 import { readPreview } from "../../pipeline/present.js";
 import { hasFlag, type Options, textOption } from "../action.js";
@@ -7,7 +8,7 @@ import { findApproval, outdatedOf, previewCells } from "../approval-text.js";
 import { type CliContext, homeDir } from "../context.js";
 import { type ExitCode, exitCodes, statusCodes } from "../exit-codes.js";
 import { withHomeView } from "../home-view.js";
-import { isConfirmed, stampOf } from "../operator.js";
+import { isConfirmed } from "../operator.js";
 import { deliverOrder } from "../order-delivery.js";
 import { readOrderSummary } from "../order-summary.js";
 import { formatRows, printJson, shownPath } from "../output.js";

@@ -1,7 +1,23 @@
+import { Intent } from "./intent.js";
+import { Intents } from "./intents.js";
+import { KillSwitch } from "./kill-switch.js";
 import { Overview } from "./overview.js";
+import { Plugins } from "./plugins.js";
+import { Policies } from "./policies.js";
 import type { View } from "./view.js";
+
+const isId = /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/;
 
 /** The navigation, in its order. The first is shown where the address names none. */
 export const views: readonly View[] = [
   { name: "overview", title: "Overview", show: (props) => <Overview {...props} /> },
+  {
+    name: "intents",
+    title: "Intents",
+    show: (props) =>
+      isId.test(props.path[0] ?? "") ? <Intent key={props.path[0]} {...props} /> : <Intents {...props} />,
+  },
+  { name: "policies", title: "Policies", show: (props) => <Policies {...props} /> },
+  { name: "plugins", title: "Plugins", show: (props) => <Plugins {...props} /> },
+  { name: "kill-switch", title: "Kill switch", show: (props) => <KillSwitch {...props} /> },
 ];

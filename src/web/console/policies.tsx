@@ -1,0 +1,134 @@
+import type { z } from "zod";
+import { replies } from "../../contracts/control.js";
+import { type AnyPolicy, isCedar } from "../../contracts/policy-cedar.js";
+import { formatCount } from "../../replay/story/format.js";
+import { visible } from "../visible.js";
+import { may } from "./access.js";
+import { useAnswer, useTick } from "./live.js";
+import { ruleRow } from "./policies-rules.js";
+import { Document, Failure, Given, State } from "./shown.js";
+import type { ViewProps } from "./view.js";
+
+/** Rules shown as rows; the document has all. */
+const shownRules = 500;
+
+/** The policy in force. */
+export function Policies({ api, me }: ViewProps) {
+  const tick = useTick();
+  const viewer = may(me, "viewer");
+  const { value, error } = useAnswer(
+    async (signal) => (viewer ? await api.get(replies.policy, "/v1/policy", signal) : null),
+    tick,
+  );
+  return (
+    <section aria-labelledby="policies-title">
+      <h1 id="policies-title">Policies</h1>
+      {!viewer && <p class="quiet">Policies are shown to viewers.</p>}
+      <Failure error={error} />
+      {value !== null && <InForce policy={value} />}
+    </section>
+  );
+}
+
+function InForce({ policy }: { readonly policy: z.infer<typeof replies.policy> }) {
+  const { policyId, version, digest, envelopeDigest, document } = policy;
+  return (
+    <>
+      <h2>In force</h2>
+      <dl class="facts">
+        <dt>policy</dt>
+        <dd>
+          <Given text={policyId} /> version {version}
+        </dd>
+        <dt>document</dt>
+        <dd class="digest">{digest}</dd>
+        <dt>signed envelope</dt>
+        <dd class="digest">{envelopeDigest}</dd>
+      </dl>
+      <PolicyText policy={document} />
+    </>
+  );
+}
+
+/** A policy for reading: its rules as a table, or Cedar's own text; and the document itself. */
+export function PolicyText({ policy }: { readonly policy: AnyPolicy }) {
+  return (
+    <>
+      {isCedar(policy) ? (
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls has to be reachable by keyboard
+        <pre tabIndex={0}>{visible(policy.policies, true)}</pre>
+      ) : (
+        <Rules rules={policy.rules} />
+      )}
+      <details>
+        <summary>The document</summary>
+        <Document value={policy} />
+      </details>
+    </>
+  );
+}
+
+function Rules({ rules }: { readonly rules: Parameters<typeof ruleRow>[0][] }) {
+  return (
+    <div class="wide">
+      <table class="rules">
+        <thead>
+          <tr>
+            <th scope="col">rule</th>
+            <th scope="col">verdict</th>
+            <th scope="col">where</th>
+            <th scope="col">asks for</th>
+          </tr>
+        </thead>
+        <tbody>
+          {rules.slice(0, shownRules).map((rule) => {
+            const { id, verdict, conditions, obligations, rationale } = ruleRow(rule);
+            return (
+              <tr key={rule.id}>
+                <th scope="row">
+                  <bdi>{id}</bdi>
+                </th>
+                <td>
+                  <State state={verdict} />
+                </td>
+                <td>
+                  <Lines lines={conditions} empty="anything" />
+                </td>
+                <td>
+                  <Lines lines={obligations} empty="" />
+                  {rationale !== "" && (
+                    <p class="quiet">
+                      <bdi>{rationale}</bdi>
+                    </p>
+                  )}
+                </td>
+              </tr>
+            );
+          })}
+          <tr>
+            <th scope="row">default</th>
+            <td>
+              <State state="deny" />
+            </td>
+            <td>whatever no rule above matches</td>
+            <td />
+          </tr>
+        </tbody>
+      </table>
+      {rules.length > shownRules && <p class="quiet">The first of {formatCount(rules.length)} rules.</p>}
+    </div>
+  );
+}
+
+function Lines({ lines, empty }: { readonly lines: readonly string[]; readonly empty: string }) {
+  if (lines.length === 0) return <span class="quiet">{empty}</span>;
+  return (
+    <ul>
+      {lines.map((line) => (
+        <li key={line}>
+          <bdi>{line}</bdi>
+        </li>
+      ))}
+    </ul>
+  );
+}
