@@ -132,9 +132,10 @@ function Asking({ view, asked }: Pick<FactsProps, "view" | "asked">) {
       <dd>
         <Moment time={request.requestedAt} /> (<State state={request.verdict} />)
       </dd>
-      <dt>left</dt>
+      <dt>until</dt>
       <dd>
-        {leftWords(parseTime(request.expiresAt), now)}, until <Moment time={request.expiresAt} />
+        <Moment time={request.expiresAt} />
+        {view.status === "pending" && `, ${leftWords(parseTime(request.expiresAt), now)} left`}
       </dd>
       <dt>needed</dt>
       <dd>
