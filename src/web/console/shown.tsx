@@ -4,7 +4,7 @@ import { formatMoment } from "../format.js";
 import { shorten, visible } from "../visible.js";
 
 /** Most characters of a text that somebody else chose, where it is one of many. */
-const brief = 120;
+const mostShort = 120;
 
 type GivenProps = {
   readonly text: string;
@@ -14,14 +14,20 @@ type GivenProps = {
 
 /** A text that somebody else chose: all of it can be seen, and it turns nothing around it. */
 export function Given({ text, short = false }: GivenProps) {
-  return <bdi>{short ? shorten(text, brief) : visible(text)}</bdi>;
+  return <bdi>{short ? shorten(text, mostShort) : visible(text)}</bdi>;
 }
 
+type MomentProps = {
+  readonly time: string;
+  /** The place says that it is UTC. */
+  readonly brief?: boolean;
+};
+
 /** A recorded time, in UTC. */
-export function Moment({ time }: { readonly time: string }) {
+export function Moment({ time, brief = false }: MomentProps) {
   return (
     <time class="moment" dateTime={time}>
-      {visible(formatMoment(time).replace(/\.\d{3} UTC$/, " UTC"))}
+      {visible(formatMoment(time).replace(/\.\d{3} UTC$/, brief ? "" : " UTC"))}
     </time>
   );
 }

@@ -71,7 +71,7 @@ export async function openConsoleWorld(sandbox: SandboxHost): Promise<ConsoleWor
     rig.clock.advance(hourMs);
   }
   const executed = await run("fs.read", "data/orders.csv");
-  const denied = await run("fs.mkdir", "data/new");
+  const denied = await run("fs.read", "elsewhere/new");
   disk.files.set("data/week.csv", "");
   const asked = await run("fs.remove", "data/week.csv");
   await rig.pipeline.decide(await grant(requestOf(asked), "alice", keys.alice));
