@@ -52,10 +52,10 @@ export function Document({ value }: { readonly value: unknown }) {
 /** Why something could not be done: the code, what the control plane says, and under which request it is in its log. */
 export function Failure({ error }: { readonly error: unknown }) {
   if (error === null || error === undefined) return null;
-  const known = isExoArmurError(error);
+  const message = error instanceof Error ? error.message : "an unknown error";
   return (
     <p class="problem" role="alert">
-      {known && <code>{error.code}</code>} {visible(error instanceof Error ? error.message : String(error), true)}
+      {isExoArmurError(error) && <code>{error.code}</code>} {visible(message, true)}
     </p>
   );
 }
