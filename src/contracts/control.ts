@@ -186,8 +186,13 @@ export const replies = {
   events: page(eventSchema),
   trace: z.strictObject({ items: z.array(eventSchema) }),
   approvals: page(approvalHead),
-  /** The preview is null once it was dropped from the store. */
-  approval: z.strictObject({ ...approvalHead.shape, preview: previewSchema.nullable() }),
+  /** The preview, and its material, are null once they were dropped from the store. */
+  approval: z.strictObject({
+    ...approvalHead.shape,
+    preview: previewSchema.nullable(),
+    /** 32 bytes of salt and the canonical preview, base64: the request names their SHA-256, so that whoever signs can check it. */
+    previewMaterial: base64Schema.nullable(),
+  }),
   killSwitch: z.strictObject({
     global: z.boolean(),
     tenants: z.record(nameSchema, z.boolean()),
@@ -219,6 +224,9 @@ export const replies = {
   proof: z.strictObject({ index: countSchema, size: countSchema, leaf: base64Schema, hashes }),
   consistency: z.strictObject({ old: countSchema, new: countSchema, hashes }),
 } as const;
+
+/** An approval request with what its approvers are shown. */
+export type ApprovalView = z.infer<typeof replies.approval>;
 
 /** Problem document (RFC 9457) of every error. `type` is a name of the code, not an address. */
 export const problemSchema = z.strictObject({

@@ -2,7 +2,6 @@ import { maxPage, replies, requests } from "../contracts/control.js";
 import { envelopeSchema } from "../contracts/dsse.js";
 import { readRequest } from "../pipeline/decide.js";
 import { type ApprovalRecord, type KillSwitchState, readState } from "../pipeline/documents.js";
-import { keptPreview } from "../pipeline/present.js";
 import { approvalKeys, stateKeys } from "../pipeline/store-keys.js";
 import type { Desk } from "./desk.js";
 import { scanPage } from "./pages.js";
@@ -11,7 +10,7 @@ import { type Route, route } from "./route.js";
 import { resultReply } from "./routes-intents.js";
 import { requireNames } from "./signed.js";
 import { findApproval, shownTenants } from "./tenancy.js";
-import { approvalHead } from "./views.js";
+import { approvalHead, approvalView } from "./views.js";
 import { within } from "./waiting.js";
 
 const none = requests.none;
@@ -73,7 +72,7 @@ export const orderRoutes: readonly Route[] = [
     cost: 1,
     handle: (call) => {
       const { record, request } = findApproval(call, call.params.requestId);
-      return { body: { ...approvalHead(record, request), preview: keptPreview(call.desk.store, request) } };
+      return { body: approvalView(call.desk.store, record, request) };
     },
   }),
   route({

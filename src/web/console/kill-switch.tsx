@@ -3,13 +3,14 @@ import { replies } from "../../contracts/control.js";
 import { payloadTypes } from "../../contracts/dsse.js";
 import { killSwitchOrder, signOrder } from "../../contracts/order.js";
 import { systemEntropy } from "../../crypto/random.js";
+import type { Signer } from "../../ports.js";
 import { visible } from "../visible.js";
 import { may } from "./access.js";
 import type { Api } from "./api.js";
 import { type KillSwitchView, stopWords } from "./kill-switch-state.js";
 import { useAnswer, useTick } from "./live.js";
 import { Failure, Given } from "./shown.js";
-import type { Identity, ViewProps } from "./view.js";
+import type { ViewProps } from "./view.js";
 
 /** A change that is about to be ordered. A null tenant is every tenant. */
 type Change = { readonly tenantId: string | null; readonly on: boolean };
@@ -24,7 +25,8 @@ export function KillSwitch({ api, me, identity }: ViewProps) {
   );
   const [change, setChange] = useState<Change | null>(null);
   const [done, setDone] = useState("");
-  const operator = may(me, "admin") && identity?.role === "operator" ? identity : null;
+  const signer = may(me, "admin") ? (identity?.signer ?? null) : null;
+  const operator = identity === null || signer === null ? null : { id: identity.id, signer };
   const stopped = value === null ? null : stopWords(value);
   return (
     <section aria-labelledby="kill-switch-title">
@@ -161,7 +163,7 @@ type ConfirmationProps = {
   readonly api: Api;
   readonly change: Change;
   readonly cellId: string;
-  readonly operator: Identity;
+  readonly operator: { readonly id: string; readonly signer: Signer };
   /** `words`: what was done, or null when it was given up. */
   readonly onEnd: (words: string | null) => void;
 };
