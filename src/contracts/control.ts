@@ -73,6 +73,8 @@ export const requests = {
     limit,
     cursor,
   }),
+  /** `after` is the id of the last message that was seen. */
+  live: z.strictObject({ tenantId: nameSchema.optional(), after: numberText(Number.MAX_SAFE_INTEGER).optional() }),
   approval: z.strictObject({ requestId: ulidSchema }),
   approvals: z.strictObject({
     tenantId: nameSchema.optional(),
