@@ -54,6 +54,8 @@ export const requests = {
   wait: z.strictObject({ waitMs }),
   intent: z.strictObject({ intentId: ulidSchema }),
   intents: z.strictObject({
+    /** Words that all stand in an intent's id, correlation, tenant, actor, action or target, in any case. */
+    q: z.string().min(1).max(200).optional(),
     tenantId: nameSchema.optional(),
     actorId: nameSchema.optional(),
     action: actionSchema.optional(),

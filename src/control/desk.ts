@@ -9,6 +9,7 @@ import type { ConsolePage } from "./console-page.js";
 import { Cursors } from "./cursors.js";
 import { DenialLog } from "./denials.js";
 import { Feed } from "./feed.js";
+import { IntentIndex } from "./intent-index.js";
 import { type LiveLimits, LiveStreams } from "./live.js";
 import { Metrics } from "./metrics.js";
 import { countEvents, Gauges } from "./metrics-follow.js";
@@ -26,6 +27,10 @@ export type ControlLimits = {
   readonly inFlight: number;
   /** Most documents that one page of a list looks at. */
   readonly scan: number;
+  /** Positions of the log that one page of events looks at; an event that is read counts for ten. */
+  readonly scanEvents: number;
+  /** Intents that are searched in memory; older ones are looked for in the store. */
+  readonly indexed: number;
   /** How long an answer is waited for when the request does not say. */
   readonly waitMs: number;
   readonly denialWindowMs: number;
@@ -41,6 +46,8 @@ export const defaultLimits: ControlLimits = {
   address: { burst: 30, perSecond: 1 },
   inFlight: 64,
   scan: 500,
+  scanEvents: 50_000,
+  indexed: 100_000,
   waitMs: 10_000,
   denialWindowMs: 60_000,
   live: { streams: 8, replay: 10_000, beatMs: 15_000, proveMs: 1000 },
@@ -74,6 +81,7 @@ export type Desk = ControlPorts & {
   readonly live: LiveStreams;
   readonly metrics: Metrics;
   readonly gauges: Gauges;
+  readonly intents: IntentIndex;
   /** When it was opened, in milliseconds. */
   readonly openedAt: number;
   /** Aborts when the control plane closes: long polls then answer what there is. */
@@ -111,6 +119,7 @@ export function openDesk(ports: ControlPorts, closing: AbortSignal): Desk {
     live: new LiveStreams({ feed, store, clock, logger, limits: limits.live, closing }),
     metrics,
     gauges: new Gauges(),
+    intents: new IntentIndex({ store, feed, logger }, limits.indexed),
     openedAt: clock.now(),
     closing,
   };

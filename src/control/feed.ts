@@ -91,6 +91,11 @@ export class Feed {
     return event;
   }
 
+  /** The same for who looks at much once: what is kept for those who follow stays. EXO_STORE_DAMAGED. */
+  peek({ index, key }: Position): FedEvent {
+    return this.#kept.get(index) ?? readFed(this.#ports.store, index, key);
+  }
+
   /** Ends following, and wakes whoever waits. */
   close(): void {
     this.#unwatch();

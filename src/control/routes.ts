@@ -6,9 +6,17 @@ import { accessRoutes } from "./routes-access.js";
 import { intentRoutes } from "./routes-intents.js";
 import { liveRoutes } from "./routes-live.js";
 import { orderRoutes } from "./routes-orders.js";
+import { searchRoutes } from "./routes-search.js";
 import { stateRoutes } from "./routes-state.js";
 
-const described: readonly Route[] = [...accessRoutes, ...intentRoutes, ...liveRoutes, ...orderRoutes, ...stateRoutes];
+const described: readonly Route[] = [
+  ...accessRoutes,
+  ...intentRoutes,
+  ...liveRoutes,
+  ...orderRoutes,
+  ...searchRoutes,
+  ...stateRoutes,
+];
 
 const openApiRoute = route({
   id: "getOpenApi",
