@@ -46,7 +46,7 @@ export const defaultLimits: ControlLimits = {
   address: { burst: 30, perSecond: 1 },
   inFlight: 64,
   scan: 500,
-  scanEvents: 50_000,
+  scanEvents: 20_000,
   indexed: 100_000,
   waitMs: 10_000,
   denialWindowMs: 60_000,
