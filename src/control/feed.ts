@@ -64,6 +64,11 @@ export class Feed {
     this.#followers.add(follower);
   }
 
+  /** Passes on now what is due, so that who reads next is not behind what was answered before. */
+  catchUp(): void {
+    while (this.#next < this.#ports.ledger.size) this.#pump();
+  }
+
   /** Waits until the log is longer than `size`, at most `ms` and until `signal` aborts; whether it is. */
   async longer(size: number, ms: number, signal: AbortSignal): Promise<boolean> {
     if (this.#next > size || signal.aborted) return this.#next > size;
@@ -119,7 +124,7 @@ export class Feed {
     } catch (error) {
       logger.log("error", "events could not be followed", { error: String(error) });
     }
-    this.#next = until;
+    this.#next = Math.max(this.#next, until);
     for (const wake of [...this.#sleepers]) wake();
     if (until < ledger.size) this.#schedule();
   }

@@ -40,8 +40,9 @@ export function isWithin(time: string, { from, until }: Pick<IntentQuery, "from"
  * which is looked at for a page. EXO_SCHEMA for a cursor of another list.
  */
 export async function pageIntents(desk: Desk, query: IntentQuery, asking: Asking): Promise<Page<IntentHead>> {
-  const { store, cursors, intents, limits } = desk;
-  const before = query.cursor === undefined ? desk.feed.size : Number(cursors.open("intents", query.cursor));
+  const { store, feed, cursors, intents, limits } = desk;
+  feed.catchUp();
+  const before = query.cursor === undefined ? feed.size : Number(cursors.open("intents", query.cursor));
   await intents.fill();
   const fits = matcherOf(query, asking);
   const items: IntentHead[] = [];
@@ -112,8 +113,8 @@ const readCost = 10;
 
 /** The events of a query, newest first, out of a bounded stretch of the log. EXO_SCHEMA for a cursor of another list. */
 export function pageEvents(desk: Desk, query: EventQuery, asking: Asking): Page<CanonicalEvent> {
-  const { store, feed, cursors, limits } = desk;
-  const before = query.cursor === undefined ? feed.size : Number(cursors.open("events", query.cursor));
+  const { store, feed, ledger, cursors, limits } = desk;
+  const before = query.cursor === undefined ? ledger.size : Number(cursors.open("events", query.cursor));
   const items: CanonicalEvent[] = [];
   let [last, cost] = [before, 0];
   for (const position of positions(store, { from: 0, until: before, reverse: true })) {
