@@ -224,6 +224,9 @@ export const replies = {
   consistency: z.strictObject({ old: countSchema, new: countSchema, hashes }),
 } as const;
 
+/** Why a live stream ended, as its last message says. */
+export const liveEndSchema = z.strictObject({ code: z.string(), message: z.string().max(4000) });
+
 /** Problem document (RFC 9457) of every error. `type` is a name of the code, not an address. */
 export const problemSchema = z.strictObject({
   type: z.string(),
