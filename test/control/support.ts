@@ -153,9 +153,14 @@ async function send(port: number, path: string, { method, token, body, raw, head
       },
       (response) => {
         let text = "";
-        response.setEncoding("utf8").on("data", (part: string) => (text += part));
+        response.setEncoding("utf8").on("data", (part: string) => {
+          text += part;
+          // A stream has no end; here its first message is the answer.
+          if (response.headers["content-type"] === "text/event-stream") response.emit("end");
+        });
         response.on("error", reject);
-        response.on("end", () => {
+        response.once("end", () => {
+          if (!response.complete) response.destroy();
           const isJson = /json/.test(response.headers["content-type"] ?? "") && text !== "";
           const json = isJson ? (JSON.parse(text) as Record<string, unknown>) : {};
           const answer = { status: response.statusCode ?? 0, headers: response.headers, text, json };
