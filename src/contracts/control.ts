@@ -54,6 +54,8 @@ export const requests = {
   wait: z.strictObject({ waitMs }),
   intent: z.strictObject({ intentId: ulidSchema }),
   intents: z.strictObject({
+    /** Words that all stand in an intent's id, correlation, tenant, actor, action or target, in any case. */
+    q: z.string().min(1).max(200).optional(),
     tenantId: nameSchema.optional(),
     actorId: nameSchema.optional(),
     action: actionSchema.optional(),
@@ -73,6 +75,8 @@ export const requests = {
     limit,
     cursor,
   }),
+  /** `after` is the id of the last message that was seen. */
+  live: z.strictObject({ tenantId: nameSchema.optional(), after: numberText(Number.MAX_SAFE_INTEGER).optional() }),
   approval: z.strictObject({ requestId: ulidSchema }),
   approvals: z.strictObject({
     tenantId: nameSchema.optional(),
@@ -227,6 +231,9 @@ export const replies = {
 
 /** An approval request with what its approvers are shown. */
 export type ApprovalView = z.infer<typeof replies.approval>;
+
+/** Why a live stream ended, as its last message says. */
+export const liveEndSchema = z.strictObject({ code: z.string(), message: z.string().max(4000) });
 
 /** Problem document (RFC 9457) of every error. `type` is a name of the code, not an address. */
 export const problemSchema = z.strictObject({

@@ -33,6 +33,7 @@ export function hasRole({ roles }: Principal, needed: readonly ControlRole[]): b
 /** The principal of a proven token. */
 export function principalOfToken({ tokenId, tenantId, grant }: TokenRecord): Principal {
   const base = { name: tokenId, credential: tokenId, tenants: [tenantId], sessionId: null };
+  if (grant.kind === "monitor") return { ...base, roles: new Set(["monitor"]), tenants: null, agent: null };
   if (grant.kind === "viewer") return { ...base, roles: new Set(["viewer"]), agent: null };
   const { actor, actions } = grant;
   return { ...base, roles: new Set(["agent"]), agent: { tenantId, actor, actions } };

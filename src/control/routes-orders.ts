@@ -5,6 +5,7 @@ import { type ApprovalRecord, type KillSwitchState, readState } from "../pipelin
 import { approvalKeys, stateKeys } from "../pipeline/store-keys.js";
 import type { Desk } from "./desk.js";
 import { scanPage } from "./pages.js";
+import { pagePending } from "./pending.js";
 import { type Principal, reachesTenant } from "./principal.js";
 import { type Route, route } from "./route.js";
 import { resultReply } from "./routes-intents.js";
@@ -41,12 +42,14 @@ export const orderRoutes: readonly Route[] = [
       const { store, cursors, limits } = desk;
       const shown = shownTenants(principal, query.tenantId);
       const status = query.status ?? "pending";
+      const limit = query.limit ?? maxPage;
+      if (status === "pending") return { body: pagePending(desk, { shown, limit, cursor: query.cursor }) };
       const page = scanPage(store, cursors, {
         list: "approvals",
         range: approvalKeys.all,
         reverse: true,
         cursor: query.cursor,
-        limit: query.limit ?? maxPage,
+        limit,
         scan: limits.scan,
         read: (key) => {
           const record = readState<ApprovalRecord>(store, key);

@@ -21,7 +21,7 @@ export function visible(text: string, lines = false): string {
 
 /** The first `most` characters of a visible text, and how many there are in all; an escape is not cut in two. */
 export function shorten(text: string, most: number): string {
-  const points = [...text];
+  const points = Array.from(text);
   if (points.length <= most) return visible(text);
   return `${visible(points.slice(0, most).join(""))}\u2026 (${points.length} characters)`;
 }

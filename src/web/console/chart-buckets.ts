@@ -55,9 +55,9 @@ export function bucketsOf(
   return counts.map((one, index) => ({ from: start + index * span.bucketMs, counts: one }));
 }
 
-/** A round number that no bucket passes, for the scale: 1, 2 or 5 times a power of ten. */
+/** A round number that no bucket passes, for the scale: a few times a power of ten. */
 export function scaleOf(buckets: readonly Bucket[]): number {
   const most = Math.max(1, ...buckets.map(({ counts }) => verdictKinds.reduce((sum, kind) => sum + counts[kind], 0)));
   const power = 10 ** Math.floor(Math.log10(most));
-  return ([1, 2, 5, 10].find((factor) => factor * power >= most) ?? 10) * power;
+  return ([1, 2, 3, 4, 5, 6, 8, 10].find((factor) => factor * power >= most) ?? 10) * power;
 }

@@ -34,7 +34,7 @@ export function Chart({ intents, asked, span, now, lacks }: ChartProps) {
         <ul class="legend">
           {verdictKinds.map((kind) => (
             <li key={kind} class={kind}>
-              {kindWords[kind]} <strong>{formatCount(total(kind))}</strong>
+              {kindWords[kind]} <span class="count">{formatCount(total(kind))}</span>
             </li>
           ))}
         </ul>

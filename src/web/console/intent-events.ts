@@ -1,7 +1,10 @@
 import type { JsonValue } from "../../canonical/jcs.js";
 import { type CanonicalEvent, type EventPayload, type EventType, eventPayloads } from "../../contracts/event.js";
 import { formatCount, formatPages, shortDigest } from "../../replay/story/format.js";
-import { visible } from "../visible.js";
+import { shorten } from "../visible.js";
+
+/** Most characters of a telling. */
+const mostTold = 240;
 
 type Telling = { readonly [T in EventType]?: (payload: EventPayload<T>) => string };
 
@@ -36,5 +39,5 @@ export function tellEvent({ eventType, payload }: Pick<CanonicalEvent, "eventTyp
   const type = eventType as EventType;
   const parsed = eventPayloads[type].safeParse(payload satisfies JsonValue);
   const tell = tellings[type] as ((payload: unknown) => string) | undefined;
-  return parsed.success && tell !== undefined ? visible(tell(parsed.data)) : "";
+  return parsed.success && tell !== undefined ? shorten(tell(parsed.data), mostTold) : "";
 }

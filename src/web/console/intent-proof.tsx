@@ -17,18 +17,18 @@ export function Proof({ api, intentId }: ProofProps) {
   const { findings, start, stop } = useCheck();
   const [trust, setTrust] = useState(chosenTrust);
   const [error, setError] = useState<unknown>(null);
-  const [busy, setBusy] = useState(false);
+  const [busy, setBusy] = useState<"verify" | "save" | null>(null);
   const link = useRef<HTMLAnchorElement>(null);
   const name = `${intentId}.proof.json`;
 
-  const withBundle = (use: (bundle: Uint8Array) => void): void => {
-    setBusy(true);
+  const withBundle = (what: "verify" | "save", use: (bundle: Uint8Array) => void): void => {
+    setBusy(what);
     setError(null);
     api
       .bytes(`/v1/intents/${intentId}/bundle`)
       .then(use)
       .catch(setError)
-      .finally(() => setBusy(false));
+      .finally(() => setBusy(null));
   };
   const save = (bytes: Uint8Array): void => {
     const url = URL.createObjectURL(new Blob([bytes.slice()], { type: "application/json" }));
@@ -53,10 +53,14 @@ export function Proof({ api, intentId }: ProofProps) {
     <>
       <h2 id="proof">Proof</h2>
       <div class="proof">
-        <button type="button" disabled={busy} onClick={() => withBundle((bytes) => start({ name, bytes }, trust))}>
+        <button
+          type="button"
+          disabled={busy !== null}
+          onClick={() => withBundle("verify", (bytes) => start({ name, bytes }, trust))}
+        >
           Verify and replay here
         </button>
-        <button type="button" disabled={busy} onClick={() => withBundle(save)}>
+        <button type="button" disabled={busy !== null} onClick={() => withBundle("save", save)}>
           Download bundle
         </button>
         {/* biome-ignore lint/a11y/useValidAnchor: it carries a download, which a button cannot */}
@@ -78,7 +82,8 @@ export function Proof({ api, intentId }: ProofProps) {
         </label>
       </div>
       <Failure error={error} />
-      {findings !== null && (
+      {busy === "verify" && <p class="quiet">Fetching the bundle.</p>}
+      {findings !== null && busy !== "verify" && (
         <div class="findings">
           <Verdict findings={findings} onStop={() => stop("it was stopped")} />
           <Checks findings={findings} />

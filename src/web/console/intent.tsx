@@ -97,7 +97,7 @@ function Outcome({ intent: { result, state }, approver }: { readonly intent: Int
             <dt>policy</dt>
             <dd>
               <State state={decision.verdict} /> by <Given text={decision.ruleIds.join(", ")} />
-              {decision.rationale !== "" && (
+              {decision.rationale !== "" && decision.rationale !== reason?.message && (
                 <>
                   {": "}
                   <Given text={decision.rationale} />
@@ -152,7 +152,7 @@ function ReasonOf({ reason }: { readonly reason: Reason }) {
   const { code, message, ruleIds, approvalCouldHelp, retrySafe } = reason;
   const next = [
     approvalCouldHelp ? "An approval could help." : "No approval would help.",
-    retrySafe ? "It can be asked for again." : "Asking for it again as it is may do it twice, or is refused again.",
+    retrySafe ? "A retry is safe." : "A retry is not safe.",
   ];
   return (
     <div class="reason">
@@ -180,7 +180,8 @@ function Events({ events }: { readonly events: readonly CanonicalEvent[] }) {
           <li key={event.eventId} class={event.eventType}>
             <details>
               <summary>
-                <Moment time={event.recordedAt} /> <span class="title">{event.eventType.replaceAll("_", " ")}</span>{" "}
+                <Moment time={event.recordedAt} brief />{" "}
+                <span class="title">{event.eventType.replaceAll("_", " ")}</span>{" "}
                 <span class="telling">
                   <bdi>{tellEvent(event)}</bdi>
                 </span>

@@ -14,32 +14,41 @@ export function IntentTable({ intents, me }: TableProps) {
       <table class="intents">
         <thead>
           <tr>
-            <th scope="col">recorded</th>
-            <th scope="col">state</th>
-            <th scope="col">action</th>
-            <th scope="col">target</th>
-            <th scope="col">by</th>
-            {many && <th scope="col">tenant</th>}
+            <th scope="col" class="at">
+              recorded (UTC)
+            </th>
+            <th scope="col" class="is">
+              state
+            </th>
+            <th scope="col">action and target</th>
+            <th scope="col" class="who">
+              by
+            </th>
+            {many && (
+              <th scope="col" class="who">
+                tenant
+              </th>
+            )}
           </tr>
         </thead>
         <tbody>
           {intents.map(({ intentId, receivedAt, state, action, target, actor, tenantId }) => (
             <tr key={intentId}>
               <td>
-                <Moment time={receivedAt} />
+                <Moment time={receivedAt} brief />
               </td>
               <td>
                 <State state={state} />
               </td>
               <td>
-                <a href={`#/intents/${intentId}`}>{action === null ? "dropped" : <Given text={action} short />}</a>
+                <a href={`#/intents/${intentId}`}>{action === null ? "dropped" : <Given text={action} short />}</a>{" "}
+                {target !== null && <Given text={target} short />}
               </td>
-              <td>{target === null ? <span class="quiet">none</span> : <Given text={target} short />}</td>
-              <td>
+              <td class="who">
                 <Given text={actor.id} short />
               </td>
               {many && (
-                <td>
+                <td class="who">
                   <Given text={tenantId} short />
                 </td>
               )}

@@ -39,8 +39,11 @@ function FilterForm({ filters, me }: Pick<ViewProps, "me"> & { readonly filters:
       class="filters"
       onSubmit={(event) => {
         event.preventDefault();
-        const given = [...new FormData(event.currentTarget)].map(([name, value]) => [name, String(value)]);
-        location.hash = `#/intents/${filterPart(readFilters(new URLSearchParams(given).toString()))}`;
+        const given = new URLSearchParams();
+        for (const [name, value] of new FormData(event.currentTarget)) {
+          if (typeof value === "string") given.set(name, value);
+        }
+        location.hash = `#/intents/${filterPart(readFilters(given.toString()))}`;
       }}
     >
       {names.map((name) => (

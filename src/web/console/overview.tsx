@@ -78,7 +78,12 @@ export function Overview({ api, me }: ViewProps) {
       </p>
       <dl class="tiles">
         {waits !== undefined && (
-          <Tile label="Wait for approval" count={countWords(waits)} href="#/approvals" call={waits.items.length > 0} />
+          <Tile
+            label="Waiting for approval"
+            count={countWords(waits)}
+            href="#/approvals"
+            call={waits.items.length > 0}
+          />
         )}
         {state.value !== null && (
           <>

@@ -1,5 +1,8 @@
 import type { PolicyRule } from "../../contracts/policy.js";
-import { visible } from "../visible.js";
+import { shorten, visible } from "../visible.js";
+
+/** Most characters of a rationale; the document has all of it. */
+const mostRationale = 300;
 
 /** A rule as a row of texts, visible as they are. */
 export type RuleRow = {
@@ -25,7 +28,7 @@ export function ruleRow({ id, match, verdict, obligations, rationale = "" }: Pol
     verdict,
     conditions: conditions.map((text) => visible(text)),
     obligations: obligationWords(obligations ?? {}).map((text) => visible(text)),
-    rationale: visible(rationale),
+    rationale: shorten(rationale, mostRationale),
   };
 }
 

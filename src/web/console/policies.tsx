@@ -74,8 +74,7 @@ function Rules({ rules }: { readonly rules: Parameters<typeof ruleRow>[0][] }) {
       <table class="rules">
         <thead>
           <tr>
-            <th scope="col">rule</th>
-            <th scope="col">verdict</th>
+            <th scope="col">rule and verdict</th>
             <th scope="col">where</th>
             <th scope="col">asks for</th>
           </tr>
@@ -87,10 +86,9 @@ function Rules({ rules }: { readonly rules: Parameters<typeof ruleRow>[0][] }) {
               <tr key={rule.id}>
                 <th scope="row">
                   <bdi>{id}</bdi>
-                </th>
-                <td>
+                  <br />
                   <State state={verdict} />
-                </td>
+                </th>
                 <td>
                   <Lines lines={conditions} empty="anything" />
                 </td>
@@ -106,10 +104,11 @@ function Rules({ rules }: { readonly rules: Parameters<typeof ruleRow>[0][] }) {
             );
           })}
           <tr>
-            <th scope="row">default</th>
-            <td>
+            <th scope="row">
+              default
+              <br />
               <State state="deny" />
-            </td>
+            </th>
             <td>whatever no rule above matches</td>
             <td />
           </tr>

@@ -32,5 +32,7 @@ export function filterQuery(filters: Filters, limit: number): string {
 }
 
 function searchOf(filters: Filters): URLSearchParams {
-  return new URLSearchParams(filterNames.flatMap((name) => (filters[name] ? [[name, filters[name]]] : [])));
+  const search = new URLSearchParams();
+  for (const name of filterNames) if (filters[name]) search.set(name, filters[name]);
+  return search;
 }

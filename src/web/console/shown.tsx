@@ -4,7 +4,7 @@ import { formatMoment } from "../format.js";
 import { shorten, visible } from "../visible.js";
 
 /** Most characters of a text that somebody else chose, where it is one of many. */
-const brief = 120;
+const mostShort = 120;
 
 type GivenProps = {
   readonly text: string;
@@ -14,14 +14,20 @@ type GivenProps = {
 
 /** A text that somebody else chose: all of it can be seen, and it turns nothing around it. */
 export function Given({ text, short = false }: GivenProps) {
-  return <bdi>{short ? shorten(text, brief) : visible(text)}</bdi>;
+  return <bdi>{short ? shorten(text, mostShort) : visible(text)}</bdi>;
 }
 
+type MomentProps = {
+  readonly time: string;
+  /** The place says that it is UTC. */
+  readonly brief?: boolean;
+};
+
 /** A recorded time, in UTC. */
-export function Moment({ time }: { readonly time: string }) {
+export function Moment({ time, brief = false }: MomentProps) {
   return (
     <time class="moment" dateTime={time}>
-      {visible(formatMoment(time).replace(/\.\d{3} UTC$/, " UTC"))}
+      {visible(formatMoment(time).replace(/\.\d{3} UTC$/, brief ? "" : " UTC"))}
     </time>
   );
 }
@@ -46,10 +52,10 @@ export function Document({ value }: { readonly value: unknown }) {
 /** Why something could not be done: the code, what the control plane says, and under which request it is in its log. */
 export function Failure({ error }: { readonly error: unknown }) {
   if (error === null || error === undefined) return null;
-  const known = isExoArmurError(error);
+  const message = error instanceof Error ? error.message : "an unknown error";
   return (
     <p class="problem" role="alert">
-      {known && <code>{error.code}</code>} {visible(error instanceof Error ? error.message : String(error), true)}
+      {isExoArmurError(error) && <code>{error.code}</code>} {visible(message, true)}
     </p>
   );
 }
