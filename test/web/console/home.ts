@@ -2,7 +2,8 @@ import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import type { Browser, BrowserContext, Page } from "playwright-core";
-import { errorOf, jsonOf, near, Shell } from "../e2e/cli.js";
+import { jsonOf, near, Shell } from "../../e2e/cli.js";
+import { watchConsole } from "./browser.js";
 
 const flags = {
   EXOARMUR_FLAG_V2_FEDERATION_ENABLED: "1",
@@ -11,9 +12,19 @@ const flags = {
 
 /** What the policy of the home asks for, by action. */
 const rules = [
-  { id: "one-person", match: { action: "fs.remove" }, verdict: "require_approval", rationale: "deleting cannot be undone" },
+  {
+    id: "one-person",
+    match: { action: "fs.remove" },
+    verdict: "require_approval",
+    rationale: "deleting cannot be undone",
+  },
   { id: "two-people", match: { action: "fs.write" }, verdict: "require_approval", obligations: { approvals: 2 } },
-  { id: "soon-over", match: { action: "fs.append" }, verdict: "require_approval", obligations: { expiresInSeconds: 3 } },
+  {
+    id: "soon-over",
+    match: { action: "fs.append" },
+    verdict: "require_approval",
+    obligations: { expiresInSeconds: 3 },
+  },
   { id: "stats", match: { action: "table.stats" }, verdict: "allow" },
 ];
 
@@ -37,7 +48,18 @@ export class ConsoleHome {
   async open(): Promise<void> {
     const { shell } = this;
     await this.exo(["init"]);
-    await this.exo(["keys", "new", "--role", "approver", "--id", "bob", "-o", "bob.key", "--trust", ".exoarmur/trust.json"]);
+    await this.exo([
+      "keys",
+      "new",
+      "--role",
+      "approver",
+      "--id",
+      "bob",
+      "-o",
+      "bob.key",
+      "--trust",
+      ".exoarmur/trust.json",
+    ]);
     shell.edit(".exoarmur/policy.json", (policy) => ({ ...policy, rules }));
     const roots = { roots: ["data"] };
     shell.edit(".exoarmur/config.json", (config) => ({
@@ -54,7 +76,9 @@ export class ConsoleHome {
 
   /** Serves the home, again after `stop`. */
   async serve(): Promise<void> {
-    const served = this.shell.start(["serve", "--port", "0", "--json"], { env: flags });
+    // A passkey is bound to its origin, of which the port is a part.
+    const port = this.origin === "" ? "0" : new URL(this.origin).port;
+    const served = this.shell.start(["serve", "--port", port, "--json"], { env: flags });
     this.#served = served;
     let said = "";
     let problems = "";
@@ -148,7 +172,11 @@ export class ConsoleHome {
 export type Person = { readonly context: BrowserContext; readonly page: Page; readonly seen: string[] };
 
 /** Opens the console, takes a key file in and logs in with it. */
-export async function enter(browser: Browser, home: ConsoleHome, key: Parameters<ConsoleHome["keyFile"]>[0]): Promise<Person> {
+export async function enter(
+  browser: Browser,
+  home: ConsoleHome,
+  key: Parameters<ConsoleHome["keyFile"]>[0],
+): Promise<Person> {
   const context = await browser.newContext();
   const page = await context.newPage();
   const seen = watchConsole(page, home.origin);
@@ -169,22 +197,3 @@ export async function logIn(page: Page): Promise<void> {
   await page.getByRole("button", { name: /^Log in as/ }).click();
   await page.getByRole("navigation", { name: "Views" }).waitFor();
 }
-
-/** What a page did that it must never do: dialogs, words of the browser's console, errors, requests elsewhere. */
-export function watchConsole(page: Page, origin: string): string[] {
-  const seen: string[] = [];
-  page.on("dialog", (dialog) => {
-    seen.push(`dialog: ${dialog.message()}`);
-    void dialog.dismiss();
-  });
-  page.on("console", (message) => seen.push(`console: ${message.text()}`));
-  page.on("pageerror", (error) => seen.push(`error: ${error.message}`));
-  page.on("request", (request) => {
-    const url = request.url();
-    if (!url.startsWith(`${origin}/`) && !url.startsWith("blob:")) seen.push(`request: ${url}`);
-  });
-  return seen;
-}
-
-/** The code of a command's error. */
-export const codeOf = errorOf;
