@@ -2,7 +2,10 @@
  * The console in Chromium over the real `serve` (spec/console.md): what people do there from the intent to the proof, and
  * what a control plane that lies gets. Takes a minute.
  */
-import { readFileSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -15,6 +18,24 @@ import { browsers, chromiumBrowser, hasBrowser } from "../web/support.js";
 
 const present = hasBrowser(browsers.chromium, "chromium");
 const pageFile = fileURLToPath(new URL("../../dist/web/console.html", import.meta.url));
+
+describe("the page", () => {
+  it("is the same bytes when it is built in another folder", () => {
+    const root = fileURLToPath(new URL("../..", import.meta.url));
+    const folder = mkdtempSync(join(tmpdir(), "exo-build-"));
+    try {
+      for (const name of ["src", "scripts", "package.json", "tsconfig.json"]) {
+        cpSync(join(root, name), join(folder, name), { recursive: true });
+      }
+      symlinkSync(join(root, "node_modules"), join(folder, "node_modules"));
+      execFileSync(process.execPath, ["scripts/build-web.mjs"], { cwd: folder });
+      const built = (at: string): string => readFileSync(join(at, "dist/web/digests.json"), "utf8");
+      expect(built(folder)).toBe(built(root));
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  }, 60_000);
+});
 
 describe.skipIf(!present)("the console in Chromium", () => {
   const browser = chromiumBrowser();
