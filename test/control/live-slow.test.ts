@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { afterEach, describe, expect, it, vi } from "vitest";
@@ -27,6 +28,7 @@ async function open(beatMs: number): Promise<Rig> {
   hungUp = 0;
   const limits = { streams: 2000, replay: 1_000_000, beatMs, proveMs: 1000 };
   closing = new AbortController();
+  setMaxListeners(0, closing.signal);
   const ports = { feed, store: rig.store, clock: rig.clock, logger, limits, closing: closing.signal };
   streams = new LiveStreams(ports);
   return rig;
