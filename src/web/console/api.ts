@@ -1,5 +1,7 @@
 import type { z } from "zod";
+import { follow, type LiveMessage } from "../../client/live.js";
 import { type Ask, ask, readAnswer, type Transport } from "../../client/transport.js";
+import { systemEntropy } from "../../crypto/random.js";
 import { isExoArmurError } from "../../errors.js";
 
 /** The control plane as the views ask it (spec/control-plane.md, Routes). Every method rejects with an ExoArmurError. */
@@ -11,7 +13,12 @@ export type Api = {
   delete<T>(schema: z.ZodType<T>, path: string): Promise<T>;
   /** The bytes of an answer that is no JSON. */
   bytes(path: string, signal?: AbortSignal): Promise<Uint8Array>;
+  /** What is recorded from now on, over lost connections, until `signal` aborts. */
+  follow(signal: AbortSignal): AsyncGenerator<LiveMessage>;
 };
+
+/** How a stream that broke off is taken up again. */
+const patience = { attempts: Number.POSITIVE_INFINITY, firstMs: 500, mostMs: 15_000 };
 
 /**
  * Asks a control plane with one credential, which stays in the memory of this page. `lost` is called when the control plane
@@ -33,5 +40,6 @@ export function createApi(origin: string, token: string, lost: () => void): Api 
     post: async (schema, path, body, signal) => readAnswer(schema, await asked({ path, body, signal })),
     delete: async (schema, path) => readAnswer(schema, await asked({ path, method: "DELETE" })),
     bytes: async (path, signal) => await asked({ path, signal }),
+    follow: (signal) => follow(transport, { signal }, patience, systemEntropy),
   };
 }

@@ -11,6 +11,7 @@ import type { ViewProps } from "./view.js";
 const shown = { items: 50, pages: 4 };
 
 const labels: Readonly<Record<FilterName, string>> = {
+  q: "Words",
   state: "State",
   action: "Action",
   actorId: "Actor",
