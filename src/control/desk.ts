@@ -8,6 +8,7 @@ import type { Rate } from "./buckets.js";
 import type { ConsolePage } from "./console-page.js";
 import { Cursors } from "./cursors.js";
 import { DenialLog } from "./denials.js";
+import { PolicyTrials } from "./policy-trials.js";
 
 /** Bounds of the control plane (spec/control-plane.md, Limits). Times in milliseconds. */
 export type ControlLimits = {
@@ -64,6 +65,7 @@ export type Desk = ControlPorts & {
   readonly auth: Authenticator;
   readonly cursors: Cursors;
   readonly denials: DenialLog;
+  readonly trials: PolicyTrials;
   /** Aborts when the control plane closes: long polls then answer what there is. */
   readonly closing: AbortSignal;
 };
@@ -91,6 +93,7 @@ export function openDesk(ports: ControlPorts, closing: AbortSignal): Desk {
       record: async (denied) => await pipeline.recordDeniedAccess(denied),
       windowMs: limits.denialWindowMs,
     }),
+    trials: new PolicyTrials(ports.store),
     closing,
   };
 }

@@ -5,9 +5,10 @@ import { type Route, route } from "./route.js";
 import { accessRoutes } from "./routes-access.js";
 import { intentRoutes } from "./routes-intents.js";
 import { orderRoutes } from "./routes-orders.js";
+import { policyRoutes } from "./routes-policies.js";
 import { stateRoutes } from "./routes-state.js";
 
-const described: readonly Route[] = [...accessRoutes, ...intentRoutes, ...orderRoutes, ...stateRoutes];
+const described: readonly Route[] = [...accessRoutes, ...intentRoutes, ...orderRoutes, ...policyRoutes, ...stateRoutes];
 
 const openApiRoute = route({
   id: "getOpenApi",
