@@ -47,6 +47,23 @@ export const trustScoreOrderSchema = z.strictObject({
 /** A trust-score order. */
 export type TrustScoreOrder = z.infer<typeof trustScoreOrderSchema>;
 
+/**
+ * A policy author's order to put a proposed policy in force. `replaces` is the policy in force when it was signed: an order
+ * does not take effect over a change that its author has not seen.
+ */
+export const policyActivationSchema = z.strictObject({
+  schema: z.literal("exoarmur.policy-activation/v1"),
+  cellId: nameSchema,
+  policyDigest: digestSchema,
+  replaces: digestSchema,
+  operator: operatorSchema,
+  nonce: saltSchema,
+  signedAt: timeSchema,
+});
+
+/** An order to put a proposed policy in force. */
+export type PolicyActivation = z.infer<typeof policyActivationSchema>;
+
 /** An operator's statement of how an in-doubt action ended, with the digests of what shows it. */
 export const resolutionOrderSchema = z.strictObject({
   schema: z.literal("exoarmur.resolution/v1"),

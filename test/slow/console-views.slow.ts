@@ -275,7 +275,7 @@ describe.skipIf(!present)("the console's views in Chromium", () => {
     const { page, seen } = await open(await viewer(), { viewport: { width: 1000, height: 500 } });
     await visit(page, "intents");
     await page.fill("#filter-actorId", "half a na");
-    await page.evaluate("scrollTo(0, 300)");
+    await page.evaluate("scrollTo(0, 600)");
     const place = async (row: number) => {
       const link = page.locator("table.intents a").nth(row);
       return [await link.getAttribute("href"), await link.boundingBox()] as const;
