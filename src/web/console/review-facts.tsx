@@ -1,6 +1,7 @@
 import { parseTime } from "../../canonical/time.js";
 import type { Preview } from "../../contracts/approval.js";
 import type { ApprovalView, IntentHead } from "../../contracts/control.js";
+import { formatMoment } from "../format.js";
 import { leftWords } from "./review.js";
 import { riskFacts } from "./risk.js";
 import { Document, Given, Moment, ShortDigest, State } from "./shown.js";
@@ -73,9 +74,9 @@ function WhatRuns({ preview, tenantId }: { readonly preview: Preview; readonly t
         <dd>
           {grants.capabilities.length === 0 && "none"}
           <ul class="grants">
-            {grants.capabilities.map(({ name, ...limits }) => (
+            {grants.capabilities.map(({ name, constraints }) => (
               <li key={name}>
-                <code>{name}</code> <Given text={JSON.stringify(limits)} />
+                <code>{name}</code> <Given text={JSON.stringify(constraints ?? {})} />
               </li>
             ))}
           </ul>
@@ -95,6 +96,8 @@ function WhatRuns({ preview, tenantId }: { readonly preview: Preview; readonly t
   );
 }
 
+const decidedWords = { approve: "approved", deny: "denied" } as const;
+
 function Asking({ view, asked }: Pick<FactsProps, "view" | "asked">) {
   const { request, requestDigest, decisions } = view;
   const now = useNow();
@@ -103,7 +106,10 @@ function Asking({ view, asked }: Pick<FactsProps, "view" | "asked">) {
     return {
       id,
       roles,
-      words: decided === undefined ? "has not decided" : `${decided.decision} at ${decided.signedAt}`,
+      words:
+        decided === undefined
+          ? "has not decided"
+          : `${decidedWords[decided.decision]} on ${formatMoment(decided.signedAt)}`,
     };
   });
   return (
@@ -126,9 +132,10 @@ function Asking({ view, asked }: Pick<FactsProps, "view" | "asked">) {
       <dd>
         <Moment time={request.requestedAt} /> (<State state={request.verdict} />)
       </dd>
-      <dt>left</dt>
+      <dt>until</dt>
       <dd>
-        {leftWords(parseTime(request.expiresAt), now)}, until <Moment time={request.expiresAt} />
+        <Moment time={request.expiresAt} />
+        {view.status === "pending" && `, ${leftWords(parseTime(request.expiresAt), now)} left`}
       </dd>
       <dt>needed</dt>
       <dd>
