@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { Digest } from "../canonical/digest.js";
 import { canonicalize } from "../canonical/jcs.js";
 import { formatTime } from "../canonical/time.js";
 import { encodeBase64Url } from "../crypto/encoding.js";
@@ -63,6 +64,15 @@ export const policyActivationSchema = z.strictObject({
 
 /** An order to put a proposed policy in force. */
 export type PolicyActivation = z.infer<typeof policyActivationSchema>;
+
+/** What an order to put a proposed policy in force says before its author signs it. */
+export function activationOrder(
+  cellId: string,
+  policyDigest: Digest,
+  replaces: Digest,
+): Omit<PolicyActivation, "operator" | "nonce" | "signedAt"> {
+  return { schema: policyActivationSchema.shape.schema.value, cellId, policyDigest, replaces };
+}
 
 /** An operator's statement of how an in-doubt action ended, with the digests of what shows it. */
 export const resolutionOrderSchema = z.strictObject({

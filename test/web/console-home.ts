@@ -11,9 +11,19 @@ const flags = {
 
 /** What the policy of the home asks for, by action. */
 const rules = [
-  { id: "one-person", match: { action: "fs.remove" }, verdict: "require_approval", rationale: "deleting cannot be undone" },
+  {
+    id: "one-person",
+    match: { action: "fs.remove" },
+    verdict: "require_approval",
+    rationale: "deleting cannot be undone",
+  },
   { id: "two-people", match: { action: "fs.write" }, verdict: "require_approval", obligations: { approvals: 2 } },
-  { id: "soon-over", match: { action: "fs.append" }, verdict: "require_approval", obligations: { expiresInSeconds: 3 } },
+  {
+    id: "soon-over",
+    match: { action: "fs.append" },
+    verdict: "require_approval",
+    obligations: { expiresInSeconds: 3 },
+  },
   { id: "stats", match: { action: "table.stats" }, verdict: "allow" },
 ];
 
@@ -37,7 +47,18 @@ export class ConsoleHome {
   async open(): Promise<void> {
     const { shell } = this;
     await this.exo(["init"]);
-    await this.exo(["keys", "new", "--role", "approver", "--id", "bob", "-o", "bob.key", "--trust", ".exoarmur/trust.json"]);
+    await this.exo([
+      "keys",
+      "new",
+      "--role",
+      "approver",
+      "--id",
+      "bob",
+      "-o",
+      "bob.key",
+      "--trust",
+      ".exoarmur/trust.json",
+    ]);
     shell.edit(".exoarmur/policy.json", (policy) => ({ ...policy, rules }));
     const roots = { roots: ["data"] };
     shell.edit(".exoarmur/config.json", (config) => ({
@@ -148,7 +169,11 @@ export class ConsoleHome {
 export type Person = { readonly context: BrowserContext; readonly page: Page; readonly seen: string[] };
 
 /** Opens the console, takes a key file in and logs in with it. */
-export async function enter(browser: Browser, home: ConsoleHome, key: Parameters<ConsoleHome["keyFile"]>[0]): Promise<Person> {
+export async function enter(
+  browser: Browser,
+  home: ConsoleHome,
+  key: Parameters<ConsoleHome["keyFile"]>[0],
+): Promise<Person> {
   const context = await browser.newContext();
   const page = await context.newPage();
   const seen = watchConsole(page, home.origin);
