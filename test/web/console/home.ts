@@ -2,7 +2,8 @@ import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import type { Browser, BrowserContext, Page } from "playwright-core";
-import { errorOf, jsonOf, near, Shell } from "../e2e/cli.js";
+import { jsonOf, near, Shell } from "../../e2e/cli.js";
+import { watchConsole } from "./browser.js";
 
 const flags = {
   EXOARMUR_FLAG_V2_FEDERATION_ENABLED: "1",
@@ -75,7 +76,9 @@ export class ConsoleHome {
 
   /** Serves the home, again after `stop`. */
   async serve(): Promise<void> {
-    const served = this.shell.start(["serve", "--port", "0", "--json"], { env: flags });
+    // A passkey is bound to its origin, of which the port is a part.
+    const port = this.origin === "" ? "0" : new URL(this.origin).port;
+    const served = this.shell.start(["serve", "--port", port, "--json"], { env: flags });
     this.#served = served;
     let said = "";
     let problems = "";
@@ -194,22 +197,3 @@ export async function logIn(page: Page): Promise<void> {
   await page.getByRole("button", { name: /^Log in as/ }).click();
   await page.getByRole("navigation", { name: "Views" }).waitFor();
 }
-
-/** What a page did that it must never do: dialogs, words of the browser's console, errors, requests elsewhere. */
-export function watchConsole(page: Page, origin: string): string[] {
-  const seen: string[] = [];
-  page.on("dialog", (dialog) => {
-    seen.push(`dialog: ${dialog.message()}`);
-    void dialog.dismiss();
-  });
-  page.on("console", (message) => seen.push(`console: ${message.text()}`));
-  page.on("pageerror", (error) => seen.push(`error: ${error.message}`));
-  page.on("request", (request) => {
-    const url = request.url();
-    if (!url.startsWith(`${origin}/`) && !url.startsWith("blob:")) seen.push(`request: ${url}`);
-  });
-  return seen;
-}
-
-/** The code of a command's error. */
-export const codeOf = errorOf;
