@@ -7,9 +7,6 @@ import { policyCasesSchema } from "./policy-cases.js";
 import { anyPolicySchema } from "./policy-cedar.js";
 import { policyChangeSchema } from "./policy-change.js";
 
-/** Bytes a proposed document may have: what is larger could not be compared (spec/what-if.md, In `policy_changed`). */
-export const maxProposalBytes = 262_144;
-
 /** Cases that one request may bring. */
 export const maxCases = 1000;
 

@@ -3,7 +3,7 @@ import { type Digest, digestOf } from "../canonical/digest.js";
 import { parseCanonical } from "../canonical/read.js";
 import { parseContract } from "../contracts/common.js";
 import { type PolicyDocument, policySchema } from "../contracts/policy.js";
-import { type PolicyChange, policyChangeRevision } from "../contracts/policy-change.js";
+import { maxComparedBytes, type PolicyChange, policyChangeRevision } from "../contracts/policy-change.js";
 import { isExoArmurError } from "../errors.js";
 import { diffPolicies, type Widening } from "../policy/diff.js";
 import type { StoreReader } from "../ports.js";
@@ -11,9 +11,6 @@ import { blobKey } from "./store-keys.js";
 
 /** Steps for each of the two questions: a start waits for them. Part of the revision, as what is told depends on it. */
 const budget = 500_000;
-
-/** Characters of a document up to which it is compared at all: reading its rules costs steps as well. */
-const maxBytes = 262_144;
 
 /** A policy change as it is recorded, and the requests that show what is wider. */
 export type ShownChange = { readonly change: PolicyChange; readonly widenings: readonly Widening[] };
@@ -58,7 +55,7 @@ function change(result: PolicyChange["result"], classes: readonly string[] = [],
 function storedPolicy(reader: Pick<StoreReader, "get">, digest: Digest): PolicyDocument | string {
   const bytes = reader.get(blobKey(digest));
   if (bytes === undefined || digestOf(bytes) !== digest) return `the policy ${digest} is not kept`;
-  if (bytes.length > maxBytes) return `a policy of more than ${maxBytes} bytes`;
+  if (bytes.length > maxComparedBytes) return `a policy of more than ${maxComparedBytes} bytes`;
   try {
     return parseContract(policySchema, parseCanonical(bytes), "policy");
   } catch (error) {

@@ -1,7 +1,7 @@
 import { type Digest, digestOf } from "../canonical/digest.js";
 import { canonicalize } from "../canonical/jcs.js";
 import { formatTime } from "../canonical/time.js";
-import { maxProposalBytes } from "../contracts/control-policies.js";
+import { maxComparedBytes } from "../contracts/policy-change.js";
 import type { Envelope } from "../contracts/dsse.js";
 import { decodeBase64 } from "../crypto/encoding.js";
 import { ExoArmurError } from "../errors.js";
@@ -32,9 +32,9 @@ export async function propose(
 ): Promise<{ readonly proposal: Proposal; readonly added: boolean }> {
   const { inForce, policy, authors } = await openPolicy(envelope, ports, tx.size);
   const { document, envelope: signed } = inForce;
-  if (document.bytes.length > maxProposalBytes) {
+  if (document.bytes.length > maxComparedBytes) {
     const got = document.bytes.length;
-    throw new ExoArmurError("EXO_JSON_SIZE", `a proposed policy has at most ${maxProposalBytes} bytes, got ${got}`);
+    throw new ExoArmurError("EXO_JSON_SIZE", `a proposed policy has at most ${maxComparedBytes} bytes, got ${got}`);
   }
   const known = readProposal(tx, document.digest);
   if (known !== undefined) return { proposal: known, added: false };
