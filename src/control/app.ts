@@ -4,11 +4,12 @@ import { ExoArmurError, errorKind, isExoArmurError } from "../errors.js";
 import { AccessDenied } from "./denied.js";
 import type { Desk } from "./desk.js";
 import { type Edge, requireOrigin } from "./edge.js";
-import { Gate, TooMany } from "./gate.js";
+import { Gate } from "./gate.js";
 import { queryOf, readBody, readTexts } from "./parts.js";
 import { problemOf } from "./problem.js";
 import type { Reply, Route } from "./route.js";
 import { routes } from "./routes.js";
+import { TooMany } from "./too-many.js";
 
 type Bindings = { readonly incoming: IncomingMessage; readonly outgoing: ServerResponse };
 
@@ -131,7 +132,7 @@ async function settle(
   desk: Desk,
   work: (progress: Progress) => Promise<Response> | Response,
 ): Promise<Response> {
-  const began = performance.now();
+  const began = desk.clock.now();
   const progress: Progress = { requestId: desk.ids.next(), credential: null };
   const { requestId } = progress;
   let response: Response;
@@ -155,7 +156,7 @@ async function settle(
   const mayBeLeft = response.status >= 400 && c.req.method === "POST";
   if (mayBeLeft || desk.closing.aborted) response.headers.set("connection", "close");
   desk.metrics.add("http_requests_total", [route?.id ?? "none", String(response.status)]);
-  if (route !== null) desk.metrics.observe(route.id, (performance.now() - began) / 1000);
+  if (route !== null) desk.metrics.observe(route.id, Math.max(0, desk.clock.now() - began) / 1000);
   desk.logger.log("debug", "request", { requestId, route: route?.id ?? null, status: response.status });
   return response;
 }

@@ -105,7 +105,7 @@ export class Feed {
   close(): void {
     this.#unwatch();
     if (this.#due !== undefined) clearImmediate(this.#due);
-    for (const wake of [...this.#sleepers]) wake();
+    for (const wake of this.#sleepers) wake();
   }
 
   /** A commit must not wait for those who follow; many of a moment are read together. */
@@ -125,7 +125,7 @@ export class Feed {
       logger.log("error", "events could not be followed", { error: String(error) });
     }
     this.#next = Math.max(this.#next, until);
-    for (const wake of [...this.#sleepers]) wake();
+    for (const wake of this.#sleepers) wake();
     if (until < ledger.size) this.#schedule();
   }
 

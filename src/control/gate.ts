@@ -1,11 +1,11 @@
 import type { IncomingMessage } from "node:http";
-import { ExoArmurError } from "../errors.js";
 import { Buckets } from "./buckets.js";
 import { AccessDenied } from "./denied.js";
 import type { Desk } from "./desk.js";
 import { clientAddress, type Edge } from "./edge.js";
 import { hasRole, type Principal } from "./principal.js";
 import type { Route } from "./route.js";
+import { TooMany } from "./too-many.js";
 
 /** Whom an open route is asked by. */
 const nobody: Principal = {
@@ -16,24 +16,6 @@ const nobody: Principal = {
   sessionId: null,
   agent: null,
 };
-
-/** Too many requests of one credential, or of an address without one. */
-export class TooMany extends ExoArmurError {
-  /** After how long the next is worth a try. */
-  readonly seconds: number;
-  /** Which limit: so many in a time, so many at once, so many streams. */
-  readonly why: "rate" | "under_way" | "streams";
-  /** Whose requests; null for an address, which nobody has proven. */
-  readonly principal: Principal | null;
-
-  constructor(seconds: number, why: TooMany["why"], principal: Principal | null, message: string) {
-    super("EXO_RATE", message);
-    this.name = "TooMany";
-    this.seconds = seconds;
-    this.why = why;
-    this.principal = principal;
-  }
-}
 
 /** Lets requests in: whose they are, how many, and in which role (spec/control-plane.md, Roles and Limits). */
 export class Gate {

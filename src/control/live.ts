@@ -5,9 +5,8 @@ import { positions } from "../pipeline/positions.js";
 import { intentKeys } from "../pipeline/store-keys.js";
 import type { Clock, Logger, StoreReader } from "../ports.js";
 import type { FedEvent, Feed } from "./feed.js";
-import { TooMany } from "./gate.js";
-import type { Principal } from "./principal.js";
-import { seesIntent } from "./tenancy.js";
+import { type Principal, seesIntent } from "./principal.js";
+import { TooMany } from "./too-many.js";
 
 /** Bounds of live streams (spec/control-plane.md, Live). Times in milliseconds. */
 export type LiveLimits = {

@@ -1,11 +1,11 @@
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { parseTime } from "../canonical/time.js";
 import type { EventPayload } from "../contracts/event.js";
+import type { Ledger } from "../log/ledger-types.js";
 import { type KillSwitchState, readState } from "../pipeline/documents.js";
 import { positions } from "../pipeline/positions.js";
 import { intentKeys, stateKeys } from "../pipeline/store-keys.js";
-import type { StoreReader } from "../ports.js";
-import type { Desk } from "./desk.js";
+import type { Clock, StoreReader } from "../ports.js";
 import type { FedEvent, Feed } from "./feed.js";
 import type { FamilyName, Metrics, Sample, Samples } from "./metrics.js";
 
@@ -49,7 +49,19 @@ function payloadOf<T extends "verdict_resolved" | "execution_in_doubt">({ payloa
   return JSON.parse(payload) as EventPayload<T>;
 }
 
-/** Where the numbers that move are looked up. */
+/** Where the numbers that move are looked up. Times in milliseconds. */
+export type GaugePorts = {
+  readonly store: StoreReader;
+  readonly ledger: Pick<Ledger, "size">;
+  readonly feed: Feed;
+  readonly clock: Clock;
+  readonly killed: () => boolean;
+  readonly live: { readonly count: number };
+  readonly auth: { readonly sessions: { list(): readonly unknown[] } };
+  readonly openedAt: number;
+};
+
+/** The numbers that move. */
 export class Gauges {
   readonly #delay = monitorEventLoopDelay({ resolution: 20 });
 
@@ -58,7 +70,7 @@ export class Gauges {
   }
 
   /** The numbers as they are now. */
-  read({ store, ledger, feed, clock, killed, live, auth, openedAt }: Desk): Samples {
+  read({ store, ledger, feed, clock, killed, live, auth, openedAt }: GaugePorts): Samples {
     const switches = readState<KillSwitchState>(store, stateKeys.killSwitch) ?? { global: true, tenants: {}, epoch: 0 };
     const { user, system } = process.cpuUsage();
     const { rss, heapUsed } = process.memoryUsage();

@@ -41,7 +41,7 @@ function waitingRequests(store: StoreReader): string[] {
   for (const intentId of openIntents(store)) {
     if (readState<string>(store, intentKeys.open(intentId)) !== "pending") continue;
     const approval = readState<IntentRecord>(store, intentKeys.one(intentId))?.approval;
-    if (approval != null) ids.push(approval.requestId);
+    if (approval !== undefined && approval !== null) ids.push(approval.requestId);
   }
   return ids.sort().reverse();
 }

@@ -1,5 +1,6 @@
 import type { ControlRole, TokenRecord } from "../contracts/access.js";
 import type { ActionIntent } from "../contracts/intent.js";
+import type { IntentRecord } from "../pipeline/documents.js";
 
 /** Who a request is by, once its credential has been proven (spec/control-plane.md, Roles). */
 export type Principal = {
@@ -23,6 +24,13 @@ export type Principal = {
 /** Whether a principal may see and act for a tenant. */
 export function reachesTenant({ tenants }: Principal, tenantId: string): boolean {
   return tenants === null || tenants.includes(tenantId);
+}
+
+/** Whether a principal may see an intent: one of its tenants, and for an agent one that it handed in itself. */
+export function seesIntent(principal: Principal, { tenantId, requester }: IntentRecord): boolean {
+  if (!reachesTenant(principal, tenantId)) return false;
+  const { agent } = principal;
+  return agent === null || (requester.method === "token" && requester.principal === agent.actor.id);
 }
 
 /** Whether a principal has one of these roles. */

@@ -8,8 +8,7 @@ import type { Desk } from "./desk.js";
 import type { FedEvent } from "./feed.js";
 import { type IndexedIntent, readIndexed } from "./intent-index.js";
 import type { Page } from "./pages.js";
-import type { Principal } from "./principal.js";
-import { seesIntent } from "./tenancy.js";
+import { type Principal, seesIntent } from "./principal.js";
 import { intentHead } from "./views.js";
 
 /** What a list is asked for. `from` is inclusive, `until` not. */

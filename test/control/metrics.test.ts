@@ -65,20 +65,21 @@ describe("the text", () => {
   });
 
   it.each([
-    ["a line without an end", "# HELP a_total A.\n# TYPE a_total counter\na_total 1"],
-    ["no type", "a_total 1\n"],
-    ["a sample of another family", "# HELP a_total A.\n# TYPE a_total counter\nb_total 1\n"],
-    ["a family twice", "# HELP a A.\n# TYPE a gauge\na 1\n# HELP a A.\n# TYPE a gauge\na 2\n"],
-    ["a sample twice", "# HELP a A.\n# TYPE a gauge\na 1\na 1\n"],
-    ["a number that is none", "# HELP a A.\n# TYPE a gauge\na NaN1\n"],
-    ["a bare label", "# HELP a A.\n# TYPE a gauge\na{b=c} 1\n"],
-    ["a negative counter", "# HELP a_total A.\n# TYPE a_total counter\na_total -1\n"],
+    ["a line without an end", "# HELP a_total A.\n# TYPE a_total counter\na_total 1", "does not end"],
+    ["no type", "a_total 1\n", "no line of the format"],
+    ["a sample of another family", "# HELP a_total A.\n# TYPE a_total counter\nb_total 1\n", "out of place"],
+    ["a family twice", "# HELP a A.\n# TYPE a gauge\na 1\n# HELP a A.\n# TYPE a gauge\na 2\n", "out of place"],
+    ["a sample twice", "# HELP a A.\n# TYPE a gauge\na 1\na 1\n", "comes twice"],
+    ["a number that is none", "# HELP a A.\n# TYPE a gauge\na NaN1\n", "no line of the format"],
+    ["a bare label", "# HELP a A.\n# TYPE a gauge\na{b=c} 1\n", "no line of the format"],
+    ["a negative counter", "# HELP a_total A.\n# TYPE a_total counter\na_total -1\n", "is negative"],
     [
       "a histogram that falls",
       '# HELP a A.\n# TYPE a histogram\na_bucket{r="x",le="1"} 2\na_bucket{r="x",le="+Inf"} 1\n',
+      "falls",
     ],
-  ])("the reader of these tests takes no text with %s", (_what, text) => {
-    expect(() => readExposition(text)).toThrow();
+  ])("the reader of these tests takes no text with %s", (_what, text, problem) => {
+    expect(() => readExposition(text)).toThrow(problem);
   });
 });
 
