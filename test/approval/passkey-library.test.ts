@@ -27,7 +27,7 @@ const milder = [
   // It reads JSON with a mark before it, as the standard says to, takes the last of two members, and any size.
   "whose client data begins with a mark",
   "that says its origin twice",
-  "that is huge",
+  "of a byte more than it may have",
 ];
 
 const phone = new SoftPasskey("phone", place);

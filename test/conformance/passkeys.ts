@@ -31,6 +31,16 @@ const assertions: readonly (readonly [string, (said: Said) => void])[] = [
   ["with a reserved flag", (said) => (said.flags |= 0x02)],
   ["with bytes after the counter", (said) => (said.more = Uint8Array.of(0))],
   ["backed up though it may not be", (said) => (said.flags |= 0x10)],
+  ["with an extension's output", (said) => Object.assign(said, { flags: 0x85, more: Uint8Array.of(0xa0) })],
+  ["with a new credential in it", (said) => Object.assign(said, { flags: 0x45, more: new Uint8Array(55) })],
+  ["whose client data is a list", (said) => (said.clientData = "[]")],
+  [
+    "whose client data has a byte more than it may",
+    (said) => {
+      const text = JSON.stringify(said.clientData);
+      said.clientData = text.replace("{", `{"x":"${"x".repeat(4097 - text.length - '"x":"",'.length)}",`);
+    },
+  ],
 ];
 
 /** Envelopes that are wrong in another way, with what refuses them. */

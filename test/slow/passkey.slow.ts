@@ -8,6 +8,7 @@ import type { Frame, Page } from "playwright-core";
 import { describe, expect, test } from "vitest";
 import { openGrant } from "../../src/approval/check.js";
 import { digestOfJson } from "../../src/canonical/digest.js";
+import { canonicalize } from "../../src/canonical/jcs.js";
 import { formatTime } from "../../src/canonical/time.js";
 import type { Challenge } from "../../src/contracts/access.js";
 import type { ApprovalRequest } from "../../src/contracts/approval.js";
@@ -19,10 +20,21 @@ import { Authenticator } from "../../src/control/authenticator.js";
 import { defaultLimits } from "../../src/control/desk.js";
 import { decodeBase64 } from "../../src/crypto/encoding.js";
 import { request as plainRequest, trustOf, unwrap } from "../approval/helpers.js";
-import { askLibrary } from "../support/passkey.js";
+import { Forge } from "../support/forge.js";
+import { askLibrary, client } from "../support/passkey.js";
+import { byPasskey, passkeyBundles } from "../support/passkey-bundles.js";
 import { seededEntropy, seededIds } from "../support/world.js";
 import { passkeyServer, virtualAuthenticator } from "../web/passkey-page.js";
-import { artifacts, browsers, chromiumBrowser, hasBrowser } from "../web/support.js";
+import {
+  artifacts,
+  browsers,
+  chromiumBrowser,
+  fileIn,
+  hasBrowser,
+  pageUrl,
+  scratchFolder,
+  watch,
+} from "../web/support.js";
 
 type Entry = TrustedKey & { readonly passkey: NonNullable<TrustedKey["passkey"]> };
 
@@ -64,6 +76,7 @@ function keyOfEntry({ publicKey, passkey }: Entry): PasskeyKey {
 describe.skipIf(!hasBrowser(browsers.chromium, "chromium"))("passkeys in Chromium", () => {
   const browser = chromiumBrowser();
   const server = passkeyServer();
+  const folder = scratchFolder();
 
   async function open(name: string, path = "/") {
     const page = await browser().newPage();
@@ -172,6 +185,32 @@ describe.skipIf(!hasBrowser(browsers.chromium, "chromium"))("passkeys in Chromiu
     const { error } = await ask(frame, "signGrantWithPasskey", requestFor(entry), { decision: "approve" }, entry);
     expect(error).toContain("EXO_PASSKEY: expected crossOrigin false, got true");
     await page.close();
+  });
+
+  test("the page that verifies reads a passkey's decision offline, and refuses one of another origin", async () => {
+    const { denied, trust, deniedRequest } = await passkeyBundles();
+    const forge = new Forge(denied);
+    const deny = { decision: "deny", reason: "not today" } as const;
+    const phished = byPasskey(deniedRequest, "carol", client("origin", "https://evil.example"), deny);
+    await forge.set("approval_grant", canonicalize(phished));
+    for (const [name, bytes, word, line] of [
+      ["honest", denied, "Pass", "denied by carol"],
+      ["phished", await forge.pack(), "Fail", "expected an origin of https://console.example.com"],
+    ] as const) {
+      const page = await browser().newPage();
+      const seen = watch(page);
+      await page.goto(pageUrl);
+      await page.setInputFiles("#trust-file", fileIn(folder, "trust.json", JSON.stringify(trust)));
+      await page.setInputFiles("#bundle-file", fileIn(folder, `${name}.proof.json`, bytes));
+      await page.locator(".facts dd:first-of-type", { hasText: `${name}.proof.json,` }).waitFor();
+      await page.waitForSelector(".verdict:not(.checking)");
+      expect([await page.textContent("#verdict"), await page.textContent("body")]).toEqual([
+        word,
+        expect.stringContaining(line),
+      ]);
+      expect(seen).toEqual([]);
+      await page.close();
+    }
   });
 
   test("no decision is signed that the request does not take", async () => {

@@ -90,6 +90,7 @@ export type PasskeyBundles = {
   readonly request: ApprovalRequest;
   /** Carol denied by passkey. */
   readonly denied: Uint8Array;
+  readonly deniedRequest: ApprovalRequest;
 };
 
 /** Makes them through the pipeline. The same in every run. */
@@ -112,5 +113,6 @@ export async function passkeyBundles(): Promise<PasskeyBundles> {
     approved: bytesOf(first.intentId),
     request: first.request,
     denied: bytesOf(second.intentId),
+    deniedRequest: second.request,
   };
 }

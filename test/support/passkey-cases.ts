@@ -10,6 +10,7 @@ export const saidWell: readonly (readonly [string, (said: Said) => void])[] = [
   ["from another pinned origin", client("origin", "https://example.com:8443")],
   ["without crossOrigin", client("crossOrigin", undefined)],
   ["with members that came later", client("other_keys_can_be_added_here", "do not compare clientDataJSON")],
+  ["of as many bytes as it may have", (s) => filled(s, 4096)],
   ["that may be backed up", (s) => (s.flags |= 0x08)],
   ["that is backed up", (s) => (s.flags |= 0x18)],
   ["with a counter of 0", (s) => (s.counter = 0)],
@@ -53,8 +54,14 @@ export const saidBadly: readonly (readonly [string, (said: Said) => void, string
     (s) => (s.clientData = text(s).replace("{", '{"origin":"https://evil.example",')),
     "EXO_JSON_DUPLICATE_KEY",
   ],
-  ["that is huge", (s) => (s.clientData = text(s).replace("{", `{"x":"${"x".repeat(4000)}",`)), "EXO_JSON_SIZE"],
+  ["of a byte more than it may have", (s) => filled(s, 4097), "EXO_JSON_SIZE"],
 ];
+
+/** Fills the client data up to a length. */
+function filled(s: Said, length: number): void {
+  const [given, member] = [text(s), '"x":"",'];
+  s.clientData = given.replace("{", `{"x":"${"x".repeat(length - given.length - member.length)}",`);
+}
 
 function text({ clientData }: Said): string {
   return JSON.stringify(clientData);

@@ -20,7 +20,7 @@ export type Said = {
 };
 
 /** User present and verified. */
-export const usualFlags = 0x05;
+const usualFlags = 0x05;
 
 /** An authenticator without a device, the same for the same name, whose signatures are the same in every run. */
 export class SoftPasskey {
