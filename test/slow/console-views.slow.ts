@@ -1,11 +1,21 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Page } from "playwright-core";
+import type { BrowserContextOptions, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { visible } from "../../src/web/visible.js";
 import { realPool } from "../support/real.js";
-import { stumbles, tabTo, watchConsole } from "../web/console/browser.js";
-import { type ConsoleWorld, hostile, hostileName, openConsoleWorld } from "../web/console/world.js";
+import { stumbles, tabTo } from "../web/console/browser.js";
+import {
+  type ConsoleWorld,
+  hostile,
+  hostileName,
+  type Opened,
+  openConsole,
+  openConsoleWorld,
+  textOf,
+  viewNames,
+  visit,
+} from "../web/console/world.js";
 import { artifacts, browsers, chromiumBrowser, fileIn, hasBrowser, scratchFolder } from "../web/support.js";
 
 const present = hasBrowser(browsers.chromium, "chromium");
@@ -21,41 +31,9 @@ describe.skipIf(!present)("the console's views in Chromium", () => {
   });
   afterAll(async () => await world.plane.close());
 
-  type PageOptions = Parameters<ReturnType<typeof browser>["newPage"]>[0];
-  type Opened = { readonly page: Page; readonly seen: string[] };
-  const open = async (token: string, options: PageOptions = {}): Promise<Opened> => {
-    const page = await browser().newPage(options);
-    const { origin } = world.plane.server;
-    const seen = watchConsole(page, origin);
-    await page.clock.setFixedTime(world.plane.rig.clock.now());
-    await page.goto(`${origin}/`);
-    await page.click("text=With a reader's token");
-    await page.fill("#token", token);
-    await page.keyboard.press("Enter");
-    await page.waitForSelector("nav");
-    return { page, seen };
-  };
+  const open = async (token: string, options: BrowserContextOptions = {}): Promise<Opened> =>
+    await openConsole(browser(), world, { token }, options);
   const viewer = async (): Promise<string> => await world.plane.login("admin");
-
-  /** Each view, and what is there when it has read what it shows. */
-  const readyBy = {
-    overview: "figure.chart",
-    intents: "table.intents",
-    policies: "table.rules",
-    plugins: ".card",
-    "kill-switch": "table.switches",
-  } as const;
-  const viewNames = Object.keys(readyBy) as (keyof typeof readyBy)[];
-  const visit = async (page: Page, hash: string): Promise<void> => {
-    await page.evaluate(`location.hash = ${JSON.stringify(`#/${hash}`)}`);
-    const [, intentId] = hash.split("/");
-    if (intentId !== undefined) await page.waitForSelector(`.intent .facts >> text=${intentId}`);
-    await page.waitForSelector(readyBy[hash as keyof typeof readyBy] ?? "#events");
-  };
-  const textOf = async (page: Page): Promise<string> => {
-    const text = await page.locator("main").evaluate((main: { innerText: string }) => main.innerText);
-    return text.replace(/\s+/g, " ");
-  };
   const api = async (path: string): Promise<Record<string, never>> => {
     const answer = await world.plane.ask(path, { token: await viewer() });
     return answer.json as Record<string, never>;

@@ -25,8 +25,10 @@ export type PolicyChanges =
 
 /** What differs between two policies. */
 export function policyChanges(before: AnyPolicy, after: AnyPolicy): PolicyChanges {
-  if (isCedar(before) || isCedar(after)) return { kind: "text", lines: textChanges(textOf(before), textOf(after)) };
-  return ruleChanges(before, after);
+  if (!isCedar(before) && !isCedar(after)) return ruleChanges(before, after);
+  const [gone, come] = [textOf(before), textOf(after)];
+  if (isCedar(before) && isCedar(after)) return { kind: "text", lines: textChanges(gone, come) };
+  return { kind: "text", lines: [...gone.map(signed("-")), ...come.map(signed("+"))] };
 }
 
 function ruleChanges(before: PolicyDocument, after: PolicyDocument): PolicyChanges {

@@ -71,8 +71,13 @@ describe("what differs between two policies", () => {
 
   it("a change behind the cut of a long rationale is not passed over", () => {
     const long = "y".repeat(500);
-    const found = policyChanges(policy(rule("a", { rationale: `${long}1` })), policy(rule("a", { rationale: `${long}2` })));
-    expect(found).toMatchObject({ changes: [{ kind: "changed", lines: [{ text: "what differs is in the documents alone" }] }] });
+    const found = policyChanges(
+      policy(rule("a", { rationale: `${long}1` })),
+      policy(rule("a", { rationale: `${long}2` })),
+    );
+    expect(found).toMatchObject({
+      changes: [{ kind: "changed", lines: [{ text: "what differs is in the documents alone" }] }],
+    });
   });
 
   it("names and texts of others are shown whole", () => {
