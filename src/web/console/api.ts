@@ -17,6 +17,13 @@ export type Api = {
   follow(signal: AbortSignal): AsyncGenerator<LiveMessage>;
 };
 
+const requestIds = new WeakMap<Error, string>();
+
+/** Id of the request that ended with an error, under which the control plane's log has it; undefined where none came. */
+export function requestIdOf(error: unknown): string | undefined {
+  return error instanceof Error ? requestIds.get(error) : undefined;
+}
+
 /** How a stream that broke off is taken up again. */
 const patience = { attempts: Number.POSITIVE_INFINITY, firstMs: 500, mostMs: 15_000 };
 
@@ -27,10 +34,19 @@ const patience = { attempts: Number.POSITIVE_INFINITY, firstMs: 500, mostMs: 15_
 export function createApi(origin: string, token: string, lost: () => void): Api {
   const transport: Transport = { origin, token, fetch: (input, init) => fetch(input, init) };
   const asked = async (one: Ask): Promise<Uint8Array> => {
+    let requestId: string | null = null;
+    const noting: typeof fetch = async (input, init) => {
+      const response = await fetch(input, init);
+      requestId = response.headers.get("x-request-id");
+      return response;
+    };
     try {
-      return await ask(transport, one);
+      return await ask({ ...transport, fetch: noting }, one);
     } catch (error) {
-      if (isExoArmurError(error) && error.code === "EXO_AUTHENTICATION") lost();
+      if (isExoArmurError(error)) {
+        if (requestId !== null) requestIds.set(error, requestId);
+        if (error.code === "EXO_AUTHENTICATION") lost();
+      }
       throw error;
     }
   };

@@ -78,8 +78,9 @@ function Flips({ flips }: { readonly flips: readonly Flip[] }) {
           </tr>
         </thead>
         <tbody>
-          {flips.map(({ intentId, action, target, actor, recorded, candidate }) => (
-            <tr key={intentId}>
+          {flips.map(({ intentId, action, target, actor, recorded, candidate }, index) => (
+            // An intent that waited was decided twice.
+            <tr key={`${intentId} ${index}`}>
               <td>
                 <a href={`#/intents/${intentId}`}>
                   <Given text={action} short />

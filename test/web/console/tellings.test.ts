@@ -78,7 +78,7 @@ describe("rules for reading", () => {
         "parameter /size max 10",
         "parameter /mode x",
       ],
-      obligations: ["2 approvals", "by approver", "within 60 s", 'fs_read narrowed to {"paths":["{target}"]}'],
+      obligations: ["2 approvals by approver", "within 60 s", 'fs_read narrowed to {"paths":["{target}"]}'],
       rationale: "because",
     });
     expect(ruleRow({ id: "all", match: {}, verdict: "deny" })).toMatchObject({
