@@ -125,6 +125,18 @@ describe.skipIf(!present)("the console's views in Chromium", () => {
       expect(await page.textContent(".reason")).toMatch(/EXO_POLICY_DENIED.*By default\..*No approval would help\./);
     });
 
+    it("activity: every event, newest first, and those of one type", async () => {
+      await visit(page, "activity");
+      const { items } = (await api("/v1/events?limit=50")) as unknown as { items: { eventType: string }[] };
+      const titles = async (): Promise<string[]> => await page.locator(".events .title").allTextContents();
+      expect(await titles()).toEqual(items.map(({ eventType }) => eventType.replaceAll("_", " ")));
+      await page.click("text=Older");
+      await expect.poll(() => page.getByRole("button", { name: "Newer" }).isEnabled()).toBe(true);
+      await page.selectOption("#event-type", "plugin_admitted");
+      await expect.poll(titles).toEqual(["plugin admitted"]);
+      expect(await page.textContent(".events .telling")).toBe("fs 1.0.0");
+    });
+
     it("plugins, policies and kill switches", async () => {
       await visit(page, "plugins");
       const [fs] = world.plane.rig.pipeline.executors.list();
@@ -235,7 +247,7 @@ describe.skipIf(!present)("the console's views in Chromium", () => {
     await tabTo(page, "Search");
     await tabTo(page, "fs.remove");
     await page.keyboard.press("Enter");
-    await page.waitForSelector("#events");
+    await page.waitForSelector("ol.events");
     await page.goBack();
     await page.waitForSelector("table.intents");
     await visit(page, `intents/${world.ids.executed}`);

@@ -1,3 +1,4 @@
+import { Activity } from "./activity.js";
 import { Approval } from "./approval.js";
 import { Approvals } from "./approvals.js";
 import { InDoubt } from "./in-doubt.js";
@@ -28,6 +29,7 @@ export const views: readonly View[] = [
       isId.test(props.path[0] ?? "") ? <Intent key={props.path[0]} {...props} /> : <Intents {...props} />,
   },
   { name: "in-doubt", title: "In doubt", show: (props) => <InDoubt {...props} /> },
+  { name: "activity", title: "Activity", show: (props) => <Activity {...props} /> },
   {
     name: "policies",
     title: "Policies",

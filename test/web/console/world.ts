@@ -150,6 +150,7 @@ function keyFile({ key, id, role }: Extract<Login, { key: string }>): Buffer {
 const readyBy: Readonly<Record<string, string>> = {
   overview: "figure.chart",
   intents: "table.intents",
+  activity: "ol.events",
   policies: "table.rules",
   plugins: ".card",
   "kill-switch": "table.switches",
