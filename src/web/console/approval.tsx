@@ -116,8 +116,7 @@ export function Reviewed({ view, asked, before, more, identity, cellId, onSigned
   if (view.requestDigest !== first.current) wrong.push(`it was the request ${first.current} when the review began`);
   return (
     <>
-      <ReviewFacts {...{ view, preview, asked, before, more }} />
-      {wrong.length > 0 ? (
+      {wrong.length > 0 && (
         <div class="difference" role="alert">
           <p>
             <strong>This must not be signed.</strong> What came is not what a signature would stand for. It was altered
@@ -129,9 +128,9 @@ export function Reviewed({ view, asked, before, more, identity, cellId, onSigned
             ))}
           </ul>
         </div>
-      ) : (
-        <Decision view={view} preview={preview} identity={identity} onSigned={onSigned} />
       )}
+      <ReviewFacts {...{ view, preview, asked, before, more }} />
+      {wrong.length === 0 && <Decision view={view} preview={preview} identity={identity} onSigned={onSigned} />}
     </>
   );
 }

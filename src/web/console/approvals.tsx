@@ -33,7 +33,7 @@ export function Approvals({ api, me, identity }: ViewProps) {
       {!viewer && <p class="quiet">Approval requests are shown to viewers.</p>}
       <Failure error={error} />
       {value !== null && <Queue {...value} items={value.requests.items} keyId={identity?.keyId ?? null} />}
-      {value?.requests.next != null && <p class="quiet">There are more. Decide these first.</p>}
+      {(value?.requests.next ?? null) !== null && <p class="quiet">There are more. Decide these first.</p>}
     </section>
   );
 }
@@ -74,11 +74,11 @@ function Queue({ items, intents, keyId }: QueueProps) {
                 </td>
                 <td>
                   <a href={`#/approvals/${request.requestId}`}>
-                    {intent?.action == null ? request.requestId : <Given text={intent.action} short />}
+                    <Given text={intent?.action ?? request.requestId} short />
                   </a>
                 </td>
                 <td>
-                  {intent?.target == null ? <span class="quiet">none</span> : <Given text={intent.target} short />}
+                  <Given text={intent?.target ?? "none"} short />
                 </td>
                 <td>{intent !== undefined && <Given text={intent.actor.id} short />}</td>
                 <td>

@@ -37,8 +37,9 @@ function Console() {
     setSession(null);
   };
   useEffect(() => {
-    if (session?.expiresAt == null) return;
-    const left = parseTime(session.expiresAt) - Date.now();
+    const expiresAt = session?.expiresAt ?? null;
+    if (expiresAt === null) return;
+    const left = parseTime(expiresAt) - Date.now();
     const timer = setTimeout(() => leave("The session is over. Log in again to go on where you were."), left);
     return () => clearTimeout(timer);
   }, [session]);

@@ -24,7 +24,8 @@ const tellings: Telling = {
   execution_completed: ({ execution }) => figures(execution),
   execution_failed: ({ execution, reason }) => `${reason.code}: ${reason.message} (${figures(execution)})`,
   intent_denied: ({ reason }) => `${reason.code}: ${reason.message}`,
-  execution_in_doubt: ({ cause, effects }) => `${cause}, ${formatCount(effects.length)} effects had begun`,
+  execution_in_doubt: ({ cause, effects }) =>
+    `${cause}, ${formatCount(effects.length)} ${effects.length === 1 ? "effect" : "effects"} had begun`,
   execution_resolved: ({ outcome, resolver }) => `${outcome.replaceAll("_", " ")}, by ${resolver}`,
   kill_switch_changed: ({ tenantId, on }) =>
     `${on ? "on" : "off"} for ${tenantId === null ? "every tenant" : tenantId}`,

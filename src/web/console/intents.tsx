@@ -38,7 +38,7 @@ function FilterForm({ filters, me }: Pick<ViewProps, "me"> & { readonly filters:
   const names = filterNames.filter((name) => name !== "tenantId" || me.tenants === null || me.tenants.length > 1);
   return (
     <form
-      class="filters"
+      class="filters search"
       onSubmit={(event) => {
         event.preventDefault();
         const given = new URLSearchParams();

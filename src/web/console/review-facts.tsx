@@ -17,11 +17,12 @@ type FactsProps = {
 
 /** What would run, what there is to weigh about it, why a person is asked, and who may decide. */
 export function ReviewFacts({ view, preview, asked, before, more }: FactsProps) {
+  const target = preview?.target ?? null;
   return (
     <>
       <h1 id="approval-title">{preview === null ? "Approval request" : <Given text={preview.action} />}</h1>
       <p class="standing">
-        <State state={view.status} /> {preview?.target != null && <Given text={preview.target} />}
+        <State state={view.status} /> {target !== null && <Given text={target} />}
       </p>
       {preview !== null && (
         <>

@@ -6,7 +6,7 @@ afterEach(() => void vi.useRealTimers());
 
 /** A pace on the faked clock, and how often it showed. */
 const paced = () => {
-  const show = vi.fn();
+  const show = vi.fn<() => void>();
   return { show, pace: paceOf(show, () => Date.now()) };
 };
 
@@ -33,7 +33,7 @@ it("a stream of changes is shown every five seconds, its last one too", () => {
 
 it("a clock that was put back delays nothing for longer", () => {
   let now = 1_000_000;
-  const show = vi.fn();
+  const show = vi.fn<() => void>();
   const pace = paceOf(show, () => now);
   pace.touch();
   vi.advanceTimersByTime(300);
