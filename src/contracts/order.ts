@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { Digest } from "../canonical/digest.js";
 import { canonicalize } from "../canonical/jcs.js";
 import { formatTime } from "../canonical/time.js";
 import { encodeBase64Url } from "../crypto/encoding.js";
@@ -46,6 +47,32 @@ export const trustScoreOrderSchema = z.strictObject({
 
 /** A trust-score order. */
 export type TrustScoreOrder = z.infer<typeof trustScoreOrderSchema>;
+
+/**
+ * A policy author's order to put a proposed policy in force. `replaces` is the policy in force when it was signed: an order
+ * does not take effect over a change that its author has not seen.
+ */
+export const policyActivationSchema = z.strictObject({
+  schema: z.literal("exoarmur.policy-activation/v1"),
+  cellId: nameSchema,
+  policyDigest: digestSchema,
+  replaces: digestSchema,
+  operator: operatorSchema,
+  nonce: saltSchema,
+  signedAt: timeSchema,
+});
+
+/** An order to put a proposed policy in force. */
+export type PolicyActivation = z.infer<typeof policyActivationSchema>;
+
+/** What an order to put a proposed policy in force says before its author signs it. */
+export function activationOrder(
+  cellId: string,
+  policyDigest: Digest,
+  replaces: Digest,
+): Omit<PolicyActivation, "operator" | "nonce" | "signedAt"> {
+  return { schema: policyActivationSchema.shape.schema.value, cellId, policyDigest, replaces };
+}
 
 /** An operator's statement of how an in-doubt action ended, with the digests of what shows it. */
 export const resolutionOrderSchema = z.strictObject({

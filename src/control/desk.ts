@@ -13,6 +13,7 @@ import { IntentIndex } from "./intent-index.js";
 import { type LiveLimits, LiveStreams } from "./live.js";
 import { Metrics } from "./metrics.js";
 import { countEvents, Gauges } from "./metrics-follow.js";
+import { PolicyTrials } from "./policy-trials.js";
 
 /** Bounds of the control plane (spec/control-plane.md, Limits). Times in milliseconds. */
 export type ControlLimits = {
@@ -84,6 +85,7 @@ export type Desk = ControlPorts & {
   readonly intents: IntentIndex;
   /** When it was opened, in milliseconds. */
   readonly openedAt: number;
+  readonly trials: PolicyTrials;
   /** Aborts when the control plane closes: long polls then answer what there is. */
   readonly closing: AbortSignal;
 };
@@ -121,6 +123,7 @@ export function openDesk(ports: ControlPorts, closing: AbortSignal): Desk {
     gauges: new Gauges(),
     intents: new IntentIndex({ store, feed, logger }, limits.indexed),
     openedAt: clock.now(),
+    trials: new PolicyTrials(ports.store),
     closing,
   };
 }

@@ -6,6 +6,7 @@ import { accessRoutes } from "./routes-access.js";
 import { intentRoutes } from "./routes-intents.js";
 import { liveRoutes } from "./routes-live.js";
 import { orderRoutes } from "./routes-orders.js";
+import { policyRoutes } from "./routes-policies.js";
 import { searchRoutes } from "./routes-search.js";
 import { stateRoutes } from "./routes-state.js";
 
@@ -14,6 +15,7 @@ const described: readonly Route[] = [
   ...intentRoutes,
   ...liveRoutes,
   ...orderRoutes,
+  ...policyRoutes,
   ...searchRoutes,
   ...stateRoutes,
 ];

@@ -107,6 +107,12 @@ export function trustScoreKey(tenantId: string, actorId: string): string {
   return `s/trust/${hashOf(tenantId, actorId)}`;
 }
 
+/** Proposed policies, by the digest of their document. */
+export const proposalKeys = {
+  one: (digest: string): string => `r/${digest.slice("sha256:".length)}`,
+  all: { gte: "r/", lt: "r0" },
+} as const;
+
 /** Nonces of operator orders that were carried out. */
 export function orderKey(nonce: string): string {
   return `n/${nonce}`;

@@ -44,12 +44,14 @@ const people = {
   author: { role: "policy-author", signer: key("author") },
   otherApprover: { role: "approver", signer: key("carol") },
   otherAdmin: { role: "operator", signer: key("mallory") },
+  otherAuthor: { role: "policy-author", signer: key("otherAuthor") },
 } as const satisfies Record<string, { role: SessionRole; signer: Signer }>;
 
 const trustKeys = [
   ...usualKeys.filter(({ id }) => id !== "carol"),
   trusted("approver", "carol", keys.carol, { tenants: ["other"] }),
   trusted("operator", "other-ops", keys.mallory, { tenants: ["other"] }),
+  trusted("policy-author", "other-author", keys.otherAuthor, { tenants: ["other"] }),
 ];
 
 /** A control plane over a rig, on a real socket. */

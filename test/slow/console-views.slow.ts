@@ -1,11 +1,21 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Page } from "playwright-core";
+import type { BrowserContextOptions, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { visible } from "../../src/web/visible.js";
 import { realPool } from "../support/real.js";
-import { stumbles, tabTo, watchConsole } from "../web/console/browser.js";
-import { type ConsoleWorld, hostile, hostileName, openConsoleWorld } from "../web/console/world.js";
+import { stumbles, tabTo } from "../web/console/browser.js";
+import {
+  type ConsoleWorld,
+  hostile,
+  hostileName,
+  type Opened,
+  openConsole,
+  openConsoleWorld,
+  textOf,
+  viewNames,
+  visit,
+} from "../web/console/world.js";
 import { artifacts, browsers, chromiumBrowser, fileIn, hasBrowser, scratchFolder } from "../web/support.js";
 
 const present = hasBrowser(browsers.chromium, "chromium");
@@ -21,40 +31,9 @@ describe.skipIf(!present)("the console's views in Chromium", () => {
   });
   afterAll(async () => await world.plane.close());
 
-  type PageOptions = Parameters<ReturnType<typeof browser>["newPage"]>[0];
-  type Opened = { readonly page: Page; readonly seen: string[] };
-  const open = async (token: string, options: PageOptions = {}): Promise<Opened> => {
-    const page = await browser().newPage(options);
-    const { origin } = world.plane.server;
-    const seen = watchConsole(page, origin);
-    await page.clock.setFixedTime(world.plane.rig.clock.now());
-    await page.goto(`${origin}/`);
-    await page.fill('input[name="token"]', token);
-    await page.keyboard.press("Enter");
-    await page.waitForSelector("nav");
-    return { page, seen };
-  };
+  const open = async (token: string, options: BrowserContextOptions = {}): Promise<Opened> =>
+    await openConsole(browser(), world, { token }, options);
   const viewer = async (): Promise<string> => await world.plane.login("admin");
-
-  /** Each view, and what is there when it has read what it shows. */
-  const readyBy = {
-    overview: "figure.chart",
-    intents: "table.intents",
-    policies: "table.rules",
-    plugins: ".card",
-    "kill-switch": "table.switches",
-  } as const;
-  const viewNames = Object.keys(readyBy) as (keyof typeof readyBy)[];
-  const visit = async (page: Page, hash: string): Promise<void> => {
-    await page.evaluate(`location.hash = ${JSON.stringify(`#/${hash}`)}`);
-    const [, intentId] = hash.split("/");
-    if (intentId !== undefined) await page.waitForSelector(`.intent .facts >> text=${intentId}`);
-    await page.waitForSelector(readyBy[hash as keyof typeof readyBy] ?? "#events");
-  };
-  const textOf = async (page: Page): Promise<string> => {
-    const text = await page.locator("main").evaluate((main: { innerText: string }) => main.innerText);
-    return text.replace(/\s+/g, " ");
-  };
   const api = async (path: string): Promise<Record<string, never>> => {
     const answer = await world.plane.ask(path, { token: await viewer() });
     return answer.json as Record<string, never>;
@@ -118,7 +97,7 @@ describe.skipIf(!present)("the console's views in Chromium", () => {
       await page.fill("#filter-action", "no action");
       await page.keyboard.press("Enter");
       await page.waitForSelector(".problem");
-      expect(await page.textContent(".problem")).toContain("EXO_SCHEMA");
+      expect(await page.textContent(".problem")).toMatch(/^EXO_SCHEMA .* request [0-9A-HJKMNP-TV-Z]{26}$/);
       expect(seen.splice(0)).toEqual([expect.stringContaining("400")]);
     });
 
@@ -144,6 +123,18 @@ describe.skipIf(!present)("the console's views in Chromium", () => {
       await visit(page, `intents/${world.ids.denied}`);
       await page.waitForSelector(".reason");
       expect(await page.textContent(".reason")).toMatch(/EXO_POLICY_DENIED.*By default\..*No approval would help\./);
+    });
+
+    it("activity: every event, newest first, and those of one type", async () => {
+      await visit(page, "activity");
+      const { items } = (await api("/v1/events?limit=50")) as unknown as { items: { eventType: string }[] };
+      const titles = async (): Promise<string[]> => await page.locator(".events .title").allTextContents();
+      expect(await titles()).toEqual(items.map(({ eventType }) => eventType.replaceAll("_", " ")));
+      await page.click("text=Older");
+      await expect.poll(() => page.getByRole("button", { name: "Newer" }).isEnabled()).toBe(true);
+      await page.selectOption("#event-type", "plugin_admitted");
+      await expect.poll(titles).toEqual(["plugin admitted"]);
+      expect(await page.textContent(".events .telling")).toBe("fs 1.0.0");
     });
 
     it("plugins, policies and kill switches", async () => {
@@ -256,7 +247,7 @@ describe.skipIf(!present)("the console's views in Chromium", () => {
     await tabTo(page, "Search");
     await tabTo(page, "fs.remove");
     await page.keyboard.press("Enter");
-    await page.waitForSelector("#events");
+    await page.waitForSelector("ol.events");
     await page.goBack();
     await page.waitForSelector("table.intents");
     await visit(page, `intents/${world.ids.executed}`);
@@ -274,11 +265,10 @@ describe.skipIf(!present)("the console's views in Chromium", () => {
     const { page, seen } = await open(await viewer(), { viewport: { width: 1000, height: 500 } });
     await visit(page, "intents");
     await page.fill("#filter-actorId", "half a na");
-    await page.evaluate("scrollTo(0, 300)");
-    // A row as somebody reads it: which, and how far down the window to a pixel.
-    const place = async (row: number): Promise<unknown> => {
+    await page.evaluate("scrollTo(0, 600)");
+    const place = async (row: number) => {
       const link = page.locator("table.intents a").nth(row);
-      return [await link.getAttribute("href"), Math.round(((await link.boundingBox())?.y ?? 0) / 2)];
+      return [await link.getAttribute("href"), await link.boundingBox()] as const;
     };
     const before = await place(12);
     const { intentId } = await world.plane.rig.pipeline.execute({
@@ -289,7 +279,9 @@ describe.skipIf(!present)("the console's views in Chromium", () => {
       "filter-actorId",
       "half a na",
     ]);
-    expect(await place(13)).toEqual(before);
+    const [href, box] = await place(13);
+    expect(href).toBe(before[0]);
+    expect(Math.abs((box?.y ?? 0) - (before[1]?.y ?? 0))).toBeLessThan(2);
     expect(seen).toEqual([]);
     await page.close();
   });

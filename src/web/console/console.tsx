@@ -3,6 +3,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { parseTime } from "../../canonical/time.js";
 import { replies } from "../../contracts/control.js";
 import { Entrance } from "./entrance.js";
+import { Live } from "./live.js";
 import type { Session } from "./session.js";
 import { Given, Moment } from "./shown.js";
 import type { View } from "./view.js";
@@ -82,7 +83,7 @@ function Inside({ session, onLeave }: { readonly session: Session; readonly onLe
         <Who session={session} onLeave={onLeave} />
       </header>
       <main ref={main} id="view" tabIndex={-1}>
-        {view?.show({ ...session, path })}
+        <Live api={session.api}>{view?.show({ ...session, path })}</Live>
       </main>
     </>
   );

@@ -8,7 +8,7 @@ const mostTold = 240;
 
 type Telling = { readonly [T in EventType]?: (payload: EventPayload<T>) => string };
 
-/** A few words on each event of an intent's chain; the payload has everything. */
+/** A few words on each event; the payload has everything. */
 const tellings: Telling = {
   intent_received: ({ requester }) => `handed in by ${requester.principal} (${requester.method})`,
   policy_evaluated: ({ decision }) => `${decision.verdict.replaceAll("_", " ")}, by ${decision.ruleIds.join(", ")}`,
@@ -24,8 +24,21 @@ const tellings: Telling = {
   execution_completed: ({ execution }) => figures(execution),
   execution_failed: ({ execution, reason }) => `${reason.code}: ${reason.message} (${figures(execution)})`,
   intent_denied: ({ reason }) => `${reason.code}: ${reason.message}`,
-  execution_in_doubt: ({ cause, effects }) => `${cause}, ${formatCount(effects.length)} effects had begun`,
+  execution_in_doubt: ({ cause, effects }) =>
+    `${cause}, ${formatCount(effects.length)} ${effects.length === 1 ? "effect" : "effects"} had begun`,
   execution_resolved: ({ outcome, resolver }) => `${outcome.replaceAll("_", " ")}, by ${resolver}`,
+  kill_switch_changed: ({ tenantId, on }) =>
+    `${on ? "on" : "off"} for ${tenantId === null ? "every tenant" : tenantId}`,
+  trust_score_changed: ({ actorId, score }) => `${actorId}: ${score}`,
+  policy_changed: ({ policyId, version, change }) =>
+    `${policyId} version ${version}${change === undefined ? "" : `, ${change.result}`}`,
+  policy_proposed: ({ policyId, version }) => `${policyId} version ${version}`,
+  policy_withdrawn: ({ policyId, version }) => `${policyId} version ${version}`,
+  plugin_admitted: ({ name, version }) => `${name} ${version}`,
+  key_rotated: ({ role, id }) => `${role} ${id}`,
+  key_revoked: ({ role, id, reason = "" }) => `${role} ${id}${reason === "" ? "" : `: ${reason}`}`,
+  access_denied: ({ denials }) =>
+    denials.map(({ count, cause, route }) => `${count} ${cause} at ${route ?? "no route"}`).join(", "),
 };
 
 function figures({ fuel, memoryPeakPages, transcript }: EventPayload<"execution_completed">["execution"]): string {

@@ -4,7 +4,7 @@ import type { CanonicalEvent, Reason } from "../../contracts/event.js";
 import { endStates } from "../../contracts/lifecycle.js";
 import { formatCount } from "../../replay/story/format.js";
 import { may } from "./access.js";
-import { tellEvent } from "./intent-events.js";
+import { EventList } from "./activity-list.js";
 import { Proof } from "./intent-proof.js";
 import { useAnswer, useQuietly, useTick } from "./live.js";
 import { Document, Failure, Given, Moment, ShortDigest, State } from "./shown.js";
@@ -172,25 +172,10 @@ function ReasonOf({ reason }: { readonly reason: Reason }) {
 function Events({ events }: { readonly events: readonly CanonicalEvent[] }) {
   return (
     <>
-      <h2 id="events">
+      <h2>
         Events <span class="quiet">{formatCount(events.length)}</span>
       </h2>
-      <ol class="events" aria-labelledby="events">
-        {events.map((event) => (
-          <li key={event.eventId} class={event.eventType}>
-            <details>
-              <summary>
-                <Moment time={event.recordedAt} brief />{" "}
-                <span class="title">{event.eventType.replaceAll("_", " ")}</span>{" "}
-                <span class="telling">
-                  <bdi>{tellEvent(event)}</bdi>
-                </span>
-              </summary>
-              <Document value={event.payload} />
-            </details>
-          </li>
-        ))}
-      </ol>
+      <EventList events={events} label="Events" />
     </>
   );
 }

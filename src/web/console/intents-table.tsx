@@ -21,11 +21,11 @@ export function IntentTable({ intents, me }: TableProps) {
               state
             </th>
             <th scope="col">action and target</th>
-            <th scope="col" class="who">
+            <th scope="col" class="by">
               by
             </th>
             {many && (
-              <th scope="col" class="who">
+              <th scope="col" class="by">
                 tenant
               </th>
             )}
@@ -44,11 +44,11 @@ export function IntentTable({ intents, me }: TableProps) {
                 <a href={`#/intents/${intentId}`}>{action === null ? "dropped" : <Given text={action} short />}</a>{" "}
                 {target !== null && <Given text={target} short />}
               </td>
-              <td class="who">
+              <td class="by">
                 <Given text={actor.id} short />
               </td>
               {many && (
-                <td class="who">
+                <td class="by">
                   <Given text={tenantId} short />
                 </td>
               )}

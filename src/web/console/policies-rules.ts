@@ -39,15 +39,19 @@ function obligationWords({
   narrow = {},
   ...others
 }: NonNullable<PolicyRule["obligations"]>): string[] {
+  const by = roles === undefined ? "" : ` by ${roles.join(" or ")}`;
   return [
-    ...(approvals === undefined ? [] : [`${approvals} ${approvals === 1 ? "approval" : "approvals"}`]),
-    ...(roles === undefined ? [] : [`by ${roles.join(" or ")}`]),
+    ...(approvals === undefined && roles === undefined ? [] : [`${approvalWords(approvals)}${by}`]),
     ...(expiresInSeconds === undefined ? [] : [`within ${expiresInSeconds} s`]),
     ...Object.entries(narrow).map(
       ([capability, constraints]) => `${capability} narrowed to ${JSON.stringify(constraints)}`,
     ),
     ...Object.entries(others).map(([name, value]) => `${name} ${JSON.stringify(value)}`),
   ];
+}
+
+function approvalWords(approvals: number | undefined): string {
+  return approvals === undefined ? "approval" : `${approvals} ${approvals === 1 ? "approval" : "approvals"}`;
 }
 
 /** A condition: a bare value, one of several, or an operator with its operand. */

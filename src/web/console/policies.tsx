@@ -1,32 +1,69 @@
 import type { z } from "zod";
 import { replies } from "../../contracts/control.js";
-import { type AnyPolicy, isCedar } from "../../contracts/policy-cedar.js";
+import { type ProposalHead, policyReplies } from "../../contracts/control-policies.js";
 import { formatCount } from "../../replay/story/format.js";
-import { visible } from "../visible.js";
 import { may } from "./access.js";
 import { useAnswer, useTick } from "./live.js";
-import { ruleRow } from "./policies-rules.js";
-import { Document, Failure, Given, State } from "./shown.js";
+import { Propose } from "./policies-propose.js";
+import { PolicyText } from "./policies-text.js";
+import { Failure, Given, Moment, ShortDigest } from "./shown.js";
 import type { ViewProps } from "./view.js";
 
-/** Rules shown as rows; the document has all. */
-const shownRules = 500;
-
-/** The policy in force. */
-export function Policies({ api, me }: ViewProps) {
+/** The policy in force, and what is proposed. */
+export function Policies({ api, me, identity }: ViewProps) {
   const tick = useTick();
   const viewer = may(me, "viewer");
-  const { value, error } = useAnswer(
-    async (signal) => (viewer ? await api.get(replies.policy, "/v1/policy", signal) : null),
-    tick,
-  );
+  const { value, error, again } = useAnswer(async (signal) => {
+    if (!viewer) return null;
+    const [policy, proposals] = await Promise.all([
+      api.get(replies.policy, "/v1/policy", signal),
+      api.get(policyReplies.proposals, "/v1/policies", signal),
+    ]);
+    return { policy, proposals: proposals.items };
+  }, tick);
+  const signer = may(me, "policy-author") ? (identity?.signer ?? null) : null;
   return (
     <section aria-labelledby="policies-title">
       <h1 id="policies-title">Policies</h1>
       {!viewer && <p class="quiet">Policies are shown to viewers.</p>}
       <Failure error={error} />
-      {value !== null && <InForce policy={value} />}
+      {value !== null && (
+        <>
+          <Proposals proposals={value.proposals} />
+          {signer !== null && <Propose api={api} signer={signer} onDone={again} />}
+          <InForce policy={value.policy} />
+        </>
+      )}
     </section>
+  );
+}
+
+function Proposals({ proposals }: { readonly proposals: readonly ProposalHead[] }) {
+  return (
+    <>
+      <h2>
+        Proposed <span class="quiet">{formatCount(proposals.length)}</span>
+      </h2>
+      {proposals.length === 0 ? (
+        <p class="quiet">
+          Nothing waits. A policy author proposes a policy here, and it is tried before it takes effect.
+        </p>
+      ) : (
+        <ul class="rows">
+          {proposals.map(({ digest, policyId, version, authors, proposedAt }) => (
+            <li key={digest}>
+              <a href={`#/policies/${encodeURIComponent(digest)}`}>
+                <Given text={policyId} short /> version {version}
+              </a>{" "}
+              <span class="quiet">
+                by <Given text={authors.map(({ id }) => id).join(", ")} short />, <Moment time={proposedAt} />
+              </span>{" "}
+              <ShortDigest digest={digest} />
+            </li>
+          ))}
+        </ul>
+      )}
+    </>
   );
 }
 
@@ -47,87 +84,5 @@ function InForce({ policy }: { readonly policy: z.infer<typeof replies.policy> }
       </dl>
       <PolicyText policy={document} />
     </>
-  );
-}
-
-/** A policy for reading: its rules as a table, or Cedar's own text; and the document itself. */
-export function PolicyText({ policy }: { readonly policy: AnyPolicy }) {
-  return (
-    <>
-      {isCedar(policy) ? (
-        // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls has to be reachable by keyboard
-        <pre tabIndex={0}>{visible(policy.policies, true)}</pre>
-      ) : (
-        <Rules rules={policy.rules} />
-      )}
-      <details>
-        <summary>The document</summary>
-        <Document value={policy} />
-      </details>
-    </>
-  );
-}
-
-function Rules({ rules }: { readonly rules: Parameters<typeof ruleRow>[0][] }) {
-  return (
-    <div class="wide">
-      <table class="rules">
-        <thead>
-          <tr>
-            <th scope="col">rule and verdict</th>
-            <th scope="col">where</th>
-            <th scope="col">asks for</th>
-          </tr>
-        </thead>
-        <tbody>
-          {rules.slice(0, shownRules).map((rule) => {
-            const { id, verdict, conditions, obligations, rationale } = ruleRow(rule);
-            return (
-              <tr key={rule.id}>
-                <th scope="row">
-                  <bdi>{id}</bdi>
-                  <br />
-                  <State state={verdict} />
-                </th>
-                <td>
-                  <Lines lines={conditions} empty="anything" />
-                </td>
-                <td>
-                  <Lines lines={obligations} empty="" />
-                  {rationale !== "" && (
-                    <p class="quiet">
-                      <bdi>{rationale}</bdi>
-                    </p>
-                  )}
-                </td>
-              </tr>
-            );
-          })}
-          <tr>
-            <th scope="row">
-              default
-              <br />
-              <State state="deny" />
-            </th>
-            <td>whatever no rule above matches</td>
-            <td />
-          </tr>
-        </tbody>
-      </table>
-      {rules.length > shownRules && <p class="quiet">The first of {formatCount(rules.length)} rules.</p>}
-    </div>
-  );
-}
-
-function Lines({ lines, empty }: { readonly lines: readonly string[]; readonly empty: string }) {
-  if (lines.length === 0) return <span class="quiet">{empty}</span>;
-  return (
-    <ul>
-      {lines.map((line) => (
-        <li key={line}>
-          <bdi>{line}</bdi>
-        </li>
-      ))}
-    </ul>
   );
 }

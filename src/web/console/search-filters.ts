@@ -1,5 +1,5 @@
 /** What a list of intents can be narrowed by, in the order of the form. Times are minutes in UTC: `2026-01-31T09:05`. */
-export const filterNames = ["state", "action", "actorId", "tenantId", "from", "until"] as const;
+export const filterNames = ["q", "state", "action", "actorId", "tenantId", "from", "until"] as const;
 
 /** A filter of the list. */
 export type FilterName = (typeof filterNames)[number];

@@ -2,6 +2,7 @@ import { isExoArmurError } from "../../errors.js";
 import { shortDigest } from "../../replay/story/format.js";
 import { formatMoment } from "../format.js";
 import { shorten, visible } from "../visible.js";
+import { requestIdOf } from "./api.js";
 
 /** Most characters of a text that somebody else chose, where it is one of many. */
 const mostShort = 120;
@@ -53,9 +54,11 @@ export function Document({ value }: { readonly value: unknown }) {
 export function Failure({ error }: { readonly error: unknown }) {
   if (error === null || error === undefined) return null;
   const message = error instanceof Error ? error.message : "an unknown error";
+  const requestId = requestIdOf(error);
   return (
     <p class="problem" role="alert">
       {isExoArmurError(error) && <code>{error.code}</code>} {visible(message, true)}
+      {requestId !== undefined && <span class="quiet"> request {visible(requestId)}</span>}
     </p>
   );
 }

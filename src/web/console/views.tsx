@@ -1,3 +1,4 @@
+import { Activity } from "./activity.js";
 import { Approval } from "./approval.js";
 import { Approvals } from "./approvals.js";
 import { InDoubt } from "./in-doubt.js";
@@ -7,6 +8,7 @@ import { KillSwitch } from "./kill-switch.js";
 import { Overview } from "./overview.js";
 import { Plugins } from "./plugins.js";
 import { Policies } from "./policies.js";
+import { ProposalView } from "./policies-proposal.js";
 import type { View } from "./view.js";
 
 const isId = /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/;
@@ -27,7 +29,13 @@ export const views: readonly View[] = [
       isId.test(props.path[0] ?? "") ? <Intent key={props.path[0]} {...props} /> : <Intents {...props} />,
   },
   { name: "in-doubt", title: "In doubt", show: (props) => <InDoubt {...props} /> },
-  { name: "policies", title: "Policies", show: (props) => <Policies {...props} /> },
+  { name: "activity", title: "Activity", show: (props) => <Activity {...props} /> },
+  {
+    name: "policies",
+    title: "Policies",
+    show: (props) =>
+      props.path[0] === undefined ? <Policies {...props} /> : <ProposalView key={props.path[0]} {...props} />,
+  },
   { name: "plugins", title: "Plugins", show: (props) => <Plugins {...props} /> },
   { name: "kill-switch", title: "Kill switch", show: (props) => <KillSwitch {...props} /> },
 ];

@@ -11,6 +11,7 @@ describe("filters of the list of intents", () => {
     [
       "all",
       {
+        q: "orders csv",
         state: "in_doubt",
         action: "fs.remove",
         actorId: "a",

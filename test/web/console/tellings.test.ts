@@ -25,6 +25,37 @@ describe("events in a few words", () => {
   });
 
   it.each([
+    [
+      "kill_switch_changed",
+      { scope: "tenant", tenantId: "a\u202E", on: true, epoch: 2, envelopeDigest: null },
+      "on for a\\u{202E}",
+    ],
+    [
+      "kill_switch_changed",
+      { scope: "global", tenantId: null, on: false, epoch: 3, envelopeDigest: null },
+      "off for every tenant",
+    ],
+    [
+      "access_denied",
+      {
+        ...{ since: "2026-01-31T09:00:00.000Z", until: "2026-01-31T09:01:00.000Z" },
+        denials: [
+          { code: "EXO_FORBIDDEN", cause: "role", route: "orderKillSwitch", credential: "x", count: 3 },
+          { code: "EXO_ORIGIN", cause: "host", route: null, credential: null, count: 1 },
+        ],
+      },
+      "3 role at orderKillSwitch, 1 host at no route",
+    ],
+    [
+      "key_revoked",
+      { role: "operator", id: "ops", keyId: "0".repeat(32), until: 5, reason: "lost" },
+      "operator ops: lost",
+    ],
+  ])("of the cell itself: %s", (eventType, payload, words) => {
+    expect(tellEvent({ eventType, payload } as never)).toBe(words);
+  });
+
+  it.each([
     ["a type that is not known", { eventType: "moon_phase", payload: {} }],
     ["a name of every object", { eventType: "constructor", payload: {} }],
     ["a payload of another shape", { eventType: "approval_granted", payload: { approver: {} } }],
@@ -78,7 +109,7 @@ describe("rules for reading", () => {
         "parameter /size max 10",
         "parameter /mode x",
       ],
-      obligations: ["2 approvals", "by approver", "within 60 s", 'fs_read narrowed to {"paths":["{target}"]}'],
+      obligations: ["2 approvals by approver", "within 60 s", 'fs_read narrowed to {"paths":["{target}"]}'],
       rationale: "because",
     });
     expect(ruleRow({ id: "all", match: {}, verdict: "deny" })).toMatchObject({

@@ -1,12 +1,17 @@
 import { readFileSync } from "node:fs";
+import type { Browser, BrowserContextOptions, Page } from "playwright-core";
+import type { SessionRole } from "../../../src/contracts/access.js";
 import type { PolicyRule } from "../../../src/contracts/policy.js";
 import { readConsolePage } from "../../../src/control/console-page.js";
+import { encodeBase64, encodeUtf8 } from "../../../src/crypto/encoding.js";
+import { sha256 } from "../../../src/crypto/sha256.js";
 import type { SandboxHost } from "../../../src/ports.js";
 import { openPlane, type Plane } from "../../control/support.js";
 import { FakeDisk } from "../../support/fake-sandbox.js";
 import { draft, pluginAt, requestOf } from "../../support/rig.js";
 import { grant } from "../../support/sign.js";
-import { keys } from "../../support/world.js";
+import { keys, trusted } from "../../support/world.js";
+import { watchConsole } from "./browser.js";
 
 /** Text that HTML would run, that turns around what follows, that cannot be seen, and that does not end. */
 export const hostile = {
@@ -96,4 +101,74 @@ export async function openConsoleWorld(sandbox: SandboxHost): Promise<ConsoleWor
       hostile: hostileOne.intentId,
     },
   };
+}
+
+/** A page of the console, and what it did that it must not do. */
+export type Opened = { readonly page: Page; readonly seen: string[] };
+
+/** Who logs in: with a token, or with a key of the test world under its name in the trust file. */
+export type Login =
+  | { readonly token: string }
+  | { readonly key: keyof typeof keys; readonly id: string; readonly role: SessionRole };
+
+/** Opens the console on the world's clock, and logs in as a person does. */
+export async function openConsole(
+  browser: Browser,
+  { plane }: ConsoleWorld,
+  who: Login,
+  options: BrowserContextOptions = {},
+): Promise<Opened> {
+  const page = await browser.newPage(options);
+  const { origin } = plane.server;
+  const seen = watchConsole(page, origin);
+  await page.clock.setFixedTime(plane.rig.clock.now());
+  await page.goto(`${origin}/`);
+  if ("token" in who) {
+    await page.click("text=With a reader's token");
+    await page.fill("#token", who.token);
+    await page.keyboard.press("Enter");
+  } else {
+    await page.setInputFiles(".keys input[type=file]", {
+      ...{ name: `${who.id}.key`, mimeType: "application/json", buffer: keyFile(who) },
+    });
+    await page.getByRole("button", { name: `Log in as ${who.id}` }).click();
+  }
+  await page.waitForSelector("nav");
+  return { page, seen };
+}
+
+/** The key file of a home for a key of the test world. */
+function keyFile({ key, id, role }: Extract<Login, { key: string }>): Buffer {
+  const { keyId } = keys[key];
+  const { publicKey } = trusted(role, id, keys[key]);
+  // As signerNamed makes it.
+  const seed = encodeBase64(sha256(encodeUtf8(`test key ${key}`)));
+  return Buffer.from(JSON.stringify({ schema: "exoarmur.key/v1", role, id, keyId, publicKey, seed }));
+}
+
+/** Each view, and what is there when it has read what it shows. */
+const readyBy: Readonly<Record<string, string>> = {
+  overview: "figure.chart",
+  intents: "table.intents",
+  activity: "ol.events",
+  policies: "table.rules",
+  plugins: ".card",
+  "kill-switch": "table.switches",
+};
+
+/** Names of the views of the whole cell. */
+export const viewNames = Object.keys(readyBy);
+
+/** Goes to a view, or to an intent's, and waits until it shows what it read. */
+export async function visit(page: Page, hash: string): Promise<void> {
+  await page.evaluate(`location.hash = ${JSON.stringify(`#/${hash}`)}`);
+  const [view, id] = hash.split("/");
+  if (view === "intents" && id !== undefined) await page.waitForSelector(`.intent .facts >> text=${id}`);
+  await page.waitForSelector(readyBy[hash] ?? "h2");
+}
+
+/** What the view says, as it is laid out, with single spaces. */
+export async function textOf(page: Page): Promise<string> {
+  const text = await page.locator("main").evaluate((main: { innerText: string }) => main.innerText);
+  return text.replace(/\s+/g, " ");
 }

@@ -1,26 +1,63 @@
-import { useEffect, useRef, useState } from "preact/hooks";
+import { type ComponentChildren, createContext } from "preact";
+import { useContext, useEffect, useRef, useState } from "preact/hooks";
+import type { Api } from "./api.js";
+import { paceOf } from "./live-pace.js";
 
-/** How often the control plane is asked anew while somebody looks, in milliseconds. */
-const everyMs = 5000;
+/** How often everything is asked anew whatever the stream tells: not all that is shown is an event. Milliseconds. */
+const everyMs = 15_000;
 
 /** Least time between two announcements, in milliseconds. */
 const quietMs = 10_000;
 
+const Tick = createContext(0);
+
+type LiveProps = { readonly api: Pick<Api, "follow">; readonly children: ComponentChildren };
+
+/** Follows the control plane for everything inside, over one stream, while somebody sees the page. */
+export function Live({ api, children }: LiveProps) {
+  const [tick, setTick] = useState(0);
+  useEffect(() => followWhileSeen(api, () => setTick((before) => before + 1)), [api]);
+  return <Tick.Provider value={tick}>{children}</Tick.Provider>;
+}
+
 /** A number that grows when what is shown may have changed. It stands still while nobody sees the page. */
 export function useTick(): number {
-  const [tick, setTick] = useState(0);
-  useEffect(() => {
-    const next = (): void => {
-      if (document.visibilityState === "visible") setTick((before) => before + 1);
-    };
-    const timer = setInterval(next, everyMs);
-    document.addEventListener("visibilitychange", next);
-    return () => {
-      clearInterval(timer);
-      document.removeEventListener("visibilitychange", next);
-    };
-  }, []);
-  return tick;
+  return useContext(Tick);
+}
+
+/** Follows until what it gives is called. A stream that ends for good leaves the slow look at everything. */
+function followWhileSeen(api: LiveProps["api"], changed: () => void): () => void {
+  const pace = paceOf(changed, () => performance.now());
+  let stream: AbortController | null = null;
+  const follow = async ({ signal }: AbortController): Promise<void> => {
+    let known = false;
+    for await (const { kind } of api.follow(signal)) {
+      // The first word of a stream is that there is one.
+      if (known || kind !== "ready") pace.touch();
+      known = true;
+    }
+  };
+  const look = (isFirst: boolean): void => {
+    if (document.visibilityState !== "visible") {
+      stream?.abort();
+      stream = null;
+      return;
+    }
+    if (stream !== null) return;
+    stream = new AbortController();
+    follow(stream).catch(() => undefined);
+    if (!isFirst) pace.touch();
+  };
+  const onVisibility = (): void => look(false);
+  const timer = setInterval(() => document.visibilityState === "visible" && pace.touch(), everyMs);
+  document.addEventListener("visibilitychange", onVisibility);
+  look(true);
+  return () => {
+    clearInterval(timer);
+    document.removeEventListener("visibilitychange", onVisibility);
+    stream?.abort();
+    pace.stop();
+  };
 }
 
 /** What was asked for: the newest answer, and why a newer one could not be had. */
