@@ -1,8 +1,8 @@
 import { type Digest, digestOf } from "../canonical/digest.js";
 import { canonicalize } from "../canonical/jcs.js";
 import { formatTime } from "../canonical/time.js";
-import { maxComparedBytes } from "../contracts/policy-change.js";
 import type { Envelope } from "../contracts/dsse.js";
+import { maxComparedBytes } from "../contracts/policy-change.js";
 import { decodeBase64 } from "../crypto/encoding.js";
 import { ExoArmurError } from "../errors.js";
 import type { LedgerTx } from "../log/ledger-types.js";

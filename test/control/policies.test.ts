@@ -8,7 +8,7 @@ import { readEvent, storedEvents } from "../../src/pipeline/recorder.js";
 import { auditStore } from "../../src/replay/audit-log.js";
 import { cedarOf, engine } from "../policy/cedar/support.js";
 import { intentRecords, policyOf, type Rig, usualRules, verified } from "../support/rig.js";
-import { activation, grant, signedPolicy } from "../support/sign.js";
+import { activation, grant, scoreOrder, signedPolicy } from "../support/sign.js";
 import { keys, origin } from "../support/world.js";
 import { type Answer, codeOf, openPlane, type Plane } from "./support.js";
 
@@ -425,5 +425,33 @@ describe("a Cedar policy", () => {
     const tried = await plane.ask(`${at(policy)}/backtest`, { token: viewer, body: {} });
     expect(codeOf(tried)).toBe("422 EXO_CEDAR_ENGINE");
     expect((await activate(policy, v1)).status).toBe(200);
+  });
+});
+
+describe("trust scores", () => {
+  const scores = async (token: string, query = ""): Promise<unknown> =>
+    (await plane.ask(`/v1/trust-scores${query}`, { token })).json["items"];
+
+  it("are listed as orders set them, with the one that stands, to whom the tenant is", async () => {
+    const orders = [await scoreOrder(0.4), await scoreOrder(0.25, { tenantId: "other" }), await scoreOrder(0.75)];
+    for (const one of orders) await plane.rig.pipeline.setTrustScore(one);
+    const mine = [
+      { actorId: "report-agent", score: 0.75, operator: "ops", stands: true },
+      { actorId: "report-agent", score: 0.4, stands: false },
+    ].map((one) => expect.objectContaining({ ...one, tenantId: "default" }));
+    expect(await scores(viewer)).toEqual(mine);
+    const theirs = expect.objectContaining({ tenantId: "other", score: 0.25, stands: true });
+    expect(await scores(plane.token({ kind: "viewer" }, "other"))).toEqual([theirs]);
+    expect(await scores(await plane.login("admin"))).toHaveLength(3);
+    expect(await scores(viewer, "?actorId=nobody")).toEqual([]);
+    expect(codeOf(await plane.ask("/v1/trust-scores?tenantId=other", { token: viewer }))).toBe("403 EXO_FORBIDDEN");
+  });
+
+  it("come in pages", async () => {
+    for (const score of [0.1, 0.2, 0.3]) await plane.rig.pipeline.setTrustScore(await scoreOrder(score));
+    const first = await plane.ask("/v1/trust-scores?limit=2", { token: viewer });
+    expect(first.json["items"]).toMatchObject([{ score: 0.3 }, { score: 0.2 }]);
+    const rest = await scores(viewer, `?cursor=${encodeURIComponent(String(first.json["nextCursor"]))}`);
+    expect(rest).toMatchObject([{ score: 0.1, stands: false }]);
   });
 });

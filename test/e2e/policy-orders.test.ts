@@ -3,6 +3,7 @@ import { digestOfJson } from "../../src/canonical/digest.js";
 import { canonicalize } from "../../src/canonical/jcs.js";
 import type { PolicyActivation } from "../../src/contracts/order.js";
 import type { PolicyDocument } from "../../src/contracts/policy.js";
+import { systemEntropy } from "../../src/crypto/random.js";
 import { readKeyFile } from "../../src/home/keys.js";
 import type { ActivePolicy } from "../../src/pipeline/documents.js";
 import { worldOf } from "../../src/runtime/system.js";
@@ -12,6 +13,10 @@ import { errorOf, jsonOf, NearShell, ROOT, type Shell, statsIntent } from "./cli
 const { openHomeCore } = (await import(
   new URL("dist/runtime/home-runtime.js", `file://${ROOT}`).href
 )) as typeof import("../../src/runtime/home-runtime.js");
+
+const { makeScratch } = (await import(
+  new URL("dist/cli/prove/scratch.js", `file://${ROOT}`).href
+)) as typeof import("../../src/cli/prove/scratch.js");
 
 /** One home in which policies are put in force by orders and by its file, in order: each test goes on from the one before. */
 describe("a home whose policy an order put in force", () => {
@@ -77,13 +82,16 @@ describe("a home whose policy an order put in force", () => {
     expect(logged.at(-1)).toBe("info policy.json is not used: an order put files version 2 in its place");
   });
 
-  it("shows it, explains drafts by it, and proves under it", async () => {
+  it("shows it, explains drafts by it, and is tried under it before it is served", async () => {
     const doctor = await shell.exo(["doctor"]);
     expect(doctor.stdout).toContain("activated by an order in the place of policy.json: files version 2");
     const explained = jsonOf(
       await shell.exo(["policy", "explain", "-", "--json"], { input: JSON.stringify(statsIntent) }),
     );
     expect(explained["decisions"]).toMatchObject([{ policy: { version: 2, digest: digestOfJson(v2) } }]);
+    const scratch = await makeScratch(shell.path(".exoarmur"), { entropy: systemEntropy, listener: 1 });
+    expect(scratch.policy.version).toBe(2);
+    await scratch.remove();
   });
 
   it("refuses an edit of the file whose version does not rise, and goes on when it is undone", async () => {
