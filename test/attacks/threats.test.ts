@@ -54,6 +54,7 @@ const threats = [
   "Shadow decision for an enforced one",
   "Forged, replayed and expired credentials",
   "Requests in the wrong role or for another tenant",
+  "Policies in force against their author's will",
   "Pages of other origins",
   "Oversized, endless and slow requests",
   "Floods of denied requests",
