@@ -44,6 +44,7 @@ const agreed: Readonly<Record<string, readonly [method: string, path: string, ro
   listPlugins: ["get", "/v1/plugins", "viewer", "none"],
   getPolicy: ["get", "/v1/policy", "viewer", "none"],
   getCheckpoint: ["get", "/v1/log/checkpoint", "agent monitor viewer approver policy-author admin", "none"],
+  listTrustScores: ["get", "/v1/trust-scores", "viewer", "filter"],
   getInclusionProof: ["get", "/v1/log/proofs/{index}", "viewer", "none"],
   getConsistencyProof: ["get", "/v1/log/consistency", "viewer", "none"],
   getOpenApi: ["get", "/v1/openapi.json", "agent monitor viewer approver policy-author admin", "none"],
