@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { backtestSchema } from "./backtest.js";
 import { countSchema, digestSchema, nameSchema, operatorSchema, timeSchema } from "./common.js";
+import { page, pageParts } from "./control.js";
 import { intentDraftSchema } from "./intent.js";
 import { decisionSchema, policyVerdictSchema } from "./policy.js";
 import { policyCasesSchema } from "./policy-cases.js";
@@ -21,6 +22,12 @@ export const policyRequests = {
     since: timeSchema.optional(),
     until: timeSchema.optional(),
     tenantId: nameSchema.optional(),
+  }),
+  scores: z.strictObject({
+    tenantId: nameSchema.optional(),
+    actorId: nameSchema.optional(),
+    limit: pageParts.limit,
+    cursor: pageParts.cursor,
   }),
   cases: z.strictObject({
     ...policyCasesSchema.shape,
@@ -92,4 +99,17 @@ export const policyReplies = {
     ),
   }),
   activated: z.strictObject({ ...policyName, replaced: digestSchema }),
+  scores: page(
+    z.strictObject({
+      tenantId: nameSchema,
+      actorId: nameSchema,
+      score: z.number().min(0).max(1),
+      /** Id of the operator that signed the order, and the order's envelope. */
+      operator: nameSchema,
+      envelopeDigest: digestSchema,
+      recordedAt: timeSchema,
+      /** False: a later order set another. */
+      stands: z.boolean(),
+    }),
+  ),
 } as const;

@@ -40,6 +40,9 @@ const limit = numberText(maxPage)
   .optional();
 const cursor = z.string().min(1).max(400).optional();
 
+/** What the query of a list says of its page. */
+export const pageParts = { limit, cursor } as const;
+
 /** What is asked of the API, by route (spec/control-plane.md). Query members are texts. */
 export const requests = {
   none: z.strictObject({}),
@@ -162,7 +165,8 @@ const sessionView = z.strictObject({
   expiresAt: timeSchema,
 });
 
-const page = <T extends z.ZodType>(item: T) =>
+/** A page of a list. */
+export const page = <T extends z.ZodType>(item: T) =>
   z.strictObject({ items: z.array(item), nextCursor: z.string().nullable() });
 
 /** Root hashes and proof hashes, base64. */

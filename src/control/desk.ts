@@ -65,6 +65,8 @@ export type ControlPorts = {
   readonly store: StoreReader;
   readonly trust: Trust;
   readonly cellId: string;
+  /** Whose chain the system's events are in. */
+  readonly defaultTenant: string;
   /** True while the home's KILL file exists. */
   readonly killed: () => boolean;
   readonly findToken: (tokenId: string) => Promise<TokenRecord | undefined>;

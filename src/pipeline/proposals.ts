@@ -86,10 +86,11 @@ export function proposedBytes({ envelope }: Proposal): Uint8Array {
 
 /** Drops the proposals that can no longer be activated, now that this version is in force. */
 export function dropOvertaken(tx: LedgerTx, version: number): void {
-  for (const [key] of [...tx.range(proposalKeys.all)]) {
-    // A damaged one is left for whoever asks for it.
-    if ((readState<Proposal>(tx, key)?.version ?? 0) <= version) tx.delete(key);
-  }
+  // Only what is named is read: a proposal that was damaged must not keep another policy from its place.
+  const overtaken = [...tx.range(proposalKeys.all)]
+    .map(([key]) => key)
+    .filter((key) => (readState<Proposal>(tx, key)?.version ?? 0) <= version);
+  for (const key of overtaken) tx.delete(key);
 }
 
 /** A stored proposal. EXO_STORE_DAMAGED unless document and envelope have the digests it names them by. */

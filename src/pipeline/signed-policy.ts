@@ -4,7 +4,7 @@ import { parseContract } from "../contracts/common.js";
 import { type Envelope, openEnvelope, payloadTypes } from "../contracts/dsse.js";
 import { plainMaterial } from "../contracts/material.js";
 import { type AnyPolicy, anyPolicySchema } from "../contracts/policy-cedar.js";
-import { roleKeys, type TrustedKey } from "../contracts/trust.js";
+import { entryKeyId, roleKeys, type TrustedKey } from "../contracts/trust.js";
 import { ExoArmurError } from "../errors.js";
 import { loadProgram } from "../policy/program.js";
 import type { ActivePolicy, Proposal } from "./documents.js";
@@ -47,8 +47,8 @@ export async function openPolicy(envelope: Envelope, ports: PipelinePorts, logSi
       authors: signers.map(({ publicKey }) => publicKey),
     },
     policy,
-    authors: signers.flatMap(({ keyId, publicKey }) => {
-      const id = known.find((one) => one.publicKey === publicKey)?.key.id;
+    authors: signers.flatMap(({ keyId }) => {
+      const id = known.find(({ key }) => entryKeyId(key) === keyId)?.key.id;
       return id === undefined ? [] : [{ id, keyId }];
     }),
   };

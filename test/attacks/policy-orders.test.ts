@@ -259,6 +259,13 @@ describe("two orders", () => {
     expect(codeOf(stale)).toBe("409 EXO_POLICY_REPLACED");
   });
 
+  it("at either end of the time an order has: both count", async () => {
+    for (const policy of [v2, v3]) await propose(await signedPolicy(policy));
+    const [early, late] = [-900_000, 900_000].map((ms) => ({ signedAt: formatTime(startMs + ms) }));
+    expect((await activate(v2, await order(early))).status).toBe(200);
+    expect((await activate(v3, await activation(digestOfJson(v3), digestOfJson(v2), late))).status).toBe(200);
+  });
+
   it("under one nonce: the second is refused", async () => {
     for (const policy of [v2, v3]) await propose(await signedPolicy(policy));
     const nonce = freshNonce();

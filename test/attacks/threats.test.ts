@@ -56,6 +56,7 @@ const threats = [
   "Requests in the wrong role or for another tenant",
   "Search and live events across tenants",
   "Streams that are held or not read",
+  "Policies in force against their author's will",
   "Pages of other origins",
   "Oversized, endless and slow requests",
   "Floods of denied requests",

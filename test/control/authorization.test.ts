@@ -43,6 +43,7 @@ const agreed: Readonly<Record<string, readonly [method: string, path: string, ro
   activatePolicy: ["post", "/v1/policies/{digest}/activate", "policy-author", "signed"],
   listPlugins: ["get", "/v1/plugins", "viewer", "none"],
   getPolicy: ["get", "/v1/policy", "viewer", "none"],
+  listTrustScores: ["get", "/v1/trust-scores", "viewer", "filter"],
   getCheckpoint: ["get", "/v1/log/checkpoint", "agent monitor viewer approver policy-author admin", "none"],
   getInclusionProof: ["get", "/v1/log/proofs/{index}", "viewer", "none"],
   getConsistencyProof: ["get", "/v1/log/consistency", "viewer", "none"],

@@ -1,15 +1,19 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { digestOf, digestOfJson } from "../../src/canonical/digest.js";
 import { canonicalize } from "../../src/canonical/jcs.js";
+import { formatTime } from "../../src/canonical/time.js";
 import type { ApprovalRequest } from "../../src/contracts/approval.js";
 import type { CanonicalEvent } from "../../src/contracts/event.js";
 import type { PolicyDocument, PolicyRule } from "../../src/contracts/policy.js";
+import { ExoArmurError } from "../../src/errors.js";
 import { readEvent, storedEvents } from "../../src/pipeline/recorder.js";
+import type { ExecutionResult } from "../../src/pipeline/types.js";
+import type { Signer } from "../../src/ports.js";
 import { auditStore } from "../../src/replay/audit-log.js";
 import { cedarOf, engine } from "../policy/cedar/support.js";
-import { intentRecords, policyOf, type Rig, usualRules, verified } from "../support/rig.js";
-import { activation, grant, signedPolicy } from "../support/sign.js";
-import { keys, origin } from "../support/world.js";
+import { draft, intentRecords, policyOf, type Rig, usualRules, verified } from "../support/rig.js";
+import { activation, grant, scoreOrder, signedPolicy } from "../support/sign.js";
+import { keys, origin, startMs } from "../support/world.js";
 import { type Answer, codeOf, openPlane, type Plane } from "./support.js";
 
 const [read, write, remove] = usualRules as [PolicyRule, PolicyRule, PolicyRule];
@@ -361,6 +365,46 @@ describe("the activation of a proposed policy", () => {
   });
 });
 
+describe("an activation in the log", () => {
+  it("is what the next transaction of its group is judged by", async () => {
+    const { pipeline } = plane.rig;
+    await propose(narrower);
+    const order = await activation(digestOfJson(narrower), digestOfJson(v1));
+    const changed = pipeline.policies.activateProposal(order);
+    const judged = pipeline.execute(draft("fs.write", "data/a.csv"));
+    expect(await judged).toMatchObject({
+      decision: { policyDigest: digestOfJson(narrower) },
+      reason: { code: "EXO_POLICY_DENIED" },
+    });
+    expect((await changed).active.version).toBe(2);
+  });
+
+  it("whose checkpoint cannot be signed leaves the policy before it, under which all goes on", async () => {
+    let failing = false;
+    let meanwhile: Promise<ExecutionResult> | undefined;
+    const log: Signer = {
+      ...keys.log,
+      sign: async (message) => {
+        if (!failing) return await keys.log.sign(message);
+        failing = false;
+        meanwhile = plane.rig.pipeline.execute(draft("fs.write", "data/meanwhile.csv"));
+        throw new ExoArmurError("EXO_SIGNER", "the signer is gone");
+      },
+    };
+    await plane.close();
+    plane = await openPlane({ rig: { signers: { log } } });
+    [author, viewer] = [await plane.login("author"), plane.token({ kind: "viewer" })];
+    agent = plane.token({ kind: "agent", actor: { id: "report-agent", type: "agent" }, actions: ["fs.*"] });
+    await propose(narrower);
+    failing = true;
+    expect(codeOf(await activate(narrower, v1))).toBe("503 EXO_SIGNER");
+    expect(await meanwhile).toMatchObject({ status: "executed", decision: { policyDigest: digestOfJson(v1) } });
+    expect((await submit("fs.write", "data/a.csv", { text: "a" })).json["status"]).toBe("executed");
+    expect((await activate(narrower, v1)).status).toBe(200);
+    expect((await submit("fs.write", "data/b.csv", { text: "b" })).json["status"]).toBe("denied");
+  });
+});
+
 describe("an approval that was asked for under the policy before", () => {
   const pending = async (): Promise<ApprovalRequest> => (await submit("fs.remove")).json["approval"] as ApprovalRequest;
 
@@ -425,5 +469,40 @@ describe("a Cedar policy", () => {
     const tried = await plane.ask(`${at(policy)}/backtest`, { token: viewer, body: {} });
     expect(codeOf(tried)).toBe("422 EXO_CEDAR_ENGINE");
     expect((await activate(policy, v1)).status).toBe(200);
+  });
+});
+
+describe("trust scores", () => {
+  const scores = async (token: string, query = ""): Promise<unknown> =>
+    (await plane.ask(`/v1/trust-scores${query}`, { token })).json["items"];
+
+  it("are listed as orders set them, with the one that stands, to whom the tenant is", async () => {
+    const at = (ms: number) => ({ signedAt: formatTime(startMs + ms) });
+    const orders = [
+      await scoreOrder(0.75, at(0)),
+      await scoreOrder(0.25, { tenantId: "other" }),
+      await scoreOrder(0.4, at(1)),
+      await scoreOrder(0.75, at(2)),
+    ];
+    for (const one of orders) await plane.rig.pipeline.setTrustScore(one);
+    const mine = [
+      { actorId: "report-agent", score: 0.75, operator: "ops", stands: true },
+      { actorId: "report-agent", score: 0.4, stands: false },
+      { actorId: "report-agent", score: 0.75, stands: false },
+    ].map((one) => expect.objectContaining({ ...one, tenantId: "default" }));
+    expect(await scores(viewer)).toEqual(mine);
+    const theirs = expect.objectContaining({ tenantId: "other", score: 0.25, stands: true });
+    expect(await scores(plane.token({ kind: "viewer" }, "other"))).toEqual([theirs]);
+    expect(await scores(await plane.login("admin"))).toHaveLength(4);
+    expect(await scores(viewer, "?actorId=nobody")).toEqual([]);
+    expect(codeOf(await plane.ask("/v1/trust-scores?tenantId=other", { token: viewer }))).toBe("403 EXO_FORBIDDEN");
+  });
+
+  it("come in pages", async () => {
+    for (const score of [0.1, 0.2, 0.3]) await plane.rig.pipeline.setTrustScore(await scoreOrder(score));
+    const first = await plane.ask("/v1/trust-scores?limit=2", { token: viewer });
+    expect(first.json["items"]).toMatchObject([{ score: 0.3 }, { score: 0.2 }]);
+    const rest = await scores(viewer, `?cursor=${encodeURIComponent(String(first.json["nextCursor"]))}`);
+    expect(rest).toMatchObject([{ score: 0.1, stands: false }]);
   });
 });

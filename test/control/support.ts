@@ -90,6 +90,7 @@ export async function openPlane(options: PlaneOptions = {}): Promise<Plane> {
       },
       trust: rig.trust,
       cellId: "local",
+      defaultTenant: "default",
       killed: () => rig.governor.killFile,
       findToken: async (id) => tokens.get(id),
       page: options.page ?? null,

@@ -64,6 +64,7 @@ export const serve: Work = async (context, _args, options) => {
         store,
         trust,
         cellId: resolved.cellId,
+        defaultTenant: resolved.tenantId,
         killed: () => killFileExists(paths),
         findToken: async (id) => await readToken(paths, id),
         limits: defaultLimits,
