@@ -43,11 +43,12 @@ export async function* follow(
     try {
       for await (const message of connect(transport, place, tenantId, signal)) {
         attempt = 0;
-        const known = place;
-        place = message.id ?? place;
         const told = liveOf(message);
-        // A place once told does not come again.
-        if (told !== undefined && !(told.kind === "event" && known !== undefined && told.id <= known)) yield told;
+        const { id } = message;
+        // What was told once is not told again, whoever repeats it; only a reset goes back.
+        const repeated = told?.kind !== "reset" && place !== undefined && id !== undefined && id <= place;
+        if (!repeated) place = id ?? place;
+        if (told !== undefined && !(repeated && told.kind === "event")) yield told;
       }
       throw new TryAgain("EXO_CONTROL_PLANE", "the live stream broke off", 0);
     } catch (error) {

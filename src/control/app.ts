@@ -163,7 +163,9 @@ async function settle(
 
 function replyOf({ reply }: Route, { status = 200, body }: Reply): Response {
   const media = "media" in reply;
-  const headers = { "content-type": media ? reply.media : "application/json" };
+  const type = media ? reply.media : "application/json";
+  // A proxy that gathers what it passes on would hold events back.
+  const headers = { "content-type": type, ...(type === "text/event-stream" ? { "x-accel-buffering": "no" } : {}) };
   const content = media ? (body as string | Uint8Array<ArrayBuffer> | ReadableStream) : JSON.stringify(body);
   return new Response(content, { status, headers });
 }

@@ -15,6 +15,23 @@ import { openPlane, type Plane } from "../control/support.js";
 import { draft } from "../support/rig.js";
 import { seededEntropy } from "../support/world.js";
 
+const someEvent = {
+  schema: "exoarmur.event/v1",
+  eventId: "01KA4X6F7J2Z8Q0V5N3T9RBCDE",
+  eventType: "policy_changed",
+  actor: { id: "runtime", type: "runtime" },
+  correlationId: "system",
+  sequence: 0,
+  previous: null,
+  cellId: "local",
+  tenantId: "default",
+  intentId: null,
+  payloadDigest: `sha256:${"0".repeat(64)}`,
+  recordedAt: "2026-01-31T12:00:00.000Z",
+  payload: {},
+  salt: "A".repeat(43),
+};
+
 const patience = { attempts: 2, firstMs: 1, mostMs: 4 };
 const stops: (() => Promise<void> | void)[] = [];
 afterEach(async () => {
@@ -223,10 +240,14 @@ describe("what is no control plane", () => {
 
   it("what is not known is passed over, and its place taken; what comes twice is told once", async () => {
     const ready = (id: number): string => `id: ${id}\nevent: ready\ndata: {}\n\n`;
-    const texts = [`: beat\n\n: beat\nid: 4\n\n${ready(4)}id: 7\nevent: later\ndata: []\n\n`, ready(7)];
+    const recorded = (id: number): string => `id: ${id}\nevent: recorded\ndata: ${JSON.stringify(someEvent)}\n\n`;
+    const texts = [
+      `: beat\n\n: beat\nid: 4\n\n${ready(4)}${recorded(6)}id: 7\nevent: later\ndata: []\n\n`,
+      `${ready(7)}${recorded(6)}${recorded(7)}${recorded(8)}`,
+    ];
     answer = (connection) => ({ text: texts[connection - 1] ?? "" });
-    const told = await take(clientOf(origin, "t").follow({ after: 3 }), (_, all) => all.length === 2);
-    expect(told.map(({ id }) => id)).toEqual([4, 7]);
+    const told = await take(clientOf(origin, "t").follow({ after: 3 }), ({ id }) => id === 8);
+    expect(told.map(({ kind, id }) => `${kind} ${id}`)).toEqual(["ready 4", "event 6", "ready 7", "event 8"]);
     expect(asked).toEqual(["/v1/live?after=3", "/v1/live?after=7"]);
   });
 

@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { afterEach, describe, expect, it, vi } from "vitest";
@@ -17,6 +18,7 @@ const principal: Principal = {
 let streams: LiveStreams;
 let feed: Feed;
 let hungUp: number;
+let closing: AbortController;
 afterEach(() => feed.close());
 
 async function open(beatMs: number): Promise<Rig> {
@@ -25,13 +27,15 @@ async function open(beatMs: number): Promise<Rig> {
   feed = new Feed({ store: rig.store, ledger: rig.ledger, logger });
   hungUp = 0;
   const limits = { streams: 2000, replay: 1_000_000, beatMs, proveMs: 1000 };
-  const closing = new AbortController().signal;
-  streams = new LiveStreams({ feed, store: rig.store, clock: rig.clock, logger, limits, closing });
+  closing = new AbortController();
+  setMaxListeners(0, closing.signal);
+  const ports = { feed, store: rig.store, clock: rig.clock, logger, limits, closing: closing.signal };
+  streams = new LiveStreams(ports);
   return rig;
 }
 
 function follow(after?: number): Live {
-  const signal = new AbortController().signal;
+  const { signal } = closing;
   const prove = async (): Promise<Principal> => principal;
   return streams.open({ principal, after, prove, shown: () => () => true, signal, hangUp: () => (hungUp += 1) });
 }
@@ -79,6 +83,23 @@ describe("a thousand readers who take nothing", () => {
     for (const { body } of lives.slice(0, 25)) await body.getReader().read();
     await Promise.all(lives.map(({ ended }) => ended));
     expect([hungUp, streams.count]).toEqual([50, 0]);
+  });
+
+  it("are cut off at once when the control plane closes; who reads is told why", async () => {
+    await open(60_000);
+    const [slow, quick] = [follow(), follow()];
+    await slow.body.getReader().read();
+    const reader = quick.body.getReader();
+    await reader.read();
+    const next = reader.read();
+    await new Promise((resolve) => setImmediate(resolve));
+    closing.abort();
+    await slow.ended;
+    expect(hungUp).toBe(1);
+    expect(new TextDecoder().decode((await next).value)).toContain('event: end\ndata: {"code":"EXO_CLOSED"');
+    expect((await reader.read()).done).toBe(true);
+    await quick.ended;
+    expect([hungUp, streams.count]).toEqual([1, 0]);
   });
 
   it("a reader who takes what comes is not cut off, however little comes", async () => {

@@ -67,7 +67,11 @@ describe("a live stream", () => {
     const reader = await ready({ token: await plane.login("admin") });
     const size = plane.rig.ledger.size;
     expect(reader.messages[0]).toEqual({ event: "ready", id: size - 1, data: { size } });
-    expect(reader.headers).toMatchObject({ "content-type": "text/event-stream", "cache-control": "no-store" });
+    expect(reader.headers).toMatchObject({
+      "content-type": "text/event-stream",
+      "cache-control": "no-store",
+      "x-accel-buffering": "no",
+    });
     const agent = plane.token(agentOf("report-agent"));
     const intentIds = await Promise.all([1, 2, 3].map(() => submit(agent)));
     const traces = intentIds.map((intentId) => plane.rig.pipeline.trace(intentId));
