@@ -5,7 +5,9 @@ import { formatTime } from "../../src/canonical/time.js";
 import type { ApprovalRequest } from "../../src/contracts/approval.js";
 import type { CanonicalEvent } from "../../src/contracts/event.js";
 import type { PolicyDocument, PolicyRule } from "../../src/contracts/policy.js";
+import { PolicyTrials } from "../../src/control/policy-trials.js";
 import { ExoArmurError } from "../../src/errors.js";
+import { requireProposal } from "../../src/pipeline/proposals.js";
 import { readEvent, storedEvents } from "../../src/pipeline/recorder.js";
 import type { ExecutionResult } from "../../src/pipeline/types.js";
 import type { Signer } from "../../src/ports.js";
@@ -267,12 +269,15 @@ describe("a trial of a proposed policy", () => {
   });
 
   it("is one at a time", async () => {
-    for (let index = 0; index < 30; index++) await submit("fs.read");
     await propose(narrower);
-    const codes = await Promise.all([1, 2, 3].map(async () => (await backtest(narrower)).status));
-    expect(codes).toContain(200);
-    expect(codes).toContain(503);
-    expect((await backtest(narrower)).status).toBe(200);
+    const trials = new PolicyTrials(plane.rig.store);
+    const proposal = requireProposal(plane.rig.store, digestOfJson(narrower));
+    const filter = { since: null, until: null, tenant: null };
+    const backtest = () => trials.backtest(proposal, filter, () => true);
+    const busy = { status: "rejected", reason: expect.objectContaining({ code: "EXO_OVERLOADED" }) };
+    const asked = await Promise.allSettled([backtest(), backtest(), trials.test(proposal, [])]);
+    expect(asked).toEqual([expect.objectContaining({ status: "fulfilled" }), busy, busy]);
+    expect(await trials.test(proposal, [])).toEqual([]);
   });
 });
 

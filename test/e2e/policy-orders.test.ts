@@ -126,9 +126,19 @@ describe("a home whose policy an order put in force", () => {
     expect(await ranUnder()).toEqual(["denied", 3]);
   });
 
+  it("is the file's own again once its document is in it", async () => {
+    const [v4, v5] = [4, 5].map((version) => ({ ...v2, version })) as [PolicyDocument, PolicyDocument];
+    shell.write(".exoarmur/policy.json", canonicalize(v4));
+    await order(v5, v4, "author.key", "author");
+    shell.write(".exoarmur/policy.json", canonicalize(v5));
+    expect(await ranUnder()).toEqual(["denied", 5]);
+    shell.write(".exoarmur/policy.json", canonicalize(v4));
+    expect(errorOf(await shell.run(statsIntent, ["--json"]))).toBe("EXO_POLICY_VERSION");
+  });
+
   it("takes the file up again once its version rises, and does not go back", async () => {
-    shell.write(".exoarmur/policy.json", canonicalize({ ...v1, version: 4 }));
-    expect(await ranUnder()).toEqual(["executed", 4]);
+    shell.write(".exoarmur/policy.json", canonicalize({ ...v1, version: 6 }));
+    expect(await ranUnder()).toEqual(["executed", 6]);
     shell.write(".exoarmur/policy.json", canonicalize(v1));
     expect(errorOf(await shell.run(statsIntent, ["--json"]))).toBe("EXO_POLICY_VERSION");
   });
