@@ -12,7 +12,12 @@ import { executionRecordSchema, hostCallSchema } from "./execution.js";
 import { intentDraftSchema, intentSchema } from "./intent.js";
 import { grantsSchema, manifestDraftSchema, manifestSchema } from "./manifest.js";
 import { noticeSchema } from "./notice.js";
-import { killSwitchOrderSchema, resolutionOrderSchema, trustScoreOrderSchema } from "./order.js";
+import {
+  killSwitchOrderSchema,
+  policyActivationSchema,
+  resolutionOrderSchema,
+  trustScoreOrderSchema,
+} from "./order.js";
 import { pluginCaseSchema, pluginProjectSchema } from "./plugin-project.js";
 import { decisionSchema, policyInputSchema, policySchema } from "./policy.js";
 import { policyCasesSchema } from "./policy-cases.js";
@@ -55,6 +60,7 @@ export const publishedSchemas: Readonly<Record<string, z.ZodType>> = {
   "exoarmur.kill-switch.v1": killSwitchOrderSchema,
   "exoarmur.notification.v1": noticeSchema,
   "exoarmur.materials-drop.v1": materialsDropOrderSchema,
+  "exoarmur.policy-activation.v1": policyActivationSchema,
   "exoarmur.resolution.v1": resolutionOrderSchema,
   "exoarmur.trust-score.v1": trustScoreOrderSchema,
   "exoarmur.trust.v1": trustSchema,

@@ -173,6 +173,8 @@ export async function expireIfPast(
  * counts is what stands now: policy, plugin, grants, kill switch, budgets, roster.
  */
 export async function resumeHeld(tx: LedgerTx, intentId: string, context: DecideContext): Promise<Admission | null> {
+  // A runtime that is still being opened judges nothing.
+  if (context.policy === null) return null;
   const work = IntentWork.load(tx, intentId, context.ports);
   const record = openApproval(tx, work.record);
   if (record === null || record.state.status !== "approved") return null;
