@@ -257,6 +257,19 @@ describe("restarts", () => {
     expect([rig.sandbox.starts, standing(rig)]).toEqual([0, ["approved"]]);
   });
 
+  test("nothing is started, nor denied, before a policy is in force", async () => {
+    const [store, clock, disk] = [createMemoryStore(), testClock(), new FakeDisk()];
+    await heldRig({ store, clock, disk });
+    clock.set(over);
+    const rig = await openRig({ bare: true, rules, store, clock, disk, seed: "second" });
+    await rig.pipeline.resumeHeld();
+    expect([rig.sandbox.starts, standing(rig), statusOf(rig)]).toEqual([0, ["approved"], "approval_pending"]);
+    await rig.activate(rules, 1);
+    await rig.pipeline.resumeHeld();
+    await rig.pipeline.idle();
+    expect([disk.done.length, statusOf(rig)]).toEqual([1, "executed"]);
+  });
+
   test.each<DeathMode>(["before", "after"])("a death %s any commit: at most one execution", async (mode) => {
     let ends = 0;
     for (let at = 1; ends === 0; at += 1) {

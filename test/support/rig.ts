@@ -115,6 +115,8 @@ export type RigOptions = {
   readonly sandbox?: SandboxHost;
   readonly rules?: readonly PolicyRule[];
   readonly policyVersion?: number;
+  /** No policy is activated: a process that is still being opened. */
+  readonly bare?: boolean;
   readonly author?: Signer;
   readonly plugins?: readonly Plugin[];
   readonly grants?: Deployment["grants"];
@@ -197,7 +199,7 @@ export async function openRig(options: RigOptions = {}): Promise<Rig> {
     if (!resolved.ok) throw new Error(resolved.error.message);
     return await pipeline.addExecutor(resolved.value, wasm, signed);
   };
-  await activate(options.rules ?? usualRules, options.policyVersion ?? 1, options.author);
+  if (options.bare !== true) await activate(options.rules ?? usualRules, options.policyVersion ?? 1, options.author);
   for (const plugin of options.plugins ?? [fsPlugin()]) await add(plugin);
   return {
     pipeline,
