@@ -16,7 +16,7 @@ import { decodeBase64 } from "../crypto/encoding.js";
 import { keyIdOf } from "../crypto/key-id.js";
 import { ExoArmurError, type Refusal } from "../errors.js";
 import type { LedgerTx } from "../log/ledger-types.js";
-import type { StoreReader } from "../ports.js";
+import type { Clock, StoreReader } from "../ports.js";
 import { openApproval, readRequest } from "./approvals.js";
 import { verifyStoredAttestations } from "./attestations.js";
 import { denialOf } from "./denial.js";
@@ -185,11 +185,11 @@ export async function resumeHeld(tx: LedgerTx, intentId: string, context: Decide
   return await resume(tx, record, request, work, context, now);
 }
 
-/** True when an approved intent waits for nothing but a time that has come. `now` in milliseconds. */
-export function isHoldOver(reader: StoreReader, intentId: string, now: number): boolean {
+/** True when an approved intent waits for nothing but a time that has come. Where none is held the clock is not asked. */
+export function isHoldOver(reader: StoreReader, intentId: string, clock: Clock): boolean {
   const intent = readState<IntentRecord>(reader, intentKeys.one(intentId));
   const record = intent === undefined ? null : openApproval(reader, intent);
-  return record?.state.status === "approved" && !isHeld(readRequest(reader, record.digest), now);
+  return record?.state.status === "approved" && !isHeld(readRequest(reader, record.digest), clock.now());
 }
 
 /** Judges an approved intent again and starts it, if what would run is still what was approved. */

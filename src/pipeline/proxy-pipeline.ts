@@ -306,7 +306,7 @@ export class ProxyPipeline {
   async resumeHeld(): Promise<void> {
     const { governor, store, clock } = this.#ports;
     const due = (): string[] =>
-      openIntents(store).filter((id) => !this.#resuming.has(id) && isHoldOver(store, id, clock.now()));
+      openIntents(store).filter((id) => !this.#resuming.has(id) && isHoldOver(store, id, clock));
     if (due().length === 0) return;
     await this.#call(async () => {
       // A kill switch or a deny that waits in the inbox comes first.

@@ -96,7 +96,7 @@ export async function openHomeCore(dir: string, world: World): Promise<HomeCore>
     closers.push(() => desk.idle());
     const plugins = watchPlugins(home.paths, marks, async (change) => await changePlugin(core.pipeline, change, world));
     closers.push(() => plugins.close());
-    closers.push(startSweep(core.pipeline, world.logger));
+    closers.push(startSweep(core.pipeline, world.logger, ["expired", "held"]));
     await desk.takeOrders();
     return { ...core, home, store, inDoubt, close: unwind };
   } catch (error) {

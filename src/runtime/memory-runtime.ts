@@ -142,7 +142,8 @@ export async function openPartsCore(parts: RuntimeParts, world: World): Promise<
     return { name: draft.name, wasm: wasm.slice(), manifest: draft, ...(signed === undefined ? {} : { signed }) };
   });
   await addPlugins(core.pipeline, plugins, world);
-  const stopSweep = startSweep(core.pipeline, world.logger);
+  // Expiry is judged when somebody decides; only a start needs somebody to look.
+  const stopSweep = startSweep(core.pipeline, world.logger, ["held"]);
   const close = async (): Promise<void> => {
     await stopSweep();
     await core.close();

@@ -1,15 +1,19 @@
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type Envelope, openEnvelope, payloadTypes } from "../../src/contracts/dsse.js";
+import type { ManifestDraft } from "../../src/contracts/manifest.js";
 import type { PolicyDocument } from "../../src/contracts/policy.js";
 import { roleKeys, type Trust } from "../../src/contracts/trust.js";
 import type { Clock, Notice } from "../../src/ports.js";
 import type { Runtime } from "../../src/runtime.js";
 import { verifyBundle } from "../../src/verify/verify-bundle.js";
-import { NearShell, removeIntent } from "./cli.js";
-import { built } from "./support/built.js";
+import { grant } from "../support/sign.js";
+import { keys, trusted } from "../support/world.js";
+import { NearShell, ROOT, removeIntent } from "./cli.js";
+import { built, builtMemory } from "./support/built.js";
 
 const holdMs = 600_000;
 const later = (ms: number): Clock => ({ now: () => Date.now() + ms });
@@ -144,6 +148,50 @@ describe("a home whose policy holds what was approved", () => {
       [denied, "approved"],
       [denied, "denied"],
       [slept, "expired"],
+    ]);
+  });
+});
+
+describe("a runtime from parts", () => {
+  it("starts what was held by itself, and its notifier is told", async () => {
+    let ahead = 0;
+    const told: Notice[] = [];
+    const rules: PolicyDocument["rules"] = [
+      {
+        id: "ask",
+        match: { action: "table.stats" },
+        verdict: "require_approval",
+        obligations: { approvals: 1, holdSeconds: 60 },
+      },
+    ];
+    await using runtime = await built.createRuntime({
+      store: builtMemory.createMemoryStore(),
+      policy: { schema: "exoarmur.policy/v1", policyId: "held", version: 1, rules },
+      plugins: [
+        {
+          wasm: new Uint8Array(readFileSync(join(ROOT, "plugins", "table-stats.wasm"))),
+          manifest: JSON.parse(readFileSync(join(ROOT, "plugins", "table-stats.json"), "utf8")) as ManifestDraft,
+        },
+      ],
+      roots: { data: { path: shell.path("data"), access: "read" } },
+      grants: { "table-stats": { fs_read: { roots: ["data"] } } },
+      trust: { keys: [trusted("approver", "alice", keys.alice)] },
+      features: {},
+      clock: { now: () => Date.now() + ahead },
+      notifier: { deliver: (notice) => Promise.resolve(void told.push(notice)) },
+    });
+    const order = { actor: "me", action: "table.stats", parameters: { path: "data/orders.csv" } };
+    const asked = await runtime.execute(order as never);
+    if (asked.status !== "approval_pending") return expect.fail(JSON.stringify(asked));
+    const approved = await runtime.decide(await grant(asked.approval, "alice", keys.alice));
+    expect(approved).toMatchObject({ status: "approval_pending", heldUntil: asked.approval.notBefore });
+    ahead = 60_000;
+    expect((await runtime.wait(asked.intentId)).status).toBe("executed");
+    while (told.length < 3) await new Promise((resolve) => setTimeout(resolve, 10));
+    expect(told.map(({ event, status }) => [event, status])).toEqual([
+      ["approval_waiting", undefined],
+      ["approval_decided", "approved"],
+      ["approval_decided", "spent"],
     ]);
   });
 });

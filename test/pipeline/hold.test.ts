@@ -81,6 +81,16 @@ describe("an approved action with a hold", () => {
     checkStore(rig);
   });
 
+  test("where none is held the clock is not asked: recorded times do not depend on how often somebody looked", async () => {
+    const rig = await openRig({ rules: [{ ...rule, obligations: { approvals: 1 } }] });
+    await rig.pipeline.execute(intent);
+    rig.clock.now = () => {
+      throw new Error("the clock was asked");
+    };
+    await rig.pipeline.resumeHeld();
+    expect(standing(rig)).toEqual(["pending"]);
+  });
+
   test("a clock that goes back starts nothing early", async () => {
     const { rig } = await heldRig();
     rig.clock.set(startMs - 3_600_000);

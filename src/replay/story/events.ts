@@ -100,6 +100,7 @@ export const eventTellers: Readonly<Partial<Record<EventType, Teller>>> = {
         ["needed", `${request.threshold} of ${request.roster.length}`],
         ["who may decide", request.roster.map(({ id, roles }) => `${id} (${roles.join(", ")})`).join("; ")],
         ["asked at", request.requestedAt],
+        ...(request.notBefore === undefined ? [] : [["not before", request.notBefore] as const]),
         ["expires at", request.expiresAt],
       ],
       blobs: [
