@@ -133,6 +133,14 @@ function Asking({ view, asked }: Pick<FactsProps, "view" | "asked">) {
       <dd>
         <Moment time={request.requestedAt} /> (<State state={request.verdict} />)
       </dd>
+      {request.notBefore !== undefined && (
+        <>
+          <dt>not before</dt>
+          <dd>
+            <Moment time={request.notBefore} />, however many approve
+          </dd>
+        </>
+      )}
       <dt>until</dt>
       <dd>
         <Moment time={request.expiresAt} />
