@@ -5,6 +5,7 @@ import type { IntentDraft } from "../contracts/intent.js";
 import { encodeBase64Url } from "../crypto/encoding.js";
 import { systemEntropy } from "../crypto/random.js";
 import type { Entropy } from "../ports.js";
+import { type FollowOptions, follow, type LiveMessage } from "./live.js";
 import { type RemoteResult, remoteResult } from "./result.js";
 import { type Patience, withRetries } from "./retry.js";
 import { type Ask, ask, readAnswer, requireSafeOrigin, type Transport } from "./transport.js";
@@ -51,6 +52,11 @@ export type Client = {
   approvals(): Promise<readonly ApprovalHead[]>;
   /** Hands a signed grant in for a request. EXO_APPROVAL_*. */
   decide(requestId: string, grant: Envelope, options?: { readonly signal?: AbortSignal }): Promise<RemoteResult>;
+  /**
+   * Follows every event the credential may see (spec/control-plane.md, Live), from `after` on or from now: over lost
+   * connections and restarts, each event once, until `signal` aborts or the loop is left.
+   */
+  follow(options?: FollowOptions): AsyncGenerator<LiveMessage>;
 };
 
 const usualPatience: Patience = { attempts: 8, firstMs: 100, mostMs: 5000 };
@@ -119,6 +125,7 @@ export function createClient(options: ClientOptions): Client {
       const bytes = await ask(transport, { path, body: grant, signal, timeoutMs: pollMs + slackMs });
       return await settle(resultOf(bytes), ["running"], signal);
     },
+    follow: (given = {}) => follow(transport, given, patience, entropy),
   };
   return client;
 }

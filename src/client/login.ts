@@ -1,7 +1,7 @@
 import { canonicalize } from "../canonical/jcs.js";
-import type { SessionRole } from "../contracts/access.js";
+import type { Challenge, SessionRole } from "../contracts/access.js";
 import { replies } from "../contracts/control.js";
-import { payloadTypes, signEnvelope } from "../contracts/dsse.js";
+import { type Envelope, payloadTypes, signEnvelope } from "../contracts/dsse.js";
 import { ExoArmurError } from "../errors.js";
 import type { Signer } from "../ports.js";
 import { ask, readAnswer, requireSafeOrigin, type Transport } from "./transport.js";
@@ -20,17 +20,34 @@ export type LoginOptions = {
  * Opens a session by signing a challenge (spec/control-plane.md, Authentication). The challenge must be for this origin,
  * key and role: a control plane that passes on another one's challenge is refused. EXO_CONTROL_PLANE; EXO_AUTHENTICATION.
  */
-export async function login(options: LoginOptions): Promise<{ readonly token: string; readonly expiresAt: string }> {
-  const { origin, signer, role } = options;
+export async function login({ signer, ...where }: LoginOptions): Promise<OpenedSession> {
+  return await openSession({
+    ...where,
+    keyId: signer.keyId,
+    answer: async (challenge) => await signEnvelope(payloadTypes.challenge, canonicalize(challenge), signer),
+  });
+}
+
+/** A session's bearer token, and until when it counts. */
+export type OpenedSession = { readonly token: string; readonly expiresAt: string };
+
+/** The same for a key that signs challenges in a way of its own, as a passkey does. */
+export type SessionOptions = Omit<LoginOptions, "signer"> & {
+  readonly keyId: string;
+  readonly answer: (challenge: Challenge) => Promise<Envelope>;
+};
+
+/** Opens a session with what `answer` makes of the challenge. As login; rejects as `answer` does. */
+export async function openSession(options: SessionOptions): Promise<OpenedSession> {
+  const { origin, keyId, role, answer } = options;
   requireSafeOrigin(origin);
   const transport: Transport = { origin, token: null, fetch: options.fetch ?? fetch };
-  const { keyId } = signer;
   const asked = await ask(transport, { path: "/v1/auth/challenges", body: { keyId, role } });
   const challenge = readAnswer(replies.challenge, asked);
   if (challenge.audience !== origin || challenge.keyId !== keyId || challenge.role !== role) {
     throw new ExoArmurError("EXO_CONTROL_PLANE", `the challenge is for ${challenge.audience}, not for ${origin}`);
   }
-  const envelope = await signEnvelope(payloadTypes.challenge, canonicalize(challenge), signer);
+  const envelope = await answer(challenge);
   const opened = readAnswer(replies.opened, await ask(transport, { path: "/v1/auth/sessions", body: envelope }));
   return { token: opened.token, expiresAt: opened.expiresAt };
 }

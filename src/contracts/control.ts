@@ -57,6 +57,8 @@ export const requests = {
   wait: z.strictObject({ waitMs }),
   intent: z.strictObject({ intentId: ulidSchema }),
   intents: z.strictObject({
+    /** Words that all stand in an intent's id, correlation, tenant, actor, action or target, in any case. */
+    q: z.string().min(1).max(200).optional(),
     tenantId: nameSchema.optional(),
     actorId: nameSchema.optional(),
     action: actionSchema.optional(),
@@ -76,6 +78,8 @@ export const requests = {
     limit,
     cursor,
   }),
+  /** `after` is the id of the last message that was seen. */
+  live: z.strictObject({ tenantId: nameSchema.optional(), after: numberText(Number.MAX_SAFE_INTEGER).optional() }),
   approval: z.strictObject({ requestId: ulidSchema }),
   approvals: z.strictObject({
     tenantId: nameSchema.optional(),
@@ -190,8 +194,13 @@ export const replies = {
   events: page(eventSchema),
   trace: z.strictObject({ items: z.array(eventSchema) }),
   approvals: page(approvalHead),
-  /** The preview is null once it was dropped from the store. */
-  approval: z.strictObject({ ...approvalHead.shape, preview: previewSchema.nullable() }),
+  /** The preview, and its material, are null once they were dropped from the store. */
+  approval: z.strictObject({
+    ...approvalHead.shape,
+    preview: previewSchema.nullable(),
+    /** 32 bytes of salt and the canonical preview, base64: the request names their SHA-256, so that whoever signs can check it. */
+    previewMaterial: base64Schema.nullable(),
+  }),
   killSwitch: z.strictObject({
     global: z.boolean(),
     tenants: z.record(nameSchema, z.boolean()),
@@ -223,6 +232,12 @@ export const replies = {
   proof: z.strictObject({ index: countSchema, size: countSchema, leaf: base64Schema, hashes }),
   consistency: z.strictObject({ old: countSchema, new: countSchema, hashes }),
 } as const;
+
+/** An approval request with what its approvers are shown. */
+export type ApprovalView = z.infer<typeof replies.approval>;
+
+/** Why a live stream ended, as its last message says. */
+export const liveEndSchema = z.strictObject({ code: z.string(), message: z.string().max(4000) });
 
 /** Problem document (RFC 9457) of every error. `type` is a name of the code, not an address. */
 export const problemSchema = z.strictObject({

@@ -48,6 +48,7 @@ export class GroupCommitter implements Ledger {
   /** Hashes every proof of the newest group needs: its own nodes and the peaks it was appended to. */
   #recent = new Map<string, Uint8Array>();
   readonly #readNode: ReadNode;
+  readonly #watchers = new Set<() => void>();
 
   constructor(
     options: LedgerOptions,
@@ -87,6 +88,13 @@ export class GroupCommitter implements Ledger {
 
   leaf(index: number): Uint8Array {
     return storedLeaf(this.#store, index, this.size);
+  }
+
+  watch(grown: () => void): () => void {
+    // One of its own for every call: whoever watches twice ends each by itself.
+    const watcher = (): void => grown();
+    this.#watchers.add(watcher);
+    return () => void this.#watchers.delete(watcher);
   }
 
   transact<T>(operation: (tx: LedgerTx) => T | Promise<T>): Promise<T> {
@@ -167,6 +175,7 @@ export class GroupCommitter implements Ledger {
     this.#frontier = frontier;
     this.#note = note;
     this.#recent = recent;
+    for (const watcher of this.#watchers) watcher();
     return this.#sealed();
   }
 

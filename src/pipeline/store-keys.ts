@@ -38,6 +38,12 @@ export const eventKeys = {
   heads: { gte: "c/", lt: "c0" },
 } as const;
 
+/** Where an event is stored, by the index of its leaf in the log (spec/home.md): its type and its key. */
+export const positionKeys = {
+  one: (index: number): string => `j/${fixed(index)}`,
+  all: { gte: "j/", lt: "j0" },
+} as const;
+
 /** State document of an intent. */
 export const intentKeys = {
   one: (intentId: string): string => `i/${intentId}`,

@@ -156,6 +156,7 @@ function ledgerView(ledger: Ledger): Omit<Ledger, "size" | "transact"> {
     prove: (index, size) => ledger.prove(index, size),
     consistency: (oldSize, newSize) => ledger.consistency(oldSize, newSize),
     leaf: (index) => ledger.leaf(index),
+    watch: (grown) => ledger.watch(grown),
     close: () => ledger.close(),
   };
 }

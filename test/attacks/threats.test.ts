@@ -54,6 +54,8 @@ const threats = [
   "Shadow decision for an enforced one",
   "Forged, replayed and expired credentials",
   "Requests in the wrong role or for another tenant",
+  "Search and live events across tenants",
+  "Streams that are held or not read",
   "Policies in force against their author's will",
   "Pages of other origins",
   "Oversized, endless and slow requests",

@@ -18,7 +18,7 @@ const agreed: Readonly<Record<string, readonly [method: string, path: string, ro
   closeSession: ["delete", "/v1/auth/sessions/current", "viewer approver policy-author admin", "none"],
   listSessions: ["get", "/v1/auth/sessions", "admin", "cell"],
   revokeSession: ["delete", "/v1/auth/sessions/{sessionId}", "admin", "cell"],
-  whoAmI: ["get", "/v1/whoami", "agent viewer approver policy-author admin", "none"],
+  whoAmI: ["get", "/v1/whoami", "agent monitor viewer approver policy-author admin", "none"],
   submitIntent: ["post", "/v1/intents", "agent", "filter"],
   listIntents: ["get", "/v1/intents", "agent viewer", "filter"],
   getIntent: ["get", "/v1/intents/{intentId}", "agent viewer", "object"],
@@ -27,6 +27,8 @@ const agreed: Readonly<Record<string, readonly [method: string, path: string, ro
   getIntentBundle: ["get", "/v1/intents/{intentId}/bundle", "agent viewer", "object"],
   resolveIntent: ["post", "/v1/intents/{intentId}/resolution", "admin", "object"],
   listEvents: ["get", "/v1/events", "viewer", "filter"],
+  followEvents: ["get", "/v1/live", "agent viewer", "filter"],
+  getMetrics: ["get", "/v1/metrics", "monitor viewer", "cell"],
   listApprovals: ["get", "/v1/approvals", "viewer", "filter"],
   getApproval: ["get", "/v1/approvals/{requestId}", "viewer", "object"],
   decideApproval: ["post", "/v1/approvals/{requestId}/grants", "approver", "object"],
@@ -41,11 +43,11 @@ const agreed: Readonly<Record<string, readonly [method: string, path: string, ro
   activatePolicy: ["post", "/v1/policies/{digest}/activate", "policy-author", "signed"],
   listPlugins: ["get", "/v1/plugins", "viewer", "none"],
   getPolicy: ["get", "/v1/policy", "viewer", "none"],
+  getCheckpoint: ["get", "/v1/log/checkpoint", "agent monitor viewer approver policy-author admin", "none"],
   listTrustScores: ["get", "/v1/trust-scores", "viewer", "filter"],
-  getCheckpoint: ["get", "/v1/log/checkpoint", "agent viewer approver policy-author admin", "none"],
   getInclusionProof: ["get", "/v1/log/proofs/{index}", "viewer", "none"],
   getConsistencyProof: ["get", "/v1/log/consistency", "viewer", "none"],
-  getOpenApi: ["get", "/v1/openapi.json", "agent viewer approver policy-author admin", "none"],
+  getOpenApi: ["get", "/v1/openapi.json", "agent monitor viewer approver policy-author admin", "none"],
 };
 
 /** Everybody who asks: roles, and the tenant they are limited to. `sees` is whether the intent below is theirs to see. */
@@ -54,6 +56,7 @@ const askers = {
   agent: { roles: ["agent"], tenant: "default", sees: true },
   "another agent of the tenant": { roles: ["agent"], tenant: "default", sees: false },
   "the same agent of another tenant": { roles: ["agent"], tenant: "other", sees: false },
+  monitor: { roles: ["monitor"], tenant: null, sees: false },
   reader: { roles: ["viewer"], tenant: "default", sees: true },
   "a reader of another tenant": { roles: ["viewer"], tenant: "other", sees: false },
   admin: { roles: ["viewer", "admin"], tenant: null, sees: true },
@@ -100,6 +103,7 @@ beforeAll(async () => {
     "the same agent of another tenant": fixed(
       plane.token({ kind: "agent", actor: reportAgent, actions: ["*"] }, "other"),
     ),
+    monitor: fixed(plane.token({ kind: "monitor" })),
     reader: fixed(plane.token({ kind: "viewer" })),
     "a reader of another tenant": fixed(plane.token({ kind: "viewer" }, "other")),
     admin: session("admin"),
