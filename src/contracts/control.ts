@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { challengeSchema, controlRoles, sessionRoleSchema } from "./access.js";
+import { adviceSchema, nextStepsSchema } from "./advice.js";
 import { approvalRequestSchema, previewSchema } from "./approval.js";
 import {
   actionSchema,
@@ -121,6 +122,8 @@ const result = z.strictObject({
   fuel: z.strictObject({ limit: countSchema, used: countSchema }).optional(),
   hostCalls: countSchema.optional(),
   reason: reasonSchema.optional(),
+  /** With every reason: what can be done about it. */
+  advice: adviceSchema.optional(),
   execution: executionRecordSchema.optional(),
   approval: approvalRequestSchema.optional(),
   /** Digest of the bundle, which has a route of its own. */
@@ -230,6 +233,8 @@ export const problemSchema = z.strictObject({
   requestId: ulidSchema,
   /** Where in the body or query the error sits. */
   pointer: z.string().optional(),
+  /** What can be done, where there is something. */
+  nextSteps: nextStepsSchema.optional(),
 });
 
 /** A problem document. */
