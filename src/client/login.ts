@@ -9,18 +9,21 @@ import { ask, readAnswer, requireSafeOrigin, type Transport } from "./transport.
 /** Who logs in where. */
 export type LoginOptions = {
   readonly origin: string;
-  /** An operator's key; it may be in another process or device. */
+  /** The key of an operator, or an agent's own; it may be in another process or device. */
   readonly signer: Signer;
   /** The key's role in the trust file. */
   readonly role: SessionRole;
   readonly fetch?: typeof fetch;
 };
 
+/** An open session: what its holder sends, when it ends, and the cell that it is of. */
+export type LoggedIn = { readonly token: string; readonly expiresAt: string; readonly cellId: string };
+
 /**
  * Opens a session by signing a challenge (spec/control-plane.md, Authentication). The challenge must be for this origin,
  * key and role: a control plane that passes on another one's challenge is refused. EXO_CONTROL_PLANE; EXO_AUTHENTICATION.
  */
-export async function login(options: LoginOptions): Promise<{ readonly token: string; readonly expiresAt: string }> {
+export async function login(options: LoginOptions): Promise<LoggedIn> {
   const { origin, signer, role } = options;
   requireSafeOrigin(origin);
   const transport: Transport = { origin, token: null, fetch: options.fetch ?? fetch };
@@ -32,5 +35,5 @@ export async function login(options: LoginOptions): Promise<{ readonly token: st
   }
   const envelope = await signEnvelope(payloadTypes.challenge, canonicalize(challenge), signer);
   const opened = readAnswer(replies.opened, await ask(transport, { path: "/v1/auth/sessions", body: envelope }));
-  return { token: opened.token, expiresAt: opened.expiresAt };
+  return { token: opened.token, expiresAt: opened.expiresAt, cellId: challenge.cellId };
 }

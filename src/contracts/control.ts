@@ -16,10 +16,11 @@ import {
 } from "./common.js";
 import { eventSchema, reasonSchema } from "./event.js";
 import { executionRecordSchema } from "./execution.js";
-import { intentDraftSchema, requesterSchema } from "./intent.js";
+import { requesterSchema } from "./intent.js";
 import { decisionSchema } from "./policy.js";
 import { anyPolicySchema } from "./policy-cedar.js";
 import { safetyVerdictSchema } from "./safety.js";
+import { submissionSchema } from "./signed-intent.js";
 
 /** Longest long poll, in milliseconds. */
 const maxWaitMs = 30_000;
@@ -46,12 +47,7 @@ export const requests = {
   none: z.strictObject({}),
   challenge: z.strictObject({ keyId: keyIdSchema, role: sessionRoleSchema }),
   session: z.strictObject({ sessionId: ulidSchema }),
-  /** An intent as an agent hands it in. The key makes a retry the same request; actor and tenant default to the token's. */
-  submission: z.strictObject({
-    ...intentDraftSchema.shape,
-    actor: intentDraftSchema.shape.actor.optional(),
-    idempotencyKey: nameSchema,
-  }),
+  submission: submissionSchema,
   wait: z.strictObject({ waitMs }),
   intent: z.strictObject({ intentId: ulidSchema }),
   intents: z.strictObject({

@@ -7,7 +7,7 @@ import { type Edge, requireOrigin } from "./edge.js";
 import { Gate, TooMany } from "./gate.js";
 import { queryOf, readBody, readTexts } from "./parts.js";
 import { problemOf } from "./problem.js";
-import type { Route } from "./route.js";
+import type { Call, Route } from "./route.js";
 import { routes } from "./routes.js";
 
 type Bindings = { readonly incoming: IncomingMessage; readonly outgoing: ServerResponse };
@@ -76,14 +76,18 @@ async function answer(c: Asked, route: Route, desk: Desk, edge: Edge, gate: Gate
       throw new ExoArmurError("EXO_CLOSED", "the control plane is closing");
     }
     const principal = await gate.admit(route, c.env.incoming);
-    if (route.roles !== "open") progress.credential = principal.credential;
+    if (route.roles !== "open" && route.roles !== "signed") progress.credential = principal.credential;
+    const as: Call<unknown, unknown, unknown>["as"] = async (proven, work) => {
+      progress.credential = proven.credential;
+      return await gate.as(proven, route.cost, work);
+    };
     return await gate.during(principal, async () => {
       const params = readTexts(route.params, c.req.param() as Record<string, string>, "path");
       const query = readTexts(route.query, queryOf(c.req.url), "query");
       const body = await readBody(route, c.req.raw);
       const { signal, done } = untilGone(c.env.outgoing, desk.closing);
       try {
-        const call = { desk, route: route.id, principal, params, query, body, origin, signal };
+        const call = { desk, route: route.id, principal, params, query, body, origin, as, signal };
         const { status = 200, body: value } = await route.handle(call);
         return replyOf(route, status, value);
       } finally {

@@ -34,6 +34,7 @@ export class Gate {
   readonly #edge: Edge;
   readonly #principals: Buckets;
   readonly #open: Buckets;
+  readonly #signed: Buckets;
   readonly #failures: Buckets;
   readonly #inFlight = new Map<string, number>();
 
@@ -43,14 +44,15 @@ export class Gate {
     this.#edge = edge;
     this.#principals = new Buckets(clock, limits.principal);
     this.#open = new Buckets(clock, limits.address);
+    this.#signed = new Buckets(clock, limits.principal);
     this.#failures = new Buckets(clock, limits.address);
   }
 
   /** Who a request is by, once it may go on. EXO_AUTHENTICATION, EXO_FORBIDDEN, EXO_RATE. */
   async admit(route: Route, incoming: IncomingMessage): Promise<Principal> {
     const address = clientAddress(this.#edge, incoming);
-    if (route.roles === "open") {
-      take(this.#open, address, route.cost);
+    if (route.roles === "open" || route.roles === "signed") {
+      take(route.roles === "open" ? this.#open : this.#signed, address, route.cost);
       return nobody;
     }
     const proof = await this.#desk.auth.prove(incoming.headers.authorization);
@@ -70,6 +72,12 @@ export class Gate {
       throw new AccessDenied("EXO_FORBIDDEN", "tenant", "expected a credential of the whole cell", credential);
     }
     return principal;
+  }
+
+  /** Goes on as whom a signed body proved. EXO_RATE. */
+  async as<T>(principal: Principal, cost: number, work: () => Promise<T>): Promise<T> {
+    take(this.#principals, principal.credential, cost);
+    return await this.during(principal, work);
   }
 
   /** Does `work` as one of a principal's requests that are under way. EXO_RATE when there are too many. */

@@ -13,7 +13,7 @@ type AnyCall = Pick<Call<unknown, unknown, unknown>, "desk" | "principal" | "rou
 export function seesIntent(principal: Principal, { tenantId, requester }: IntentRecord): boolean {
   if (!reachesTenant(principal, tenantId)) return false;
   const { agent } = principal;
-  return agent === null || (requester.method === "token" && requester.principal === agent.actor.id);
+  return agent === null || (requester.method !== "library" && requester.principal === agent.actor.id);
 }
 
 /** An intent that the caller may see. EXO_INTENT_UNKNOWN, in the same words whether it is another's or not there. */

@@ -1,0 +1,78 @@
+import { canonicalize } from "../canonical/jcs.js";
+import { formatTime } from "../canonical/time.js";
+import { payloadTypes, signEnvelope } from "../contracts/dsse.js";
+import type { IntentSubmission, SignedIntent } from "../contracts/signed-intent.js";
+import { isExoArmurError } from "../errors.js";
+import type { Clock, Signer } from "../ports.js";
+import { login } from "./login.js";
+import { type Ask, ask, type Transport } from "./transport.js";
+
+/** An agent's own key, in the role `agent` of the trust file, instead of a token. `clock`: when its intents are signed. */
+export type AgentKey = { readonly signer: Signer; readonly clock: Clock };
+
+/** How a client shows who it is. Both ask once. */
+export type Credential = {
+  ask(given: Ask): Promise<Uint8Array>;
+  /** Hands an intent in. */
+  submit(intent: IntentSubmission, given: Omit<Ask, "path" | "body">, waitMs: number): Promise<Uint8Array>;
+};
+
+/** How long a signed intent counts, in milliseconds: beyond one way there, and short of the most that is taken. */
+const signedMs = 120_000;
+
+/** A token, of an agent or of an operator's session. */
+export function tokenCredential(transport: Transport): Credential {
+  return {
+    ask: async (given) => await ask(transport, given),
+    submit: async (body, given, waitMs) =>
+      await ask(transport, { ...given, path: `/v1/intents?waitMs=${waitMs}`, body }),
+  };
+}
+
+type Session = { readonly token: string; readonly cellId: string };
+
+/**
+ * An agent's key: every intent is signed for this origin and cell, afresh each time it is sent. What it reads it reads in
+ * a session that it opens when it needs one, and again when that has ended, such as with a restart over there.
+ */
+export function keyCredential(transport: Omit<Transport, "token">, { signer, clock }: AgentKey): Credential {
+  const { origin } = transport;
+  let opened: Promise<Session> | null = null;
+  const open = (): Promise<Session> => {
+    const opening = login({ origin, signer, role: "agent", fetch: transport.fetch });
+    // One that could not be opened is not kept.
+    opening.catch(() => end(opening));
+    opened = opening;
+    return opening;
+  };
+  const end = (session: Promise<Session> | null): void => {
+    if (opened === session) opened = null;
+  };
+  return {
+    ask: async (given) => {
+      const session = opened ?? open();
+      try {
+        return await ask({ ...transport, token: (await session).token }, given);
+      } catch (error) {
+        if (!isExoArmurError(error, "EXO_AUTHENTICATION")) throw error;
+        end(session);
+        return await ask({ ...transport, token: (await (opened ?? open())).token }, given);
+      }
+    },
+    submit: async (intent, given, waitMs) => {
+      const { cellId } = await (opened ?? open());
+      const now = clock.now();
+      const document: SignedIntent = {
+        schema: "exoarmur.signed-intent/v1",
+        audience: origin,
+        cellId,
+        keyId: signer.keyId,
+        intent,
+        signedAt: formatTime(now),
+        expiresAt: formatTime(now + signedMs),
+      };
+      const body = await signEnvelope(payloadTypes.signedIntent, canonicalize(document), signer);
+      return await ask({ ...transport, token: null }, { ...given, path: `/v1/signed-intents?waitMs=${waitMs}`, body });
+    },
+  };
+}
