@@ -4,11 +4,14 @@ import { payloadTypes, signEnvelope } from "../contracts/dsse.js";
 import type { IntentSubmission, SignedIntent } from "../contracts/signed-intent.js";
 import { isExoArmurError } from "../errors.js";
 import type { Clock, Signer } from "../ports.js";
-import { login } from "./login.js";
+import { type LoggedIn, login } from "./login.js";
 import { type Ask, ask, type Transport } from "./transport.js";
 
-/** An agent's own key, in the role `agent` of the trust file, instead of a token. `clock`: when its intents are signed. */
-export type AgentKey = { readonly signer: Signer; readonly clock: Clock };
+/**
+ * An agent's own key, in the role `agent` of the trust file, instead of a token. `cellId`: the cell that its intents are
+ * for; `clock`: when they are signed.
+ */
+export type AgentKey = { readonly signer: Signer; readonly cellId: string; readonly clock: Clock };
 
 /** How a client shows who it is. Both ask once. */
 export type Credential = {
@@ -29,23 +32,21 @@ export function tokenCredential(transport: Transport): Credential {
   };
 }
 
-type Session = { readonly token: string; readonly cellId: string };
-
 /**
  * An agent's key: every intent is signed for this origin and cell, afresh each time it is sent. What it reads it reads in
  * a session that it opens when it needs one, and again when that has ended, such as with a restart over there.
  */
-export function keyCredential(transport: Omit<Transport, "token">, { signer, clock }: AgentKey): Credential {
+export function keyCredential(transport: Omit<Transport, "token">, { signer, cellId, clock }: AgentKey): Credential {
   const { origin } = transport;
-  let opened: Promise<Session> | null = null;
-  const open = (): Promise<Session> => {
-    const opening = login({ origin, signer, role: "agent", fetch: transport.fetch });
+  let opened: Promise<LoggedIn> | null = null;
+  const open = (): Promise<LoggedIn> => {
+    const opening = login({ origin, signer, role: "agent", cellId, fetch: transport.fetch });
     // One that could not be opened is not kept.
     opening.catch(() => end(opening));
     opened = opening;
     return opening;
   };
-  const end = (session: Promise<Session> | null): void => {
+  const end = (session: Promise<LoggedIn>): void => {
     if (opened === session) opened = null;
   };
   return {
@@ -60,7 +61,6 @@ export function keyCredential(transport: Omit<Transport, "token">, { signer, clo
       }
     },
     submit: async (intent, given, waitMs) => {
-      const { cellId } = await (opened ?? open());
       const now = clock.now();
       const document: SignedIntent = {
         schema: "exoarmur.signed-intent/v1",

@@ -13,11 +13,13 @@ export type LoginOptions = {
   readonly signer: Signer;
   /** The key's role in the trust file. */
   readonly role: SessionRole;
+  /** The cell that it must be. Default: any. */
+  readonly cellId?: string;
   readonly fetch?: typeof fetch;
 };
 
-/** An open session: what its holder sends, when it ends, and the cell that it is of. */
-export type LoggedIn = { readonly token: string; readonly expiresAt: string; readonly cellId: string };
+/** An open session: what its holder sends, and when it ends. */
+export type LoggedIn = { readonly token: string; readonly expiresAt: string };
 
 /**
  * Opens a session by signing a challenge (spec/control-plane.md, Authentication). The challenge must be for this origin,
@@ -33,7 +35,13 @@ export async function login(options: LoginOptions): Promise<LoggedIn> {
   if (challenge.audience !== origin || challenge.keyId !== keyId || challenge.role !== role) {
     throw new ExoArmurError("EXO_CONTROL_PLANE", `the challenge is for ${challenge.audience}, not for ${origin}`);
   }
+  if (options.cellId !== undefined && challenge.cellId !== options.cellId) {
+    throw new ExoArmurError(
+      "EXO_CONTROL_PLANE",
+      `the challenge is of the cell ${challenge.cellId}, not ${options.cellId}`,
+    );
+  }
   const envelope = await signEnvelope(payloadTypes.challenge, canonicalize(challenge), signer);
   const opened = readAnswer(replies.opened, await ask(transport, { path: "/v1/auth/sessions", body: envelope }));
-  return { token: opened.token, expiresAt: opened.expiresAt, cellId: challenge.cellId };
+  return { token: opened.token, expiresAt: opened.expiresAt };
 }

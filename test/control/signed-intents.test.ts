@@ -173,7 +173,11 @@ describe("a signed intent", () => {
 describe("an agent's key as a client's credential", () => {
   const options = { patience: { attempts: 3, firstMs: 1, mostMs: 4 }, entropy: seededEntropy("client") };
   const client = (signer: Signer = agent) =>
-    createClient({ origin: plane.server.origin, agent: { signer, clock: plane.rig.clock }, ...options });
+    createClient({
+      origin: plane.server.origin,
+      agent: { signer, cellId: "local", clock: plane.rig.clock },
+      ...options,
+    });
 
   it("hands in, waits, reads and fetches the bundle", async () => {
     const mine = client();
@@ -185,6 +189,10 @@ describe("an agent's key as a client's credential", () => {
     const waiting = mine.wait(pending.intentId);
     await plane.rig.pipeline.decide(await grant(pending.approval, "alice", keys.alice));
     expect((await waiting).status).toBe("executed");
+    const elsewhere = { signer: agent, cellId: "elsewhere", clock: plane.rig.clock };
+    const lost = createClient({ origin: plane.server.origin, agent: elsewhere, ...options });
+    await expect(lost.execute({ action: "fs.write", ...write })).rejects.toMatchObject({ code: "EXO_AUTHENTICATION" });
+    await expect(lost.status(done.intentId)).rejects.toMatchObject({ code: "EXO_CONTROL_PLANE" });
     await expect(client(both).status(pending.intentId)).rejects.toMatchObject({ code: "EXO_INTENT_UNKNOWN" });
   });
 
@@ -208,7 +216,7 @@ describe("an agent's key as a client's credential", () => {
     expect(codeOf(await plane.ask("/v1/policy", { token }))).toBe("403 EXO_FORBIDDEN");
   });
 
-  it.each([{}, { token: "t", agent: { signer: agent, clock: { now: () => 0 } } }])(
+  it.each([{}, { token: "t", agent: { signer: agent, cellId: "local", clock: { now: () => 0 } } }])(
     "neither and both: EXO_USAGE",
     (given) => {
       const make = () => createClient({ origin: "http://127.0.0.1:1", ...given });
@@ -256,11 +264,15 @@ describe("limits of signed intents", () => {
     try {
       const origin = one.server.origin;
       const patience = { attempts: 1, firstMs: 1, mostMs: 1 };
-      const mine = createClient({ origin, agent: { signer: agent, clock: one.rig.clock }, patience });
+      const mine = createClient({ origin, agent: { signer: agent, cellId: "local", clock: one.rig.clock }, patience });
       const done = await mine.execute({ action: "fs.write", ...write });
       for (let n = 0; n < 2; n++) await mine.status(done.intentId);
       await expect(mine.execute({ action: "fs.write", ...write })).rejects.toMatchObject({ code: "EXO_RATE" });
-      const other = createClient({ origin, agent: { signer: ofAlice, clock: one.rig.clock }, patience });
+      const other = createClient({
+        origin,
+        agent: { signer: ofAlice, cellId: "local", clock: one.rig.clock },
+        patience,
+      });
       expect((await other.execute({ action: "fs.write", ...write })).status).toBe("executed");
     } finally {
       await one.close();
