@@ -46,6 +46,11 @@ it(`${agents} agents and ${operators} slow operators: nothing lost, nothing twic
   const resident: number[] = [];
   const sampling = setInterval(() => void resident.push(served.resident()), 250);
   let over = false;
+  const begun = Date.now();
+  const noting = setInterval(() => {
+    const { size } = decisions.made;
+    console.log(`load: ${Math.round((Date.now() - begun) / 1000)} s, ${told.length} actions, ${size} decided`);
+  }, 10_000);
   const people = home.operators.map((key, at) =>
     runOperator(key, { origin, seed: seed + at, over: () => over, decisions }),
   );
@@ -58,6 +63,7 @@ it(`${agents} agents and ${operators} slow operators: nothing lost, nothing twic
     ]);
   } finally {
     clearInterval(sampling);
+    clearInterval(noting);
   }
   console.log(`load: ${JSON.stringify(figures(cuts, resident))}`);
   checkMemory(resident);

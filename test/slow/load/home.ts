@@ -1,4 +1,5 @@
 import { mkdirSync, writeFileSync } from "node:fs";
+import type { TokenGrant } from "../../../src/contracts/access.js";
 import type { KeyFile } from "../../../src/contracts/trust.js";
 import { generateKey, trustEntryOf } from "../../../src/home/keys.js";
 import { homePaths } from "../../../src/home/paths.js";
@@ -57,7 +58,7 @@ export async function makeLoadHome(agents: number, keyed: number, operators: num
       list.push({ name, key });
       continue;
     }
-    const grant = { kind: "agent", actor: { id: name, type: "agent" }, actions: ["fs.append"] } as const;
+    const grant: TokenGrant = { kind: "agent", actor: { id: name, type: "agent" }, actions: ["fs.append"] };
     const life = { tenantId: "default", grant, lifeMs: 86_400_000 };
     const { text } = await createToken(paths, life, { clock: systemClock, ids, entropy: seededEntropy(name) });
     list.push({ name, token: text });
