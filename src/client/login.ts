@@ -1,10 +1,11 @@
 import { canonicalize } from "../canonical/jcs.js";
 import type { SessionRole } from "../contracts/access.js";
 import { replies } from "../contracts/control.js";
-import { payloadTypes, signEnvelope } from "../contracts/dsse.js";
+import { type Envelope, payloadTypes, signEnvelope } from "../contracts/dsse.js";
 import { ExoArmurError } from "../errors.js";
 import type { Signer } from "../ports.js";
-import { ask, readAnswer, requireSafeOrigin, type Transport } from "./transport.js";
+import { pause } from "./retry.js";
+import { ask, readAnswer, requireSafeOrigin, type Transport, TryAgain } from "./transport.js";
 
 /** Who logs in where. */
 export type LoginOptions = {
@@ -20,6 +21,9 @@ export type LoginOptions = {
 
 /** An open session: what its holder sends, and when it ends. */
 export type LoggedIn = { readonly token: string; readonly expiresAt: string };
+
+/** How often a challenge is answered while the rate of the address is used up: within its minute. */
+const sessionAttempts = 40;
 
 /**
  * Opens a session by signing a challenge (spec/control-plane.md, Authentication). The challenge must be for this origin,
@@ -42,6 +46,21 @@ export async function login(options: LoginOptions): Promise<LoggedIn> {
     );
   }
   const envelope = await signEnvelope(payloadTypes.challenge, canonicalize(challenge), signer);
-  const opened = readAnswer(replies.opened, await ask(transport, { path: "/v1/auth/sessions", body: envelope }));
+  const opened = readAnswer(replies.opened, await openSession(transport, envelope));
   return { token: opened.token, expiresAt: opened.expiresAt };
+}
+
+/**
+ * Where many log in from one address, a challenge that was had is not thrown away for the rate of the answers: whoever
+ * begins again takes from the same rate, and in the end nobody would get through.
+ */
+async function openSession(transport: Transport, envelope: Envelope): Promise<Uint8Array> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await ask(transport, { path: "/v1/auth/sessions", body: envelope });
+    } catch (error) {
+      if (!(error instanceof TryAgain) || error.code !== "EXO_RATE" || attempt === sessionAttempts) throw error;
+      await pause(error.afterMs, undefined);
+    }
+  }
 }

@@ -12,7 +12,7 @@ import { type Decisions, runOperator } from "./load/operators.js";
 const seconds = Number(process.env["EXOARMUR_LOAD_SECONDS"] ?? 60);
 const seed = Number(process.env["EXOARMUR_SEED"] ?? Date.now() % 2 ** 31);
 const agents = 500;
-const keyed = 20;
+const keyed = 10;
 const operators = 4;
 const mib = 1_048_576;
 /** What the process may come to hold, and how much of that between the second and the last third of the load. */
@@ -42,14 +42,16 @@ it(`${agents} agents and ${operators} slow operators: nothing lost, nothing twic
   };
   const until = Date.now() + seconds * 1000;
   const { origin } = served;
-  const load: Load = { origin, seed, until, told: (one) => void told.push(one), cut };
+  const load: Load = { origin, seed, until, told: (one) => void told.push(one), cut, doing: new Map() };
   const resident: number[] = [];
   const sampling = setInterval(() => void resident.push(served.resident()), 250);
   let over = false;
   const begun = Date.now();
   const noting = setInterval(() => {
     const { size } = decisions.made;
-    console.log(`load: ${Math.round((Date.now() - begun) / 1000)} s, ${told.length} actions, ${size} decided`);
+    const left = Date.now() < until ? [] : [...load.doing.values()].slice(0, 5);
+    const at = Math.round((Date.now() - begun) / 1000);
+    console.log(`load: ${at} s, ${told.length} actions, ${size} decided; left: ${left.join("; ")}`);
   }, 10_000);
   const people = home.operators.map((key, at) =>
     runOperator(key, { origin, seed: seed + at, over: () => over, decisions }),

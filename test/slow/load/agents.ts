@@ -26,6 +26,8 @@ export type Load = {
   readonly until: number;
   readonly told: (told: Told) => void;
   readonly cut: () => void;
+  /** What each agent that has not ended waits for. */
+  readonly doing: Map<string, string>;
 };
 
 const asks = 0.08;
@@ -78,15 +80,19 @@ export async function runAgent(agent: LoadAgent, at: number, load: Load): Promis
       idempotencyKey: line,
     };
     const begun = Date.now();
+    load.doing.set(agent.name, `${line}, handed in`);
     const first = await client.execute(draft);
     const firstMs = Date.now() - begun;
+    load.doing.set(agent.name, `${line}, ${first.status}`);
     const last = first.status === "approval_pending" ? await client.wait(first.intentId) : first;
     const { intentId, status } = last;
     load.told({ agent: agent.name, folder, line, intentId, status, firstMs, endedAt: Date.now() });
     if (chance() >= repeats) continue;
+    load.doing.set(agent.name, `${line}, handed in again`);
     const again = await client.execute(draft);
     if (again.intentId !== intentId || again.status !== status) {
       throw new Error(`${line}: ${intentId} ${status}, and again ${again.intentId} ${again.status}`);
     }
   }
+  load.doing.delete(agent.name);
 }
