@@ -1,6 +1,6 @@
 /**
- * Builds the pages that verify: one HTML file each with its script, its worker and its style inside, dist/web/verifier.html
- * and, with Cedar's engine, dist/web/verifier-cedar.html. Fails when a file is larger than it may be, or would hold what
+ * Builds the pages: one HTML file each with its script, its worker and its styles inside. dist/web/verifier.html and, with
+ * Cedar's engine, dist/web/verifier-cedar.html verify; dist/web/console.html is the operators' console. Fails when a file is larger than it may be, or would hold what
  * the page's own policy refuses to run.
  */
 import { createHash } from "node:crypto";
@@ -9,10 +9,19 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build, transform } from "esbuild";
 
-/** Each page: its worker, and how many bytes it may have. */
+/** Each page: its text, script, styles and worker, what it may connect to, and how many bytes it may have. */
+const verifier = { html: "page.html", script: "page.tsx", styles: ["page.css"], connect: "'none'" };
 const pages = {
-  "verifier.html": { entry: "worker.ts", maxBytes: 1_500_000 },
-  "verifier-cedar.html": { entry: "worker-cedar.ts", maxBytes: 7_000_000 },
+  "verifier.html": { ...verifier, worker: "worker.ts", maxBytes: 1_500_000 },
+  "verifier-cedar.html": { ...verifier, worker: "worker-cedar.ts", maxBytes: 7_000_000 },
+  "console.html": {
+    html: "console/console.html",
+    script: "console/console.tsx",
+    styles: ["page.css", "console/console.css"],
+    worker: "worker.ts",
+    connect: "'self'",
+    maxBytes: 2_500_000,
+  },
 };
 const path = (name) => fileURLToPath(new URL(`../${name}`, import.meta.url));
 const read = (name) => readFileSync(path(`src/web/${name}`), "utf8");
@@ -63,27 +72,40 @@ function inert(text, what) {
   return text;
 }
 
-const script = await bundle("page.tsx");
-const style = (await transform(read("page.css"), { loader: "css", minify: true })).code.trim();
 const hash = (text) => `'sha256-${createHash("sha256").update(text).digest("base64")}'`;
-const policy = [
-  "default-src 'none'",
-  `script-src ${hash(script)} 'wasm-unsafe-eval'`,
-  `style-src ${hash(style)}`,
-  "worker-src blob:",
-  "connect-src 'none'",
-  "img-src 'none'",
-  "base-uri 'none'",
-  "form-action 'none'",
-].join("; ");
+
+/** What a page may do: run its own script and style, and connect where it says. */
+function policyOf({ script, style, connect }) {
+  return [
+    "default-src 'none'",
+    `script-src ${hash(script)} 'wasm-unsafe-eval'`,
+    `style-src ${hash(style)}`,
+    "worker-src blob:",
+    `connect-src ${connect}`,
+    "img-src 'none'",
+    "base-uri 'none'",
+    "form-action 'none'",
+  ].join("; ");
+}
+
+const bundled = new Map();
+
+/** Each script is made once, however many pages hold it. */
+async function scriptOf(entry) {
+  if (!bundled.has(entry)) bundled.set(entry, await bundle(entry));
+  return bundled.get(entry);
+}
+
 mkdirSync(path("dist/web"), { recursive: true });
-for (const [name, { entry, maxBytes }] of Object.entries(pages)) {
-  const parts = { policy, style, worker: await bundle(entry), script };
+for (const [name, { html, script: entry, styles, worker, connect, maxBytes }] of Object.entries(pages)) {
+  const script = await scriptOf(entry);
+  const style = (await transform(styles.map(read).join("\n"), { loader: "css", minify: true })).code.trim();
+  const parts = { policy: policyOf({ script, style, connect }), style, worker: await scriptOf(worker), script };
   const page = Object.entries(parts).reduce((text, [part, content]) => {
     const [before, after, more] = text.split(`/* ${part} */`);
-    if (after === undefined || more !== undefined) throw new Error(`page.html must name its ${part} once`);
+    if (after === undefined || more !== undefined) throw new Error(`${html} must name its ${part} once`);
     return `${before}${content}${after}`;
-  }, read("page.html"));
+  }, read(html));
   const bytes = Buffer.byteLength(page);
   if (bytes > maxBytes) throw new Error(`${name} has ${bytes} bytes, at most ${maxBytes} are allowed`);
   writeFileSync(path(`dist/web/${name}`), page);

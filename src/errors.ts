@@ -33,11 +33,18 @@ export const errorTable = {
   EXO_YAML: ["input", "The file is not in the YAML subset that has one reading."],
   // crypto
   EXO_KEY: ["input", "A key is malformed."],
-  EXO_KEY_REFUSED: ["verification", "A public key is non-canonical, of small order or has a torsion component."],
+  EXO_KEY_REFUSED: [
+    "verification",
+    "A public key is non-canonical, not on its curve, of small order or has a torsion component.",
+  ],
   EXO_KEY_MODE: ["state", "A private key file can be read by others."],
   EXO_SIGNATURE: ["verification", "A signature does not verify."],
   EXO_SIGNER: ["state", "A signer program did not start, ended, was too slow, or answered with something else."],
   EXO_ENVELOPE: ["verification", "A DSSE envelope is malformed, repeats a signer or has an unexpected payload type."],
+  EXO_PASSKEY: [
+    "verification",
+    "A passkey's assertion is of another document, origin or relying party, or nobody was verified.",
+  ],
   EXO_NOTE: ["verification", "A signed note or checkpoint is malformed."],
   // wasm admission (spec/sandbox.md)
   EXO_WASM_SIZE: ["input", "The module is empty or larger than the limit."],

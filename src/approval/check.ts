@@ -4,16 +4,17 @@ import { parseCanonical } from "../canonical/read.js";
 import { type ApprovalGrant, type ApprovalRequest, approvalGrantSchema } from "../contracts/approval.js";
 import { type Envelope, openEnvelope, payloadTypes } from "../contracts/dsse.js";
 import type { ActionIntent, Requester } from "../contracts/intent.js";
+import type { EnvelopeKey } from "../contracts/passkey.js";
 import { isExoArmurError, ok, type Result, refuse } from "../errors.js";
 import { excludedNames } from "./exclusion.js";
 import { type ApprovalState, applyGrant, isPast, pendingApproval } from "./state.js";
 
-/** Everything needed to check an approval again. `keys` are raw trusted approver keys; `startedAt` in milliseconds. */
+/** Everything needed to check an approval again. `keys` are trusted approver keys; `startedAt` in milliseconds. */
 export type ApprovalEvidence = {
   readonly request: ApprovalRequest;
   readonly requestDigest: Digest;
   readonly envelopes: readonly Envelope[];
-  readonly keys: readonly Uint8Array[];
+  readonly keys: readonly EnvelopeKey[];
   readonly requester: Requester;
   readonly actor: ActionIntent["actor"];
   readonly startedAt: number;
@@ -35,7 +36,7 @@ const maxGrantBytes = 65_536;
  * @returns the refusals of openEnvelope, EXO_ENVELOPE for more than one signer, EXO_JSON_* or EXO_SCHEMA for the
  * payload, EXO_APPROVAL_REASON for a deny without a reason.
  */
-export function openGrant(envelope: Envelope, keys: readonly Uint8Array[]): Result<OpenedGrant> {
+export function openGrant(envelope: Envelope, keys: readonly EnvelopeKey[]): Result<OpenedGrant> {
   const opened = openEnvelope(envelope, payloadTypes.approvalGrant, keys);
   if (!opened.ok) return opened;
   const { payload, signers } = opened.value;

@@ -1,4 +1,4 @@
-import { Packr } from "msgpackr";
+import { Packr } from "msgpackr/pack";
 import { isWellFormed } from "../crypto/encoding.js";
 import { ExoArmurError } from "../errors.js";
 import type { AbiValue } from "../ports.js";

@@ -49,10 +49,11 @@ async function checkDriver(path: string): Promise<string> {
 /** A real run of a bundled executor on a real file, governed and recorded in memory, then replayed. */
 async function checkSandbox(folder: string): Promise<string> {
   await writeFile(join(folder, "orders.csv"), "region,amount\nnorth,1\nsouth,2\n");
-  const plugins = (await readBundledPlugins()).map(({ name, wasm, manifest }) => ({
-    wasm,
-    manifest: parseDocument(manifest, `${name}.json`, { schema: manifestDraftSchema, version: "exoarmur.executor/v1" }),
-  }));
+  const kind = { schema: manifestDraftSchema, version: "exoarmur.executor/v1" };
+  const plugins = [];
+  for (const { name, wasm, manifest } of await readBundledPlugins()) {
+    plugins.push({ wasm, manifest: await parseDocument(manifest, `${name}.json`, kind) });
+  }
   const runtime = await createRuntime({
     store: createMemoryStore(),
     policy: {

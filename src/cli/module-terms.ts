@@ -35,7 +35,7 @@ export async function readTerms(context: CliContext, options: Options): Promise<
   const manifest =
     path === undefined
       ? undefined
-      : parseDocument(await readInput(context, path, inputs.document), inputName(path), manifestKind);
+      : await parseDocument(await readInput(context, path, inputs.document), inputName(path), manifestKind);
   return {
     manifest,
     capabilities: [...(manifest?.capabilities ?? []).map(({ name }) => name), ...named],

@@ -16,6 +16,8 @@ export type Transport = {
 /** One request. `pointless` after how long, in milliseconds, an answer is not waited for any longer. */
 export type Ask = {
   readonly path: string;
+  /** Default GET, and POST with a body. */
+  readonly method?: "DELETE";
   readonly body?: unknown;
   readonly signal?: AbortSignal | undefined;
   readonly timeoutMs?: number;
@@ -49,15 +51,16 @@ export function requireSafeOrigin(origin: string): void {
  * Asks once and gives the bytes of the answer. A refusal is thrown with its code; TryAgain for what may pass: no answer,
  * too many requests, a control plane that is closing or overloaded. Rejects with `signal.reason` when that aborts.
  */
-export async function ask(transport: Transport, { path, body, signal, timeoutMs }: Ask): Promise<Uint8Array> {
+export async function ask(transport: Transport, one: Ask): Promise<Uint8Array> {
   const { origin, token } = transport;
+  const { path, body, signal, timeoutMs } = one;
   signal?.throwIfAborted();
   const late = AbortSignal.timeout(timeoutMs ?? usualTimeoutMs);
   let response: Response;
   let bytes: Uint8Array;
   try {
     response = await transport.fetch(`${origin}${path}`, {
-      method: body === undefined ? "GET" : "POST",
+      method: one.method ?? (body === undefined ? "GET" : "POST"),
       headers: {
         ...(token === null ? {} : { authorization: `Bearer ${token}` }),
         ...(body === undefined ? {} : { "content-type": "application/json" }),

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { base64Schema, countSchema, digestSchema, keyIdSchema, nameSchema, ulidSchema } from "./common.js";
 import { envelopeSchema } from "./dsse.js";
 import { executionRecordSchema } from "./execution.js";
+import { passkeyPlaceSchema } from "./passkey.js";
 import { policyVerdictSchema } from "./policy.js";
 import { finalVerdictSchema, safetyVerdictNameSchema } from "./safety.js";
 import { roleSchema } from "./trust.js";
@@ -81,7 +82,15 @@ export const predicateSchema = z.strictObject({
     final: finalVerdictSchema.shape.verdict,
   }),
   execution: executionRecordSchema.optional(),
-  keys: z.array(z.strictObject({ role: roleSchema, keyId: keyIdSchema, publicKey: base64Schema })),
+  keys: z.array(
+    z.strictObject({
+      role: roleSchema,
+      keyId: keyIdSchema,
+      publicKey: base64Schema,
+      /** Of a passkey, and absent for every other key. */
+      passkey: passkeyPlaceSchema.optional(),
+    }),
+  ),
 });
 
 /** The predicate. */

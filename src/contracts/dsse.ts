@@ -6,7 +6,9 @@ import { decodeBase64, encodeBase64 } from "../crypto/encoding.js";
 import { keyIdOf } from "../crypto/key-id.js";
 import { ok, type Result, refuse } from "../errors.js";
 import type { Signer } from "../ports.js";
+import { assertionSchema, checkAssertion } from "./assertion.js";
 import { base64Schema, keyIdSchema } from "./common.js";
+import { type EnvelopeKey, publicKeyOfEnvelopeKey } from "./passkey.js";
 
 /** Payload types of everything this project signs as DSSE. */
 export const payloadTypes = {
@@ -22,12 +24,15 @@ export const payloadTypes = {
   materialsDrop: "application/vnd.exoarmur.materials-drop+json",
 } as const;
 
-/** DSSE envelope: standard padded base64, every signature 64 bytes. */
+/**
+ * DSSE envelope: standard padded base64, every signature 64 bytes; or, with `webauthn`, a passkey's in DER, which is over
+ * the assertion (spec/approval.md, Passkeys).
+ */
 export const envelopeSchema = z.strictObject({
   payloadType: z.string().min(1).max(200),
   payload: base64Schema,
   signatures: z
-    .array(z.strictObject({ keyid: keyIdSchema, sig: base64Schema }))
+    .array(z.strictObject({ keyid: keyIdSchema, sig: base64Schema, webauthn: assertionSchema.optional() }))
     .min(1)
     .max(100),
 });
@@ -49,38 +54,61 @@ export async function signEnvelope(payloadType: string, payload: Uint8Array, sig
 export type EnvelopeSigner = { readonly keyId: string; readonly publicKey: Uint8Array };
 
 /**
+ * What passkeys sign. A passkey's challenge covers the payload and not its type, so these are documents that name their
+ * own contract, and no other type opens under one.
+ */
+const passkeyTypes: readonly string[] = [payloadTypes.approvalGrant, payloadTypes.challenge];
+
+/**
  * Opens an envelope: the payload type must be the expected one, no signer may appear twice, and every signature must
  * be by one of `keys` and verify. Key ids are hints: the key is found by id, then admitted and used whole.
  *
- * @returns the payload bytes and the signers, or EXO_ENVELOPE, EXO_TRUST (no such key), EXO_KEY_REFUSED, EXO_SIGNATURE.
+ * @returns the payload bytes and the signers, or EXO_ENVELOPE, EXO_TRUST (no such key), EXO_KEY_REFUSED, EXO_SIGNATURE,
+ * EXO_PASSKEY.
  */
 export function openEnvelope(
   envelope: Envelope,
   payloadType: string,
-  keys: readonly Uint8Array[],
+  keys: readonly EnvelopeKey[],
 ): Result<{ payload: Uint8Array; signers: readonly EnvelopeSigner[] }> {
   if (envelope.payloadType !== payloadType) {
     return refuse("EXO_ENVELOPE", `expected payload type ${payloadType}, got ${envelope.payloadType}`);
   }
   const payload = decodeBase64(envelope.payload);
   if (payload === undefined) return refuse("EXO_ENVELOPE", "the payload is not standard padded base64");
-  const message = preAuthEncode(payloadType, payload);
   const signers: EnvelopeSigner[] = [];
-  for (const { keyid, sig } of envelope.signatures) {
+  for (const signature of envelope.signatures) {
+    const { keyid } = signature;
     if (signers.some((signer) => signer.keyId === keyid)) {
       return refuse("EXO_ENVELOPE", `key ${keyid} signs twice`);
     }
-    const publicKey = keys.find((key) => keyIdOf(key) === keyid);
-    if (publicKey === undefined) return refuse("EXO_TRUST", `no trusted key has the id ${keyid}`);
-    const admitted = admitPublicKey(publicKey);
-    if (!admitted.ok) return admitted;
-    const signature = decodeBase64(sig);
-    if (signature?.length !== 64 || !verifyEd25519(publicKey, message, signature)) {
-      return refuse("EXO_SIGNATURE", `the signature by key ${keyid} does not verify`);
-    }
-    signers.push({ keyId: keyid, publicKey });
+    const key = keys.find((one) => keyIdOf(publicKeyOfEnvelopeKey(one)) === keyid);
+    if (key === undefined) return refuse("EXO_TRUST", `no trusted key has the id ${keyid}`);
+    const checked = checkSignature(key, payloadType, payload, signature);
+    if (!checked.ok) return checked;
+    signers.push({ keyId: keyid, publicKey: publicKeyOfEnvelopeKey(key) });
   }
   return ok({ payload, signers });
+}
+
+function checkSignature(
+  key: EnvelopeKey,
+  payloadType: string,
+  payload: Uint8Array,
+  { keyid, sig, webauthn }: Envelope["signatures"][number],
+): Result<void> {
+  const signature = decodeBase64(sig) ?? new Uint8Array(0);
+  if (key instanceof Uint8Array) {
+    if (webauthn !== undefined) return refuse("EXO_ENVELOPE", `key ${keyid} is no passkey, and signs as one`);
+    const admitted = admitPublicKey(key);
+    if (!admitted.ok) return admitted;
+    return signature.length === 64 && verifyEd25519(key, preAuthEncode(payloadType, payload), signature)
+      ? ok(undefined)
+      : refuse("EXO_SIGNATURE", `the signature by key ${keyid} does not verify`);
+  }
+  if (webauthn === undefined) return refuse("EXO_ENVELOPE", `key ${keyid} is a passkey, and does not sign as one`);
+  if (!passkeyTypes.includes(payloadType)) return refuse("EXO_ENVELOPE", `a passkey does not sign ${payloadType}`);
+  return checkAssertion(key, payload, webauthn, signature);
 }
 
 /** Reads an envelope from its canonical bytes. Throws EXO_JSON_* or EXO_SCHEMA. */

@@ -1,8 +1,9 @@
 import { admitPublicKey } from "../crypto/ed25519.js";
 import { decodeBase64 } from "../crypto/encoding.js";
 import { parseVkey } from "../crypto/note-key.js";
+import { admitP256Key } from "../crypto/p256.js";
 import { isExoArmurError, ok, type Refusal, type Result, refuse } from "../errors.js";
-import type { Trust } from "./trust.js";
+import type { Trust, TrustedKey } from "./trust.js";
 
 /** A key of a trust file that is not admitted, and where it stands, as a JSON pointer. */
 export type RefusedKey = { readonly error: Refusal; readonly pointer: string };
@@ -12,8 +13,8 @@ export type RefusedKey = { readonly error: Refusal; readonly pointer: string };
  * malformed or has another name than its log. EXO_KEY, EXO_KEY_REFUSED (spec/keys.md, Admission).
  */
 export function refusedKeyOf({ keys, logs, witnesses }: Trust): RefusedKey | undefined {
-  for (const [index, { publicKey }] of keys.entries()) {
-    const admitted = admitPublicKey(decodeBase64(publicKey) ?? new Uint8Array(0));
+  for (const [index, key] of keys.entries()) {
+    const admitted = admitEntry(key);
     if (!admitted.ok) return { error: admitted.error, pointer: `/keys/${index}/publicKey` };
   }
   for (const [index, { origin, vkey }] of logs.entries()) {
@@ -28,6 +29,12 @@ export function refusedKeyOf({ keys, logs, witnesses }: Trust): RefusedKey | und
     if (!named.ok) return { error: named.error, pointer: `/witnesses/vkeys/${index}` };
   }
   return undefined;
+}
+
+/** Admits the key of one entry: of the curve that the entry says. EXO_KEY, EXO_KEY_REFUSED. */
+export function admitEntry({ publicKey, passkey }: Pick<TrustedKey, "publicKey" | "passkey">): Result<Uint8Array> {
+  const raw = decodeBase64(publicKey) ?? new Uint8Array(0);
+  return passkey === undefined ? admitPublicKey(raw) : admitP256Key(raw);
 }
 
 function nameOfVkey(vkey: string): Result<string> {

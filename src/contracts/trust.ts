@@ -5,6 +5,7 @@ import { parseVkey } from "../crypto/note-key.js";
 import { isExoArmurError } from "../errors.js";
 import { base64Schema, countSchema, digestSchema, keyIdSchema, nameSchema } from "./common.js";
 import { originSchema } from "./origin.js";
+import { type EnvelopeKey, envelopeKeyOf, passkeySchema } from "./passkey.js";
 import { actionPatternSchema } from "./policy.js";
 
 /** Roles a key can hold. One key, one role. */
@@ -33,10 +34,13 @@ const foreignRoles = ["counterparty", "attester", "verifier"] as const;
 export const endReasonSchema = z.string().min(1).max(2000);
 
 /** A trusted key. `from` and `until` are log indexes, inclusive and exclusive; null is open. */
-const trustedKeySchema = z.strictObject({
+export const trustedKeySchema = z.strictObject({
   role: roleSchema,
   id: nameSchema,
+  /** The 32 bytes of an Ed25519 key, or with `passkey` the 33 of a compressed P-256 point. */
   publicKey: base64Schema.length(44),
+  /** For approvers, and only for them: the key is a passkey's (spec/keys.md, Passkeys). */
+  passkey: passkeySchema.optional(),
   /** Whose key this is; keys of one person count once. Default: the id. */
   person: nameSchema.optional(),
   /** Tenants the key may act for. Default: all. */
@@ -90,6 +94,10 @@ export const trustSchema = z
     error: "expected origins with every key of the role counterparty, and with no other",
     path: ["keys"],
   })
+  .refine(({ keys }) => keys.every(({ role, passkey }) => passkey === undefined || role === "approver"), {
+    error: "expected passkeys only with keys of the role approver",
+    path: ["keys"],
+  })
   .refine(({ keys }) => keys.every(({ reason, until }) => reason === undefined || until !== null), {
     error: "expected a reason only with keys that end",
     path: ["keys"],
@@ -114,15 +122,17 @@ export const trustSchema = z
 /** Whom a verifier trusts, and for what. */
 export type Trust = z.infer<typeof trustSchema>;
 
-/** Public keys of a role that are valid at a log size. */
+/** Public keys of a role that are valid at a log size; `envelopeKey` is the same key as envelopes are opened with. */
 export function roleKeys(
   trust: Trust,
   role: Role,
   logSize: number,
-): readonly { key: TrustedKey; publicKey: Uint8Array }[] {
+): readonly { key: TrustedKey; publicKey: Uint8Array; envelopeKey: EnvelopeKey }[] {
   return trust.keys.flatMap((key) => {
     const publicKey = decodeBase64(key.publicKey);
-    return key.role === role && isValidAt(key, logSize) && publicKey !== undefined ? [{ key, publicKey }] : [];
+    return key.role === role && isValidAt(key, logSize) && publicKey !== undefined
+      ? [{ key, publicKey, envelopeKey: envelopeKeyOf(publicKey, key.passkey) }]
+      : [];
   });
 }
 

@@ -17,7 +17,7 @@ export type ControlApp = Hono<{ Bindings: Bindings }>;
 
 type Asked = Context<{ Bindings: Bindings }>;
 
-/** Headers of every answer: it is data for programs, kept by no cache and shown in no page. */
+/** Headers of every answer that does not bring its own: it is data for programs, kept by no cache and shown in no page. */
 const usualHeaders: Readonly<Record<string, string>> = {
   "cache-control": "no-store",
   "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
@@ -27,7 +27,7 @@ const usualHeaders: Readonly<Record<string, string>> = {
   "x-frame-options": "DENY",
 };
 
-/** The control plane as a Hono application: the table of routes, and nothing beside it. */
+/** The control plane as a Hono application: the table of routes, the console where there is one, and nothing beside them. */
 export function createApp(desk: Desk, edge: Edge): ControlApp {
   const app: ControlApp = new Hono();
   const gate = new Gate(desk, edge);
@@ -40,6 +40,17 @@ export function createApp(desk: Desk, edge: Edge): ControlApp {
       settle(c, null, desk, () => {
         requireOrigin(edge, c.env.incoming);
         throw new WrongMethod(allowed.join(", "));
+      }),
+    );
+  }
+  const { page } = desk;
+  if (page !== null) {
+    app.get("/", (c) =>
+      settle(c, null, desk, () => {
+        requireOrigin(edge, c.env.incoming, "navigation");
+        return new Response(page.html, {
+          headers: { "content-type": "text/html; charset=utf-8", "content-security-policy": page.policy },
+        });
       }),
     );
   }
@@ -117,7 +128,9 @@ async function settle(
     }
     response = problemReply(error, requestId, desk);
   }
-  for (const [name, value] of Object.entries(usualHeaders)) response.headers.set(name, value);
+  for (const [name, value] of Object.entries(usualHeaders)) {
+    if (!response.headers.has(name)) response.headers.set(name, value);
+  }
   response.headers.set("x-request-id", requestId);
   if (c.req.url.startsWith("https:")) response.headers.set("strict-transport-security", "max-age=31536000");
   // What is left of a body that was not read must not be taken for the next request.

@@ -13,6 +13,7 @@ import {
 } from "../contracts/access.js";
 import { parseContract } from "../contracts/common.js";
 import { type Envelope, openEnvelope, payloadTypes } from "../contracts/dsse.js";
+import type { EnvelopeKey } from "../contracts/passkey.js";
 import { roleKeys, type Trust } from "../contracts/trust.js";
 import { encodeUtf8, equalSecrets } from "../crypto/encoding.js";
 import { keyIdOf } from "../crypto/key-id.js";
@@ -90,12 +91,12 @@ export class Authenticator {
   ): { readonly proven: true; readonly text: string; readonly session: Session } | Unproven {
     const { trust, logSize } = this.#ports;
     const candidates = sessionRoleSchema.options.flatMap((role) =>
-      roleKeys(trust, role, logSize()).map(({ key, publicKey }) => ({ role, id: key.id, publicKey })),
+      roleKeys(trust, role, logSize()).map(({ key, ...keys }) => ({ role, id: key.id, ...keys })),
     );
     const opened = openEnvelope(
       envelope,
       payloadTypes.challenge,
-      candidates.map(({ publicKey }) => publicKey),
+      candidates.map(({ envelopeKey }) => keyAt(envelopeKey, audience)),
     );
     if (!opened.ok) return unproven("signature", opened.error.message);
     const read = readChallenge(opened.value.payload);
@@ -156,6 +157,11 @@ export class Authenticator {
     if (parseTime(record.expiresAt) <= this.#ports.clock.now()) return unproven("expired", "the token has expired", id);
     return { proven: true, principal: principalOfToken(record) };
   }
+}
+
+/** A key as it counts at one origin: a page of another one, though the key is pinned to both, may not open a session here. */
+function keyAt(key: EnvelopeKey, audience: string): EnvelopeKey {
+  return key instanceof Uint8Array ? key : { ...key, origins: key.origins.filter((origin) => origin === audience) };
 }
 
 /** The same words for a credential that is not there and one whose secret is wrong. */

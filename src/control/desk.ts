@@ -5,6 +5,7 @@ import type { ProxyPipeline } from "../pipeline/proxy-pipeline.js";
 import type { Clock, Entropy, IdSource, Logger, StoreReader } from "../ports.js";
 import { Authenticator } from "./authenticator.js";
 import type { Rate } from "./buckets.js";
+import type { ConsolePage } from "./console-page.js";
 import { Cursors } from "./cursors.js";
 import { DenialLog } from "./denials.js";
 
@@ -54,6 +55,8 @@ export type ControlPorts = {
   readonly killed: () => boolean;
   readonly findToken: (tokenId: string) => Promise<TokenRecord | undefined>;
   readonly limits: ControlLimits;
+  /** The console that is served at `/`; null serves none. */
+  readonly page: ConsolePage | null;
 };
 
 /** What handlers work with. */

@@ -30,7 +30,11 @@ export function hostsOf(scheme: "http" | "https", port: number, origin: string |
  * The origin a request was sent to. EXO_ORIGIN for another host, which is what a page sees whose name was made to point
  * here, and for a request that a browser says a page of another origin makes.
  */
-export function requireOrigin(edge: Edge, incoming: IncomingMessage): string {
+export function requireOrigin(
+  edge: Edge,
+  incoming: IncomingMessage,
+  kind: "request" | "navigation" = "request",
+): string {
   const { host = "", origin: from, "sec-fetch-site": site } = incoming.headers;
   const origin = edge.hosts.get(host.toLowerCase());
   if (origin === undefined) {
@@ -39,6 +43,8 @@ export function requireOrigin(edge: Edge, incoming: IncomingMessage): string {
   if (from !== undefined && from !== origin) {
     throw new AccessDenied("EXO_ORIGIN", "origin", "requests of pages of other origins are not taken");
   }
+  // A link of another site may lead to the console's page, which holds nothing of anybody.
+  if (kind === "navigation" && incoming.headers["sec-fetch-mode"] === "navigate") return origin;
   if (site !== undefined && site !== "same-origin" && site !== "none") {
     throw new AccessDenied("EXO_ORIGIN", "origin", "requests of pages of other sites are not taken");
   }

@@ -1,4 +1,5 @@
 /** The `#crypto` backend without Node: noble and Web APIs only. Same exports and results as backend-node.ts. */
+import { p256 } from "@noble/curves/nist.js";
 import { getPublicKey, hashes, Point, sign } from "@noble/ed25519";
 import { hmac } from "@noble/hashes/hmac.js";
 import { sha256 as nobleSha256, sha512 as nobleSha512 } from "@noble/hashes/sha2.js";
@@ -61,6 +62,19 @@ export function verifyStrict(publicKey: Uint8Array, message: Uint8Array, signatu
     .subtract(key.multiplyUnsafe(littleEndian(hash) % order))
     .toBytes();
   return expected.every((byte, index) => byte === commitment[index]);
+}
+
+export function isP256Point(compressed: Uint8Array): boolean {
+  try {
+    p256.Point.fromBytes(compressed);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+export function verifyP256(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
+  return isP256Point(publicKey) && p256.verify(signature, message, publicKey, { lowS: false, format: "compact" });
 }
 
 function decodePoint(bytes: Uint8Array): Point | undefined {

@@ -19,6 +19,9 @@ const spkiHeader = Buffer.from("302a300506032b6570032100", "hex");
 /** Below this many bytes joining the parts and hashing once is faster than an incremental hash. */
 const joinLimit = 16_384;
 
+/** SPKI header of a P-256 key whose point is compressed (RFC 5480); the 33 bytes follow. */
+const p256SpkiHeader = Buffer.from("3039301306072a8648ce3d020106082a8648ce3d030107032200", "hex");
+
 const encoder = new TextEncoder();
 
 /** Parsed public keys by their bytes: parsing costs more than verifying. Cleared when full, so it stays bounded. */
@@ -64,6 +67,15 @@ export function verifyStrict(publicKey: Uint8Array, message: Uint8Array, signatu
   // OpenSSL compares R bytewise but decodes the public key leniently, so the encoding is checked here.
   if (!isCanonicalPoint(publicKey) || !isReducedSignature(signature)) return false;
   return verify(null, message, publicKeyObject(publicKey), signature);
+}
+
+export function isP256Point(compressed: Uint8Array): boolean {
+  return p256KeyObject(compressed) !== undefined;
+}
+
+export function verifyP256(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
+  const key = p256KeyObject(publicKey);
+  return key !== undefined && verify("sha256", message, { key, dsaEncoding: "ieee-p1363" }, signature);
 }
 
 export function encodeHex(bytes: Uint8Array): string {
@@ -136,10 +148,23 @@ function privateKey(seed: Uint8Array): KeyObject {
 }
 
 function publicKeyObject(raw: Uint8Array): KeyObject {
+  return cachedKey(spkiHeader, raw);
+}
+
+function p256KeyObject(compressed: Uint8Array): KeyObject | undefined {
+  try {
+    return cachedKey(p256SpkiHeader, compressed);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Keys of the two curves differ in length, so that their bytes name them. */
+function cachedKey(header: Uint8Array, raw: Uint8Array): KeyObject {
   const name = view(raw).toString("latin1");
   let key = publicKeys.get(name);
   if (key === undefined) {
-    key = createPublicKey({ key: Buffer.concat([spkiHeader, raw]), format: "der", type: "spki" });
+    key = createPublicKey({ key: Buffer.concat([header, raw]), format: "der", type: "spki" });
     if (publicKeys.size >= publicKeyLimit) publicKeys.clear();
     publicKeys.set(name, key);
   }

@@ -5,7 +5,6 @@ import { parseContract } from "../contracts/common.js";
 import { decodeUtf8 } from "../crypto/encoding.js";
 import { ExoArmurError } from "../errors.js";
 import { describeIssues } from "../policy/issues.js";
-import { locateJson } from "../policy/yaml.js";
 import { readBounded } from "./atomic.js";
 
 /** Largest configuration, trust, policy or manifest file that is read, in bytes. */
@@ -18,7 +17,7 @@ export type DocumentKind<T> = { readonly schema: z.ZodType<T>; readonly version:
 export async function readDocument<T>(file: string, kind: DocumentKind<T>): Promise<T> {
   const read = await readBounded(file, { maxBytes: maxDocumentBytes });
   if (read === undefined) throw new ExoArmurError("EXO_HOME_DAMAGED", `${file} is missing`, { file });
-  return parseDocument(read.bytes, file, kind);
+  return await parseDocument(read.bytes, file, kind);
 }
 
 /**
@@ -26,13 +25,19 @@ export async function readDocument<T>(file: string, kind: DocumentKind<T>): Prom
  * JSON pointer; the message also what was expected and what came. EXO_JSON_*, EXO_SCHEMA, EXO_SCHEMA_VERSION for a
  * version of the same document that this build does not know.
  */
-export function parseDocument<T>(bytes: Uint8Array, file: string, { schema, version }: DocumentKind<T>): T {
+export async function parseDocument<T>(
+  bytes: Uint8Array,
+  file: string,
+  { schema, version }: DocumentKind<T>,
+): Promise<T> {
   const value = read(bytes, file);
   checkVersion(value, file, version);
   const parsed = schema.safeParse(value);
   if (parsed.success) return parseContract(schema, value, file, { file });
   const problems = describeIssues(parsed.error.issues, value);
   const lines = problems.slice(0, 8).map(({ pointer, message }) => `${pointer === "" ? "/" : pointer}: ${message}`);
+  // Loaded here: lines are for messages alone, and the parser that knows them is large.
+  const { locateJson } = await import("../policy/yaml.js");
   const line = locateJson(decodeUtf8(bytes) ?? "")(problems[0]?.path ?? []);
   const place = { file, pointer: problems[0]?.pointer ?? "", ...(line === undefined ? {} : { line }) };
   throw new ExoArmurError("EXO_SCHEMA", `${atLine(file, line)}: ${lines.join("; ")}`, place);

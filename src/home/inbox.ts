@@ -127,7 +127,7 @@ export async function awaitResult(
     signal?.throwIfAborted();
     const read = await readBounded(file, { maxBytes: maxResultBytes, follow: false });
     if (read !== undefined) {
-      const { schema: _, ...outcome } = parseDocument(read.bytes, file, resultKind);
+      const { schema: _, ...outcome } = await parseDocument(read.bytes, file, resultKind);
       return outcome as OrderOutcome;
     }
     await pause(pollMs, signal);

@@ -65,7 +65,10 @@ export async function readPlugin(folder: string, name: string): Promise<PluginFi
     if (!nameForm.test(name)) throw refused(file, "expected a lower-case name such as table-stats.json");
     const draft = await readBounded(file, { maxBytes: maxDocumentBytes, follow: false });
     if (draft === undefined) throw refused(file, "is missing; exoarmur plugins add writes it");
-    const manifest = parseDocument(draft.bytes, file, { schema: manifestDraftSchema, version: "exoarmur.executor/v1" });
+    const manifest = await parseDocument(draft.bytes, file, {
+      schema: manifestDraftSchema,
+      version: "exoarmur.executor/v1",
+    });
     if (manifest.name !== name)
       throw refused(file, `names the executor ${manifest.name}; file and executor have one name`);
     const wasm = await readBounded(join(folder, `${name}.wasm`), { maxBytes: maxModuleBytes, follow: false });
@@ -100,7 +103,7 @@ export function isWhole({ manifest, wasm, signed }: PluginFile): boolean {
 export async function readSigned(file: string): Promise<Envelope | undefined> {
   const read = await readBounded(file, { maxBytes: maxDocumentBytes, follow: false });
   if (read === undefined) return undefined;
-  return parseDocument(read.bytes, file, { schema: envelopeSchema, version: "exoarmur.envelope/v1" });
+  return await parseDocument(read.bytes, file, { schema: envelopeSchema, version: "exoarmur.envelope/v1" });
 }
 
 /** Names in the plugins folder; a missing folder is damage, or `empty`. EXO_HOME_DAMAGED. */

@@ -57,7 +57,7 @@ export async function readToken(paths: HomePaths, tokenId: string): Promise<Toke
   const file = tokenFile(paths, tokenId);
   const read = await readBounded(file, { maxBytes: maxTokenBytes, follow: false });
   if (read === undefined) return undefined;
-  const record = parseDocument(read.bytes, file, tokenKind);
+  const record = await parseDocument(read.bytes, file, tokenKind);
   if (record.tokenId === tokenId) return record;
   throw new ExoArmurError("EXO_TOKEN", `${file} holds the token ${record.tokenId}`, { file });
 }

@@ -1,9 +1,9 @@
 import { canonicalText } from "../canonical/jcs.js";
 import { readJson } from "../canonical/read.js";
 import { parseContract } from "../contracts/common.js";
+import type { Passkey } from "../contracts/passkey.js";
 import { entryKeyId, type Role, type Trust, type TrustedKey, trustSchema } from "../contracts/trust.js";
-import { admitPublicKey } from "../crypto/ed25519.js";
-import { decodeBase64 } from "../crypto/encoding.js";
+import { admitEntry } from "../contracts/trust-admission.js";
 import { ExoArmurError } from "../errors.js";
 import { writeAtomic } from "./atomic.js";
 
@@ -15,7 +15,7 @@ import { writeAtomic } from "./atomic.js";
  */
 export function readTrustEntry(bytes: Uint8Array, what: string): TrustedKey {
   const entry = parseContract(trustSchema.shape.keys.element, readJson(bytes), what);
-  const admitted = admitPublicKey(decodeBase64(entry.publicKey) ?? new Uint8Array(0));
+  const admitted = admitEntry(entry);
   if (!admitted.ok) throw new ExoArmurError(admitted.error.code, `${what}: /publicKey: ${admitted.error.message}`);
   return entry;
 }
@@ -83,6 +83,11 @@ export async function writeTrust(file: string, trust: Trust): Promise<void> {
 export function rangeText({ from, until }: Pick<TrustedKey, "from" | "until">): string {
   const parts = [from === null ? "" : `from ${from}`, until === null ? "" : `until ${until}`];
   return parts.filter((part) => part !== "").join(" ") || "always";
+}
+
+/** What a passkey is pinned to, in words. */
+export function passkeyText({ rpId, origins }: Passkey): string {
+  return `passkey of ${rpId} at ${origins.join(", ")}`;
 }
 
 function overlap(a: TrustedKey, b: TrustedKey): boolean {

@@ -8,6 +8,7 @@ import { type ApprovalRequest, approvalRequestSchema } from "../contracts/approv
 import { digestSchema, parseContract } from "../contracts/common.js";
 import { type Envelope, payloadTypes } from "../contracts/dsse.js";
 import { plainMaterial } from "../contracts/material.js";
+import { publicKeyOfEnvelopeKey } from "../contracts/passkey.js";
 import { readPointer } from "../contracts/pointer.js";
 import { roleKeys } from "../contracts/trust.js";
 import { decodeBase64 } from "../crypto/encoding.js";
@@ -53,7 +54,7 @@ export async function decide(tx: LedgerTx, envelope: Envelope, context: DecideCo
       refused: { code: "EXO_APPROVAL_EXPIRED", message: `the request expired at ${request.expiresAt}` },
     };
   }
-  const keys = roleKeys(ports.deployment.trust, "approver", tx.size).map(({ publicKey }) => publicKey);
+  const keys = roleKeys(ports.deployment.trust, "approver", tx.size).map(({ envelopeKey }) => envelopeKey);
   const opened = openGrant(envelope, keys);
   if (!opened.ok) throw new ExoArmurError(opened.error.code, opened.error.message);
   const { grant, signerKeyId } = opened.value;
@@ -70,7 +71,7 @@ export async function decide(tx: LedgerTx, envelope: Envelope, context: DecideCo
   if (!applied.ok) throw new ExoArmurError(applied.error.code, applied.error.message);
   record.state = applied.value.state;
   work.attach(tx, "approval_grant", material);
-  const signerKey = keys.find((key) => keyIdOf(key) === signerKeyId);
+  const signerKey = keys.find((key) => keyIdOf(publicKeyOfEnvelopeKey(key)) === signerKeyId);
   if (signerKey !== undefined) work.nameKey("approver", signerKey);
   const approver = { id: grant.approver.id, type: "approver" };
   const about = { requestDigest: record.digest, envelopeDigest: material.digest, approver: grant.approver.id };

@@ -8,6 +8,7 @@ import { type ActionIntent, intentSchema, type Requester } from "../contracts/in
 import { advance, endStates } from "../contracts/lifecycle.js";
 import type { Material } from "../contracts/material.js";
 import { saltedJson } from "../contracts/material.js";
+import { type EnvelopeKey, publicKeyOfEnvelopeKey } from "../contracts/passkey.js";
 import type { Role } from "../contracts/trust.js";
 import { encodeBase64 } from "../crypto/encoding.js";
 import { keyIdOf } from "../crypto/key-id.js";
@@ -143,11 +144,13 @@ export class IntentWork {
   }
 
   /** Names a public key whose signature the bundle carries. */
-  nameKey(role: Role, publicKey: Uint8Array): void {
+  nameKey(role: Role, key: EnvelopeKey): void {
+    const publicKey = publicKeyOfEnvelopeKey(key);
     const keyId = keyIdOf(publicKey);
     const { keys } = this.record;
-    if (keys.some((key) => key.role === role && key.keyId === keyId)) return;
-    keys.push({ role, keyId, publicKey: encodeBase64(publicKey) });
+    if (keys.some((one) => one.role === role && one.keyId === keyId)) return;
+    const passkey = key instanceof Uint8Array ? {} : { passkey: { rpId: key.rpId, origins: [...key.origins] } };
+    keys.push({ role, keyId, publicKey: encodeBase64(publicKey), ...passkey });
   }
 
   /** Appends an event of this intent and moves its state along the lifecycle. */

@@ -91,7 +91,7 @@ function checkDecisions(evidence: Evidence, keys: KeySource): void {
   for (const { event, payload: recorded, decision } of decided) {
     const opened = openGrant(
       evidence.document(recorded.envelopeDigest, "approval_grant", envelopeSchema),
-      approvers.map((key) => key.publicKey),
+      approvers.map((key) => key.envelopeKey),
     );
     if (!opened.ok) fail(opened.error.code, opened.error.message);
     const { grant, signerKeyId } = opened.value;
@@ -204,7 +204,7 @@ function countApprovers(
     request,
     requestDigest,
     envelopes,
-    keys: admissible.map((key) => key.publicKey),
+    keys: admissible.map((key) => key.envelopeKey),
     requester,
     actor,
     startedAt,

@@ -7,6 +7,7 @@ import { targetOf } from "../contracts/invocation.js";
 import { advance, endStates, type IntentState } from "../contracts/lifecycle.js";
 import { decodeBase64 } from "../crypto/encoding.js";
 import { keyIdOf } from "../crypto/key-id.js";
+import { p256KeyLength } from "../crypto/p256.js";
 import type { Evidence } from "./evidence.js";
 import type { KeySource } from "./keys.js";
 import { expect, fail, notApplicable, unable } from "./report.js";
@@ -19,9 +20,11 @@ export function checkSignature(evidence: Evidence, keys: KeySource): string {
   const runtimeKeys = keys.keysFor("runtime").map((key) => key.publicKey);
   const opened = openEnvelope(envelope, payloadTypes.statement, runtimeKeys);
   if (!opened.ok) return fail(opened.error.code, opened.error.message);
-  for (const { keyId, publicKey } of evidence.predicate.keys) {
+  for (const { role, keyId, publicKey, passkey } of evidence.predicate.keys) {
     const raw = decodeBase64(publicKey);
-    expect(raw?.length === 32 && keyIdOf(raw) === keyId, "EXO_KEY", `the key listed as ${keyId} has another id`);
+    const length = passkey === undefined ? 32 : p256KeyLength;
+    expect(raw?.length === length && keyIdOf(raw) === keyId, "EXO_KEY", `the key listed as ${keyId} has another id`);
+    expect(passkey === undefined || role === "approver", "EXO_KEY", `the passkey ${keyId} is listed as a ${role}'s`);
   }
   return `runtime key ${opened.value.signers[0]?.keyId ?? ""}`;
 }

@@ -1,3 +1,4 @@
+import { type EnvelopeKey, envelopeKeyOf } from "../contracts/passkey.js";
 import { defaultApproverRole } from "../contracts/policy.js";
 import { isValidAt, personOf, type Role, type Trust } from "../contracts/trust.js";
 import { decodeBase64 } from "../crypto/encoding.js";
@@ -7,6 +8,8 @@ import type { Evidence } from "./evidence.js";
 /** A key a check may accept, with whose it is. `id` and `person` are null in a self-check. */
 export type CheckKey = {
   readonly publicKey: Uint8Array;
+  /** The same key as envelopes are opened with. */
+  readonly envelopeKey: EnvelopeKey;
   readonly id: string | null;
   readonly person: string | null;
   /** Roles an approver may be asked in; empty in a self-check. */
@@ -40,7 +43,9 @@ export function keySource(evidence: Evidence, trust: Trust | null): KeySource {
       keysFor: (role) =>
         evidence.predicate.keys.flatMap((key) => {
           const publicKey = key.role === role ? decodeBase64(key.publicKey) : undefined;
-          return publicKey === undefined ? [] : [{ publicKey, id: null, person: null, roles: [] }];
+          if (publicKey === undefined) return [];
+          const envelopeKey = envelopeKeyOf(publicKey, key.passkey);
+          return [{ publicKey, envelopeKey, id: null, person: null, roles: [] }];
         }),
     };
   }
@@ -55,7 +60,9 @@ export function keySource(evidence: Evidence, trust: Trust | null): KeySource {
         const inside = !bounded || (index >= 0 && isValidAt(key, index));
         const forTenant = key.tenants === undefined || key.tenants.includes(tenantId);
         if (key.role !== role || publicKey === undefined || !inside || !forTenant) return [];
-        return [{ publicKey, id: key.id, person: personOf(key), roles: key.roles ?? [defaultApproverRole] }];
+        const envelopeKey = envelopeKeyOf(publicKey, key.passkey);
+        const roles = key.roles ?? [defaultApproverRole];
+        return [{ publicKey, envelopeKey, id: key.id, person: personOf(key), roles }];
       }),
   };
 }

@@ -50,6 +50,7 @@ const threats = [
   "Statement of one run, transcript of another",
   "Expired approval",
   "Approval for another plugin version",
+  "Phished and replayed passkeys",
   "Shadow decision for an enforced one",
   "Forged, replayed and expired credentials",
   "Requests in the wrong role or for another tenant",

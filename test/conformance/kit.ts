@@ -16,6 +16,7 @@ import { type Forgery, makeForgery } from "../verify/forgery.js";
 import { disclosedCases } from "./disclosed.js";
 import { formatCases } from "./format.js";
 import { indeterminateCases } from "./indeterminate.js";
+import { passkeyCases } from "./passkeys.js";
 import { redactedCases } from "./redacted.js";
 import { signedAnswerCases } from "./signed-answers.js";
 import type { Case } from "./vector.js";
@@ -181,6 +182,7 @@ async function makeCases(): Promise<Case[]> {
     // Last, so that a file which an earlier case is too keeps that one's line in the manifest.
     ...redactedCases(honest.written, forged),
     ...(await disclosedCases(all, calls)),
+    ...(await passkeyCases()),
   ];
 }
 

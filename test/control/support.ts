@@ -88,6 +88,7 @@ export async function openPlane(options: PlaneOptions = {}): Promise<Plane> {
       cellId: "local",
       killed: () => rig.governor.killFile,
       findToken: async (id) => tokens.get(id),
+      page: null,
       limits: { ...defaultLimits, principal: plenty, address: plenty, ...options.limits },
     },
     { host: "127.0.0.1", port: 0, ...options.listening },

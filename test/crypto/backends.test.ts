@@ -25,7 +25,7 @@ const backends = [
 
 test("both backends export the same functions", () => {
   expect(Object.keys(noble).sort()).toEqual(Object.keys(node).sort());
-  expect(Object.keys(node)).toHaveLength(15);
+  expect(Object.keys(node)).toHaveLength(17);
 });
 
 describe.each(backends)("strict Ed25519 on %s", (_, backend) => {

@@ -6,7 +6,7 @@ import { openEndpoint } from "../../src/cli/demo/restrained-endpoint.js";
 import { auditStreamId, demoEvent } from "../../src/cli/demo/restrained-event.js";
 import { sha256Hex } from "../../src/crypto/sha256.js";
 import { openLmdbStore } from "../../src/stores/lmdb.js";
-import { type Ended, errorOf, jsonOf, Shell } from "./cli.js";
+import { type Ended, errorOf, jsonOf, NearShell, Shell } from "./cli.js";
 import { DIST } from "./support/built.js";
 
 // Workers are only in what was built.
@@ -56,7 +56,7 @@ afterAll(() => approved.remove());
 
 describe("restrained autonomy without its flags", () => {
   it("says how to set them, does nothing, and ends well", async () => {
-    const shell = new Shell();
+    const shell = new NearShell();
     try {
       for (const given of [{}, { ...env, [approval]: "off" }]) {
         const { code, stdout, stderr } = await play(shell, ["--operator-decision", "approve"], given as typeof env);
@@ -105,7 +105,7 @@ describe("restrained autonomy", () => {
     const bundle = approved.read(onlyBundle(approved));
     const anchor = approved.read(".exoarmur/demo/anchor");
     const trust = approved.read(".exoarmur/demo/trust.json");
-    const other = new Shell();
+    const other = new NearShell();
     try {
       // Once more in its own place, and in another at the same time.
       const again = await Promise.all(
@@ -136,7 +136,7 @@ describe("restrained autonomy", () => {
       "EXO_APPROVAL_EXPIRED: operator approval required but not provided until 2026-01-31T09:15:01.000Z",
     ],
   ] as const)("after %s the endpoint saw nothing", async (decision, args, refusal, recorded) => {
-    const shell = new Shell();
+    const shell = new NearShell();
     try {
       const ended = await play(shell, args);
       expect([ended.code, ended.stderr]).toEqual([0, ""]);
@@ -159,7 +159,7 @@ describe("restrained autonomy", () => {
   });
 
   it("prints one document with --json", async () => {
-    const shell = new Shell();
+    const shell = new NearShell();
     try {
       const ended = await play(shell, ["--operator-decision", "deny", "--json", "--home", "elsewhere"]);
       expect(jsonOf(ended)).toMatchObject({
@@ -188,7 +188,7 @@ describe("restrained autonomy", () => {
   });
 
   it("takes its flags from config.json of the home that is there, and stays out of the way of one to come", async () => {
-    const shell = new Shell();
+    const shell = new NearShell();
     try {
       await play(shell, ["--operator-decision", "deny"]);
       const missing = await shell.exo(["log", "check", "--json"]);
@@ -207,7 +207,7 @@ describe("restrained autonomy", () => {
   });
 
   it("leaves a home alone that it did not make, and refuses words it does not know", async () => {
-    const shell = new Shell();
+    const shell = new NearShell();
     try {
       await shell.exo(["init", "own"]);
       const before = digestsOf(shell.path("own"));
@@ -272,7 +272,7 @@ describe("its replay", () => {
 
   /** Changes a copy of the approved demo's files and says what the replay of its stream finds wrong, in this process. */
   async function tampered(change: (shell: Shell) => unknown): Promise<string> {
-    const copy = new Shell(approved);
+    const copy = new NearShell(approved);
     try {
       await change(copy);
       const found = await replayRestrained(copy.path(".exoarmur/demo"), ids.approve, { log: () => undefined });

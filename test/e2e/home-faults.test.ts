@@ -28,7 +28,7 @@ import type { Runtime } from "../../src/runtime.js";
 import { CrashStore } from "../support/crash-store.js";
 import { killOrder } from "../support/sign.js";
 import { keys } from "../support/world.js";
-import { errorOf, jsonOf, removeIntent, Shell, statsIntent } from "./cli.js";
+import { errorOf, jsonOf, NearShell, removeIntent, Shell, statsIntent } from "./cli.js";
 import { built, builtMemory } from "./support/built.js";
 import { crashTemplate } from "./support/crash-home.js";
 import { Crasher, checkKilled, KilledHome } from "./support/crash-rounds.js";
@@ -43,14 +43,14 @@ const home = (): string => shell.path(".exoarmur");
 const inHome = (...names: string[]): string => join(home(), ...names);
 
 beforeAll(async () => {
-  made = new Shell();
+  made = new NearShell();
   await made.exo(["init"]);
   const first = await made.run(statsIntent);
   if (first.code !== 0) throw new Error(first.stderr);
 });
 afterAll(() => made.remove());
 beforeEach(() => {
-  shell = new Shell(made);
+  shell = new NearShell(made);
 });
 afterEach(() => shell.remove());
 
@@ -147,7 +147,7 @@ describe("a store whose file was damaged", () => {
   });
 
   it("another home's store is refused", async () => {
-    const other = new Shell();
+    const other = new NearShell();
     try {
       await other.exo(["init"]);
       await withRuntime(stats, other.path(".exoarmur"));
@@ -405,7 +405,7 @@ describe("keys", () => {
   });
 
   it("a runtime key that the trust file doesn't name is EXO_TRUST", async () => {
-    const other = new Shell();
+    const other = new NearShell();
     try {
       await other.exo(["init"]);
       cpSync(other.path(".exoarmur/keys/runtime.key"), inHome("keys", "runtime.key"));

@@ -4,6 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Trust } from "../../src/contracts/trust.js";
+import { passkeyCases } from "../conformance/passkeys.js";
+import type { Case } from "../conformance/vector.js";
 import { type Bundles, type Ending, makeBundles } from "../support/bundles.js";
 import { allForgeries as forgeries } from "../verify/forgeries.js";
 import { cosignedBundle, witnessKey } from "../verify/forgeries-log.js";
@@ -55,6 +57,7 @@ type Answer = { verdict: string; codes: string[]; checks?: { id: string; state: 
 
 describe.skipIf(skips)("the second verifier", () => {
   let all: Bundles;
+  let byPasskey: Case[];
   let home: string;
   const answers = new Map<string, Answer>();
   let files = 0;
@@ -90,6 +93,8 @@ describe.skipIf(skips)("the second verifier", () => {
       const trust = forgery.trust?.(all.trust) ?? all.trust;
       asked.push([titleOf(forgery), put(await makeForgery(forgery, all)), putTrust(trust)]);
     }
+    byPasskey = await passkeyCases();
+    for (const { about, bytes, trust } of byPasskey) asked.push([about, put(bytes), putTrust(trust)]);
     for (const [name, text] of malformed) asked.push([name, put(text), putTrust(all.trust)]);
     const pairs = asked.flatMap(([, file, trust]) => [file, trust]);
     const lines = execFileSync("python3", [script, "--batch", ...pairs], { encoding: "utf8", maxBuffer: 2 ** 26 });
@@ -115,6 +120,16 @@ describe.skipIf(skips)("the second verifier", () => {
       expect(codes).toContain(forgery.code);
     },
   );
+
+  it("reads what passkeys signed as the first one does", () => {
+    expect(byPasskey.filter(({ wrong }) => wrong === undefined)).toHaveLength(2);
+    expect(byPasskey.filter(({ wrong }) => wrong !== undefined)).toHaveLength(27);
+    for (const { about, wrong } of byPasskey) {
+      const { verdict, codes } = answerOf(about);
+      expect([about, verdict, ...codes]).toEqual([about, wrong === undefined ? "accept" : "reject", ...codes]);
+      if (wrong !== undefined) expect([about, ...codes]).toContain(wrong.code);
+    }
+  });
 
   it("leaves to replay and admission exactly what it says it does", () => {
     expect(forgeries.map(titleOf).filter((title) => outOfScope.includes(title))).toEqual(outOfScope);
@@ -142,7 +157,7 @@ describe.skipIf(skips)("the second verifier", () => {
   it.each(malformed)("refuses a file with %s", (name, _text, code) => {
     expect(answerOf(name)).toMatchObject({ verdict: "reject", codes: [code] });
   });
-  it("agrees with the vectors of canonical bytes, transcript roots and strict Ed25519", () => {
+  it("agrees with the vectors of canonical bytes, transcript roots, strict Ed25519 and ECDSA", () => {
     const run = spawnSync("python3", [join(folder, "vectors.py")], { encoding: "utf8" });
     expect(run.stderr).toBe("");
     expect(run.stdout).toMatch(/^[1-9]\d* vectors hold\n$/);

@@ -9,7 +9,7 @@ from typing import Any, Iterator
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
-from exoverify import canonical, ed25519, merkle  # noqa: E402
+from exoverify import canonical, ed25519, merkle, p256  # noqa: E402
 from exoverify.outcome import Fail  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
@@ -70,10 +70,20 @@ def signatures() -> Iterator[tuple[str, bool]]:
         yield one["comment"], admitted == one["admitted"]
 
 
+def ecdsa() -> Iterator[tuple[str, bool]]:
+    """test/vectors/wycheproof: ECDSA on P-256, whose keys come uncompressed."""
+    for group in read("test/vectors/wycheproof/ecdsa_secp256r1_sha256_test.json")["testGroups"]:
+        point = bytes.fromhex(group["publicKey"]["uncompressed"])
+        key = bytes([2 + (point[64] & 1)]) + point[1:33]
+        for one in group["tests"]:
+            message, made = bytes.fromhex(one["msg"]), bytes.fromhex(one["sig"])
+            yield f"{one['tcId']} {one['comment']}", p256.verify(key, message, made) == (one["result"] == "valid")
+
+
 def main() -> int:
     """The command."""
     held = 0
-    for source in (canonical_bytes, transcript_roots, material_salts, leaves, signatures):
+    for source in (canonical_bytes, transcript_roots, material_salts, leaves, signatures, ecdsa):
         for name, good in source():
             held += good
             if not good:

@@ -5,7 +5,7 @@ import { entryKeyId, type Trust, type TrustedKey } from "../../contracts/trust.j
 import { ExoArmurError } from "../../errors.js";
 import { readTrust } from "../../home/open.js";
 import { homePaths } from "../../home/paths.js";
-import { rangeText, readTrustEntry, withEnd, withKey, writeTrust } from "../../home/trust-edit.js";
+import { passkeyText, rangeText, readTrustEntry, withEnd, withKey, writeTrust } from "../../home/trust-edit.js";
 import { hasFlag, type Options, textOption } from "../action.js";
 import { type CliContext, homeDir } from "../context.js";
 import { type ExitCode, exitCodes } from "../exit-codes.js";
@@ -93,8 +93,9 @@ function rowsOf({ logs, keys, witnesses, policies = [], require: required = [] }
 }
 
 /** What limits an entry beside its validity, and why it ends. */
-function bounds({ person, tenants, roles, origins, reason }: TrustedKey): string {
+function bounds({ passkey, person, tenants, roles, origins, reason }: TrustedKey): string {
   const parts = [
+    passkey === undefined ? "" : passkeyText(passkey),
     person === undefined ? "" : `person ${person}`,
     tenants === undefined ? "" : `tenants ${tenants.join(", ")}`,
     roles === undefined ? "" : `roles ${roles.join(", ")}`,

@@ -99,7 +99,10 @@ async function explainRecorded(context: CliContext, intentId: string, options: O
 
 async function explainDraft(context: CliContext, path: string, options: Options): Promise<Explanation> {
   const bytes = await readInput(context, path, inputs.intent);
-  const draft = parseDocument(bytes, inputName(path), { schema: intentDraftSchema, version: "exoarmur.intent/v1" });
+  const draft = await parseDocument(bytes, inputName(path), {
+    schema: intentDraftSchema,
+    version: "exoarmur.intent/v1",
+  });
   const homeOption = textOption(options, "home");
   const policy = await readPolicyOption(context, textOption(options, "policy"), homeOption);
   const home = await openHome(homeDir(context, homeOption));

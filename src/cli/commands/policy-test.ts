@@ -58,7 +58,7 @@ async function policyBeside(file: string): Promise<PolicyProgram> {
 
 async function readCases(context: CliContext, file: string): Promise<PolicyCases> {
   const bytes = await readInput(context, file, inputs.document);
-  return parseDocument(bytes, file, { schema: policyCasesSchema, version: "exoarmur.policy-cases/v1" });
+  return await parseDocument(bytes, file, { schema: policyCasesSchema, version: "exoarmur.policy-cases/v1" });
 }
 
 function rowOf({ name, problems, outcome }: Tested): readonly string[] {

@@ -26,7 +26,7 @@ const draftKind = { schema: intentDraftSchema, version: "exoarmur.intent/v1" };
  */
 export async function run(context: CliContext, [path = "-"]: readonly string[], options: Options): Promise<ExitCode> {
   const bytes = await readInput(context, path, inputs.intent);
-  const draft = parseDocument(bytes, inputName(path), draftKind);
+  const draft = await parseDocument(bytes, inputName(path), draftKind);
   const attestations: Uint8Array[] = [];
   for (const file of textsOption(options, "attestation")) {
     attestations.push(await readInput(context, file, inputs.attestation));

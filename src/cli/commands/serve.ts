@@ -1,7 +1,9 @@
 import { once } from "node:events";
+import { readFile } from "node:fs/promises";
 import { isIP } from "node:net";
 import { resolve } from "node:path";
 import { readFlags } from "../../contracts/features.js";
+import type { ConsolePage } from "../../control/console-page.js";
 import { ExoArmurError } from "../../errors.js";
 import { readBounded } from "../../home/atomic.js";
 import { killFileExists } from "../../home/kill-file.js";
@@ -46,6 +48,7 @@ export const serve: Work = async (context, _args, options) => {
   // Loaded here: nobody else needs a web framework.
   const { startControlServer } = await import("../../control/server.js");
   const { defaultLimits } = await import("../../control/desk.js");
+  const page = await readConsole();
   const core = await openHomeCore(dir, world);
   try {
     const { pipeline, ledger, store, home } = core;
@@ -64,6 +67,7 @@ export const serve: Work = async (context, _args, options) => {
         killed: () => killFileExists(paths),
         findToken: async (id) => await readToken(paths, id),
         limits: defaultLimits,
+        page,
       },
       place,
     );
@@ -79,6 +83,12 @@ export const serve: Work = async (context, _args, options) => {
   }
   return exitCodes.done;
 };
+
+/** The console of this build. */
+async function readConsole(): Promise<ConsolePage> {
+  const { readConsolePage } = await import("../../control/console-page.js");
+  return readConsolePage(new Uint8Array(await readFile(new URL("../../web/console.html", import.meta.url))));
+}
 
 async function requireFlag(context: CliContext, dir: string): Promise<void> {
   const { resolved } = await openHome(dir);

@@ -28,7 +28,7 @@ export async function readCases(folder: string): Promise<readonly (readonly [nam
   for (const name of names.sort()) {
     const file = join(dir, name);
     const read = await readBounded(file, { maxBytes: maxDocumentBytes });
-    cases.push([basename(name, ".json"), parseDocument(read?.bytes ?? new Uint8Array(0), file, caseKind)]);
+    cases.push([basename(name, ".json"), await parseDocument(read?.bytes ?? new Uint8Array(0), file, caseKind)]);
   }
   return cases;
 }

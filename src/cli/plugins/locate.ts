@@ -80,11 +80,11 @@ async function manifestOf(folder: string): Promise<string> {
 export async function readManifest({ manifest }: PluginPlace): Promise<ManifestDraft> {
   const read = await readBounded(manifest, { maxBytes: maxDocumentBytes });
   if (read === undefined) throw new ExoArmurError("EXO_FILE", `${manifest} does not exist`, { file: manifest });
-  return parseManifest(manifest, read.bytes);
+  return await parseManifest(manifest, read.bytes);
 }
 
-function parseManifest(file: string, bytes: Uint8Array): ManifestDraft {
-  const draft = parseDocument(bytes, file, manifestKind);
+async function parseManifest(file: string, bytes: Uint8Array): Promise<ManifestDraft> {
+  const draft = await parseDocument(bytes, file, manifestKind);
   if (`${draft.name}.json` === basename(file)) return draft;
   const message = `${file}: /name: expected ${basename(file).replace(/\.json$/, "")}, the name of the file, got ${draft.name}`;
   throw new ExoArmurError("EXO_PLUGIN_REFUSED", message, { file, pointer: "/name" });
@@ -96,7 +96,7 @@ function parseManifest(file: string, bytes: Uint8Array): ManifestDraft {
  */
 export async function readPlugin(context: CliContext, place: PluginPlace): Promise<FoundPlugin> {
   const text = await readBounded(place.manifest, { maxBytes: maxDocumentBytes });
-  const draft = text === undefined ? undefined : parseManifest(place.manifest, text.bytes);
+  const draft = text === undefined ? undefined : await parseManifest(place.manifest, text.bytes);
   const read = await readBounded(place.module, { maxBytes: inputs.module.maxBytes });
   if (read === undefined) {
     const how = `make it with: exoarmur plugins build ${shownPath(context, place.folder)}`;

@@ -10,7 +10,7 @@ const projectKind = { schema: pluginProjectSchema, version: "exoarmur.plugin-pro
 export async function readProject(folder: string): Promise<PluginProject> {
   const file = join(folder, "exoarmur.json");
   const read = await readBounded(file, { maxBytes: maxDocumentBytes });
-  if (read !== undefined) return parseDocument(read.bytes, file, projectKind);
+  if (read !== undefined) return await parseDocument(read.bytes, file, projectKind);
   const message = `${file} does not exist; it says how the plugin is built, and exoarmur plugins new writes it`;
   throw new ExoArmurError("EXO_FILE", message, { file });
 }

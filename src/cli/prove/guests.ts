@@ -93,15 +93,15 @@ export async function readGuests(): Promise<Guest[]> {
   if (files === undefined || http === undefined) throw new ExoArmurError("EXO_INTERNAL", "the package has no guests");
   return [
     inert(),
-    renamed(files, scratchNames.files, { read, append, list }),
-    renamed(http, scratchNames.http, { get }),
-    renamed(http, scratchNames.near, { get: getNear }),
+    await renamed(files, scratchNames.files, { read, append, list }),
+    await renamed(http, scratchNames.http, { get }),
+    await renamed(http, scratchNames.near, { get: getNear }),
   ];
 }
 
-function renamed(plugin: BundledPlugin, name: string, actions: Readonly<Record<string, string>>): Guest {
+async function renamed(plugin: BundledPlugin, name: string, actions: Readonly<Record<string, string>>): Promise<Guest> {
   const kind = { schema: manifestDraftSchema, version: "exoarmur.executor/v1" };
-  const manifest = parseDocument(plugin.manifest, `${plugin.name}.json`, kind);
+  const manifest = await parseDocument(plugin.manifest, `${plugin.name}.json`, kind);
   const functions = manifest.functions.flatMap((fn) => {
     const action = actions[fn.name];
     return action === undefined ? [] : [{ ...fn, action }];

@@ -147,6 +147,22 @@ def read(data: bytes) -> Any:
     return value
 
 
+def read_untrusted(data: bytes) -> Any:
+    """JSON that need not be canonical but has a canonical form (Reader of untrusted input)."""
+    try:
+        value = json.loads(
+            data.decode("utf-8", "strict"),
+            object_pairs_hook=_members,
+            parse_int=_integer,
+            parse_float=_float,
+            parse_constant=_no_constant,
+        )
+    except (ValueError, RecursionError) as error:
+        raise Fail(f"not JSON: {error}", "EXO_JSON_SYNTAX") from error
+    canonical(value)
+    return value
+
+
 def read_lenient(data: bytes) -> Any:
     """A trust file: JSON that need not be canonical (Reader of untrusted input)."""
     try:

@@ -6,8 +6,15 @@ import hashlib
 import re
 from typing import Any, NamedTuple
 
-from . import ed25519
+from . import ed25519, passkey
 from .outcome import Fail
+
+
+# What passkeys sign (spec/approval.md, Passkeys).
+BY_PASSKEY = (
+    "application/vnd.exoarmur.approval-grant+json",
+    "application/vnd.exoarmur.control-challenge+json",
+)
 
 
 def unbase64(value: str, code: str) -> bytes:
@@ -38,6 +45,8 @@ class Signature(NamedTuple):
 
     key_id: str
     sig: bytes
+    # What a passkey signed; None for every other key.
+    assertion: dict[str, bytes] | None
 
 
 class Envelope(NamedTuple):
@@ -47,16 +56,30 @@ class Envelope(NamedTuple):
     payload: bytes
     signatures: list[Signature]
 
-    def holds(self, key: bytes, signature: Signature) -> bool:
-        """Whether this key made this signature of it."""
-        return ed25519.verify(key, pae(self.kind, self.payload), signature.sig)
+    def check(self, key: bytes, place: dict[str, Any] | None, signature: Signature) -> None:
+        """Refuses a signature that the key did not make. `place` is what a trust file says of a passkey."""
+        if (place is None) != (signature.assertion is None):
+            raise Fail("a passkey and another key's signature, or the reverse", "EXO_ENVELOPE")
+        if place is None or signature.assertion is None:
+            if not ed25519.verify(key, pae(self.kind, self.payload), signature.sig):
+                raise Fail("the signature is wrong", "EXO_SIGNATURE")
+            return
+        if self.kind not in BY_PASSKEY:
+            raise Fail(f"a passkey does not sign {self.kind!r}", "EXO_ENVELOPE")
+        passkey.check(key, place, self.payload, signature.assertion, signature.sig)
+
+
+def _signature(value: dict[str, Any]) -> Signature:
+    said = value.get("webauthn")
+    assertion = None if said is None else {name: unbase64(text, "EXO_PASSKEY") for name, text in said.items()}
+    return Signature(value["keyid"], unbase64(value["sig"], "EXO_ENVELOPE"), assertion)
 
 
 def open_envelope(value: Any, kind: str) -> Envelope:
     """An envelope of the payload type, no signer twice (EXO_ENVELOPE)."""
     if value["payloadType"] != kind:
         raise Fail(f"an envelope of {value['payloadType']!r}, expected {kind!r}", "EXO_ENVELOPE")
-    made = [Signature(one["keyid"], unbase64(one["sig"], "EXO_ENVELOPE")) for one in value["signatures"]]
+    made = [_signature(one) for one in value["signatures"]]
     if len({one.key_id for one in made}) != len(made):
         raise Fail("a signer twice", "EXO_ENVELOPE")
     return Envelope(kind, unbase64(value["payload"], "EXO_ENVELOPE"), made)

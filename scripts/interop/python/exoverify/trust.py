@@ -2,12 +2,17 @@
 
 from typing import Any, Callable, NamedTuple
 
-from . import ed25519
+from . import ed25519, p256, passkey
 from .canonical import read_lenient
 from .evidence import STATEMENT, Evidence
 from .outcome import Fail, NotApplicable, Unable
 from .schema import conform
 from .signed import Envelope, note_key, open_envelope, unbase64
+
+
+def key_id(public: bytes) -> str:
+    """The key id of either kind of key, which differ in length (spec/keys.md, Encodings)."""
+    return (p256 if len(public) == p256.LENGTH else ed25519).key_id(public)
 
 
 class Key(NamedTuple):
@@ -41,11 +46,14 @@ class Trust:
         self.keys: list[Key] = []
         for entry in self.file["keys"]:
             public = unbase64(entry["publicKey"], "EXO_KEY")
-            ed25519.admit(public)
+            if "passkey" in entry:
+                passkey.admit(public, entry["passkey"])
+                if entry["role"] != "approver":
+                    raise Fail("a passkey in another role than approver", "EXO_SCHEMA")
+            else:
+                ed25519.admit(public)
             person = entry.get("person", entry["id"])
-            self.keys.append(
-                Key(entry["role"], entry["id"], person, public, ed25519.key_id(public), entry)
-            )
+            self.keys.append(Key(entry["role"], entry["id"], person, public, key_id(public), entry))
         self.logs = [(one["origin"], note_key(one["vkey"])) for one in self.file["logs"]]
         for _, log in self.logs:
             ed25519.admit(log.key)
@@ -84,8 +92,7 @@ def signer(envelope: Envelope, keys: list[Key], of: Callable[[Key], bool] = lamb
     found = [key for key in keys if key.key_id == signature.key_id and of(key)]
     if not found:
         raise Fail(f"signed by {signature.key_id}, which is not trusted for it", "EXO_TRUST")
-    if not envelope.holds(found[0].public, signature):
-        raise Fail("the signature is wrong", "EXO_SIGNATURE")
+    envelope.check(found[0].public, found[0].entry.get("passkey"), signature)
     return found[0]
 
 
@@ -95,8 +102,7 @@ def all_signed(envelope: Envelope, keys: list[Key]) -> None:
         found = [key for key in keys if key.key_id == signature.key_id]
         if not found:
             raise Fail(f"signed by {signature.key_id}, which is not trusted for it", "EXO_TRUST")
-        if not envelope.holds(found[0].public, signature):
-            raise Fail("the signature is wrong", "EXO_SIGNATURE")
+        envelope.check(found[0].public, found[0].entry.get("passkey"), signature)
 
 
 def check_signature(evidence: Evidence, trust: Trust) -> None:
@@ -104,8 +110,10 @@ def check_signature(evidence: Evidence, trust: Trust) -> None:
     envelope = open_envelope(evidence.envelope_value, STATEMENT)
     for listed in evidence.predicate["keys"]:
         public = unbase64(listed["publicKey"], "EXO_KEY")
-        if ed25519.key_id(public) != listed["keyId"]:
+        if len(public) != (p256.LENGTH if "passkey" in listed else 32) or key_id(public) != listed["keyId"]:
             raise Fail("a listed key has another id", "EXO_KEY")
+        if "passkey" in listed and listed["role"] != "approver":
+            raise Fail("a passkey listed in another role", "EXO_KEY")
     signer(envelope, trust.having("runtime", evidence.predicate["tenantId"], evidence.log_index))
 
 
