@@ -56,6 +56,7 @@ const threats = [
   "Requests in the wrong role or for another tenant",
   "Pages of other origins",
   "Oversized, endless and slow requests",
+  "Two requests in one, and paths in disguise",
   "Floods of denied requests",
   "Single-bit flips",
   "Published vectors",

@@ -67,7 +67,7 @@ it(`${agents} agents and ${operators} slow operators: nothing lost, nothing twic
     clearInterval(sampling);
     clearInterval(noting);
   }
-  console.log(`load: ${JSON.stringify(figures(cuts, resident))}`);
+  console.log(`load: ${JSON.stringify(figures(cuts, begun, resident))}`);
   checkMemory(resident);
   checkEffects();
   await checkRecords();
@@ -123,7 +123,7 @@ async function checkRecords(): Promise<void> {
   }
 }
 
-function figures(cuts: number, resident: readonly number[]): object {
+function figures(cuts: number, begunAt: number, resident: readonly number[]): object {
   const sorted = (times: readonly number[]) => [...times].sort((a, b) => a - b);
   const at = (times: readonly number[], share: number) => sorted(times)[Math.floor(times.length * share)] ?? 0;
   const spread = (times: readonly number[]) => ({
@@ -139,7 +139,7 @@ function figures(cuts: number, resident: readonly number[]): object {
   for (const { status } of told) statuses.set(status, (statuses.get(status) ?? 0) + 1);
   return {
     actions: told.length,
-    perSecond: Math.round(told.length / seconds),
+    perSecond: Math.round((told.length * 1000) / (Math.max(...told.map(({ endedAt }) => endedAt)) - begunAt)),
     ...Object.fromEntries(statuses),
     answerMs: spread(told.map(({ firstMs }) => firstMs)),
     decided: decisions.made.size,
