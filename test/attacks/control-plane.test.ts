@@ -25,21 +25,23 @@ const agentGrant = { kind: "agent", actor: { id: "report-agent", type: "agent" }
 const agentToken = (one: Plane): string => one.token({ ...agentGrant, actions: ["*"] });
 
 beforeAll(async () => {
-  plane = await openPlane({
-    listening: { timeouts: { headersMs: 400, requestMs: 800, idleMs: 60_000, graceMs: 1000 } },
-  });
-  holders = {
-    agent: agentToken(plane),
-    viewer: plane.token({ kind: "viewer" }),
-    approver: await plane.login("approver"),
-    "policy-author": await plane.login("author"),
-    admin: await plane.login("admin"),
-  };
+  plane = await openPlane();
+  holders = await holdersOf(plane);
 });
 afterAll(async () => {
   checkStore(plane.rig);
   await plane.close();
 });
+
+async function holdersOf(one: Plane): Promise<Readonly<Record<string, string>>> {
+  return {
+    agent: agentToken(one),
+    viewer: one.token({ kind: "viewer" }),
+    approver: await one.login("approver"),
+    "policy-author": await one.login("author"),
+    admin: await one.login("admin"),
+  };
+}
 
 const idOf = ({ id }: Route): string => id;
 const rowOf = (id: string): Route => routes.find((route) => route.id === id) ?? expect.fail(id);
@@ -51,8 +53,8 @@ function pathOf({ path }: Route): string {
 }
 
 /** Somebody whom the route lets in; nobody where it is open. */
-function holderOf({ roles }: Route): string | undefined {
-  return typeof roles === "string" ? undefined : holders[roles[0] ?? ""];
+function holderOf({ roles }: Route, of = holders): string | undefined {
+  return typeof roles === "string" ? undefined : of[roles[0] ?? ""];
 }
 
 /** Sends bytes as they are and collects what comes back until the connection ends. */
@@ -66,11 +68,11 @@ async function raw(text: string, port = plane.server.port): Promise<string> {
   });
 }
 
-function headOf(route: Route, more: readonly string[] = []): string {
-  const holder = holderOf(route);
+function headOf(route: Route, more: readonly string[] = [], { port } = plane.server, of = holders): string {
+  const holder = holderOf(route, of);
   const lines = [
     `${route.method.toUpperCase()} ${pathOf(route)} HTTP/1.1`,
-    `Host: 127.0.0.1:${plane.server.port}`,
+    `Host: 127.0.0.1:${port}`,
     ...(holder === undefined ? [] : [`Authorization: Bearer ${holder}`]),
     ...(route.body === null ? [] : ["Content-Type: application/json"]),
     ...more,
@@ -241,11 +243,21 @@ describe("too much, and too slowly", () => {
   });
 
   it("a body or headers that trickle in are cut off in time, on every route, while others are answered", async () => {
-    const bodies = withBody.map((route) => raw(`${headOf(route, ["Content-Length: 100"])}\r\n{"a":`));
-    const heads = routes.map((route) => raw(headOf(route)));
-    expect((await plane.ask("/v1/whoami", { token: holders["viewer"] })).status).toBe(200);
-    for (const got of await Promise.all([...bodies, ...heads])) expect(statuses(got)).toEqual(["408"]);
-    expect((await plane.ask("/v1/health")).status).toBe(200);
+    const one = await openPlane({
+      listening: { timeouts: { headersMs: 1000, requestMs: 1500, idleMs: 60_000, graceMs: 1000 } },
+    });
+    try {
+      const { port } = one.server;
+      const own = await holdersOf(one);
+      const bodies = withBody.map((route) => `${headOf(route, ["Content-Length: 100"], one.server, own)}\r\n{"a":`);
+      const heads = routes.map((route) => headOf(route, [], one.server, own));
+      const slow = [...bodies, ...heads].map((text) => raw(text, port));
+      expect((await one.ask("/v1/health")).status).toBe(200);
+      for (const got of await Promise.all(slow)) expect(statuses(got)).toEqual(["408"]);
+      expect((await one.ask("/v1/health")).status).toBe(200);
+    } finally {
+      await one.close();
+    }
   });
 });
 
