@@ -156,6 +156,13 @@ const stepsByCode: Readonly<Record<Ending, readonly StepName[]> & Partial<Record
   EXO_INTERNAL: ["see_host"],
 };
 
+/** Codes of denials that lacked nothing but an approval. */
+const approvalCodes: ReadonlySet<string> = new Set<ErrorCode>([
+  "EXO_APPROVAL_EXPIRED",
+  "EXO_APPROVAL_STALE",
+  "EXO_APPROVAL_ROSTER",
+]);
+
 /** Who can do what next. */
 const nextStepSchema = z.strictObject({
   step: nameSchema,
@@ -177,6 +184,8 @@ export const nextStepsSchema = z.array(nextStepSchema).max(maxSteps);
  * the run, is made when a result is shown, and is recorded nowhere.
  */
 export const adviceSchema = z.strictObject({
+  /** It lacked nothing but an approval, which can be given when it is asked for again. */
+  approvalCouldHelp: z.boolean(),
   nextSteps: nextStepsSchema,
   /** The grant that was missing, of a run that ended for it: the message has the line for config.json. */
   missing: z.strictObject({ capability: nameSchema, message: z.string().max(4000) }).optional(),
@@ -200,7 +209,8 @@ export function adviceOn(
   denied: { readonly capability: string; readonly message: string } | null = null,
 ): Advice {
   const missing = denied === null ? {} : { missing: { capability: denied.capability, message: denied.message } };
-  return { nextSteps: shown(stepsAfter(end, code, retrySafe)), ...missing };
+  const approvalCouldHelp = end === "denied" && approvalCodes.has(code);
+  return { approvalCouldHelp, nextSteps: shown(stepsAfter(end, code, retrySafe)), ...missing };
 }
 
 function stepsAfter(end: UndoneEnd, code: string, retrySafe: boolean): readonly StepName[] {

@@ -26,26 +26,13 @@ const retrySafeCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "EXO_OVERLOADED",
 ]);
 
-/** Codes of denials that lacked nothing but an approval: asked for again, it can be given. */
-const approvalCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
-  "EXO_APPROVAL_EXPIRED",
-  "EXO_APPROVAL_STALE",
-  "EXO_APPROVAL_ROSTER",
-]);
-
 /** Characters a recorded reason may have (its contract's bound): messages quote targets and lists of plugins. */
 const reasonUnits = 4000;
 
 /** A reason from a refusal. Nothing was done, so retrying is safe where it can help. */
 export function reasonOf({ code, message }: Refusal, ruleIds: readonly string[] = []): Reason {
   const text = clipText(message, reasonUnits);
-  return {
-    code,
-    message: text,
-    ruleIds: [...ruleIds],
-    approvalCouldHelp: approvalCodes.has(code),
-    retrySafe: retrySafeCodes.has(code),
-  };
+  return { code, message: text, ruleIds: [...ruleIds], approvalCouldHelp: false, retrySafe: retrySafeCodes.has(code) };
 }
 
 /** Events that can end an intent. */

@@ -93,6 +93,14 @@ describe("next steps", () => {
     expect(of("resolved", false)).toEqual(["read_outcome"]);
   });
 
+  it("an approval could help where nothing else was lacking, and nowhere else", () => {
+    const helped = codes.filter((code) => adviceOn("denied", { code, retrySafe: true }).approvalCouldHelp);
+    expect(helped).toEqual(["EXO_APPROVAL_EXPIRED", "EXO_APPROVAL_STALE", "EXO_APPROVAL_ROSTER"]);
+    for (const end of ["failed", "in_doubt", "resolved"] as const) {
+      for (const code of codes) expect(adviceOn(end, { code, retrySafe: true }).approvalCouldHelp).toBe(false);
+    }
+  });
+
   it("a missing grant is named", () => {
     const denied = { capability: "fs_read", message: "fs_read is not granted" };
     expect(adviceOn("failed", { code: "EXO_CAPABILITY_DENIED", retrySafe: true }, denied).missing).toEqual(denied);

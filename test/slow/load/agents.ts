@@ -44,7 +44,7 @@ function cuttingFetch(chance: () => number, cut: () => void): typeof fetch {
       cut();
       scissors.abort(new Error("cut"));
     }, chance() * longestCutMs);
-    const signals = [scissors.signal, ...(init.signal == null ? [] : [init.signal])];
+    const signals = [scissors.signal, ...(init.signal instanceof AbortSignal ? [init.signal] : [])];
     try {
       const answer = await fetch(input, { ...init, signal: AbortSignal.any(signals) });
       const bytes = await answer.arrayBuffer();
