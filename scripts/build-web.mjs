@@ -17,7 +17,7 @@ const pages = {
   "console.html": {
     html: "console/console.html",
     script: "console/console.tsx",
-    styles: ["page.css", "console/console.css"],
+    styles: ["page.css", "console/console.css", "console/views.css"],
     worker: "worker.ts",
     connect: "'self'",
     maxBytes: 2_500_000,
@@ -97,6 +97,7 @@ async function scriptOf(entry) {
 }
 
 mkdirSync(path("dist/web"), { recursive: true });
+const digests = {};
 for (const [name, { html, script: entry, styles, worker, connect, maxBytes }] of Object.entries(pages)) {
   const script = await scriptOf(entry);
   const style = (await transform(styles.map(read).join("\n"), { loader: "css", minify: true })).code.trim();
@@ -109,5 +110,8 @@ for (const [name, { html, script: entry, styles, worker, connect, maxBytes }] of
   const bytes = Buffer.byteLength(page);
   if (bytes > maxBytes) throw new Error(`${name} has ${bytes} bytes, at most ${maxBytes} are allowed`);
   writeFileSync(path(`dist/web/${name}`), page);
+  digests[name] = `sha256:${createHash("sha256").update(page).digest("hex")}`;
   console.log(`web: ${name}, ${bytes} bytes of at most ${maxBytes}`);
 }
+// Published with the package: whoever gets a page elsewhere can compare it.
+writeFileSync(path("dist/web/digests.json"), `${JSON.stringify(digests, null, 2)}\n`);

@@ -29,8 +29,14 @@ export const controlRows: readonly CommandRow[] = [
       () =>
         option("--action <action>", "an action it may ask for, such as fs.read or fs.*; can be given again")()
           .argParser(collect)
-          .conflicts("viewer"),
+          .conflicts(["viewer", "monitor"]),
       () => option("--viewer", "for reading alone, instead of --actor and --action")().conflicts(["actor", "type"]),
+      () =>
+        option("--monitor", "for the metrics alone, as Prometheus asks for them")().conflicts([
+          "actor",
+          "type",
+          "viewer",
+        ]),
       option("--tenant <id>", "the one tenant it is for; default the home's"),
       option("--days <n>", "how long it counts, 1 to 366; default 30"),
       home,

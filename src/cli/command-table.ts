@@ -145,6 +145,14 @@ export const commandRows: readonly CommandRow[] = [
     load: async () => (await import("./commands/decide.js")).deny,
   },
   {
+    path: ["approvals", "submit"],
+    about: "hand in a decision that was signed elsewhere, such as by a console opened from a file",
+    args: [argument("[file]", "the signed decision, DSSE as JSON; - reads it from standard input")],
+    options: [home, json],
+    example: "exoarmur approvals submit 01KA4X6F7J2Z8Q0V5N3T9RBCDE.approve.json",
+    load: async () => (await import("./commands/decide.js")).submit,
+  },
+  {
     path: ["verify"],
     about: "verify a bundle or a disclosed call, offline: every check, one line each; or many: one line for each",
     args: [

@@ -1,24 +1,21 @@
 import { existsSync } from "node:fs";
 import { basename, join } from "node:path";
-import { digestOf } from "../canonical/digest.js";
-import { canonicalize } from "../canonical/jcs.js";
 import { resolveManifest } from "../contracts/manifest-draft.js";
 import { isCedar } from "../contracts/policy-cedar.js";
 import { secretFault } from "../contracts/secret.js";
 import type { Role } from "../contracts/trust.js";
 import { readAnchor } from "../home/anchor.js";
 import { killFileExists } from "../home/kill-file.js";
-import { readPolicyFile } from "../home/open.js";
 import { readOwner } from "../home/owner-lock.js";
 import { type PluginFile, readPlugins } from "../home/plugins.js";
 import { compareCheckpoint } from "../log/audit.js";
 import { readCheckpoint } from "../log/checkpoint.js";
-import { type ActivePolicy, type KillSwitchState, readState } from "../pipeline/documents.js";
+import { type KillSwitchState, readState } from "../pipeline/documents.js";
 import { readIntentRecord } from "../pipeline/present.js";
 import { openIntents } from "../pipeline/recovery.js";
 import { admitExecutor } from "../pipeline/registry.js";
 import { stateKeys } from "../pipeline/store-keys.js";
-import { readProgram } from "../runtime/policy-file.js";
+import { readHomePolicy } from "../runtime/home-policy.js";
 import { homeSecrets } from "../runtime/secrets.js";
 import { readCandidate } from "../runtime/shadow.js";
 import type { CliContext } from "./context.js";
@@ -157,11 +154,11 @@ async function checkSecrets({ home }: HomeView, env: CliContext["env"]): Promise
 }
 
 async function checkPolicy({ home, store }: HomeView): Promise<Found> {
-  const { file, bytes } = await readPolicyFile(home.paths);
-  const { document: policy } = await readProgram(bytes, file);
-  const digest = digestOf(canonicalize(policy));
-  const active = readState<ActivePolicy>(store, stateKeys.policy);
-  const what = `${basename(file)}: ${policy.policyId} version ${policy.version}, ${isCedar(policy) ? "in Cedar" : countOf(policy.rules.length, "rule")}, ${digest}`;
+  const { file, fileDigest, program, active, superseded } = await readHomePolicy(home.paths, store);
+  const { document: policy } = program;
+  const digest = superseded ? active?.digest : fileDigest;
+  const source = superseded ? `activated by an order in the place of ${basename(file)}` : basename(file);
+  const what = `${source}: ${policy.policyId} version ${policy.version}, ${isCedar(policy) ? "in Cedar" : countOf(policy.rules.length, "rule")}, ${digest}`;
   if (active?.digest === digest) return `${what}, signed and active`;
   if (active !== undefined && (active.policyId !== policy.policyId || policy.version <= active.version)) {
     const expected = `${active.policyId} with a version above ${active.version}`;

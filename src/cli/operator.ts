@@ -1,9 +1,5 @@
 import { join, resolve } from "node:path";
-import { canonicalize } from "../canonical/jcs.js";
-import { formatTime } from "../canonical/time.js";
-import { type Envelope, signEnvelope } from "../contracts/dsse.js";
 import type { Role } from "../contracts/trust.js";
-import { encodeBase64Url } from "../crypto/encoding.js";
 import { keyFileOf, type OpenedKey, readKeyFile } from "../home/keys.js";
 import type { HomePaths } from "../home/paths.js";
 import { hasFlag, type Options, textOption } from "./action.js";
@@ -25,20 +21,4 @@ export async function isConfirmed(context: CliContext, options: Options, what: s
   if (hasFlag(options, "yes") || !context.isTTY.stdin) return true;
   const answer = await context.ask(`${what}? y/N `);
   return /^y(?:es)?$/i.test(answer.trim());
-}
-
-/** The present time and a fresh nonce, as every signed order and grant carries them. */
-export function stampOf(context: CliContext): { readonly signedAt: string; readonly nonce: string } {
-  return { signedAt: formatTime(context.clock.now()), nonce: encodeBase64Url(context.entropy.bytes(32)) };
-}
-
-/** An operator's order as a signed envelope: `order` with operator, nonce and time added. */
-export async function signOrder(
-  context: CliContext,
-  key: Pick<OpenedKey, "id" | "signer">,
-  payloadType: string,
-  order: Readonly<Record<string, unknown>>,
-): Promise<Envelope> {
-  const operator = { id: key.id, keyId: key.signer.keyId };
-  return await signEnvelope(payloadType, canonicalize({ ...order, operator, ...stampOf(context) }), key.signer);
 }

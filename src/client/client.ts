@@ -7,6 +7,7 @@ import { systemEntropy } from "../crypto/random.js";
 import { ExoArmurError } from "../errors.js";
 import type { Entropy } from "../ports.js";
 import { type AgentKey, type Credential, keyCredential, tokenCredential } from "./credential.js";
+import { type FollowOptions, follow, type LiveMessage } from "./live.js";
 import { type RemoteResult, remoteResult } from "./result.js";
 import { type Patience, withRetries } from "./retry.js";
 import { type Ask, readAnswer, requireSafeOrigin } from "./transport.js";
@@ -55,6 +56,11 @@ export type Client = {
   approvals(): Promise<readonly ApprovalHead[]>;
   /** Hands a signed grant in for a request. EXO_APPROVAL_*. */
   decide(requestId: string, grant: Envelope, options?: { readonly signal?: AbortSignal }): Promise<RemoteResult>;
+  /**
+   * Follows every event the credential may see (spec/control-plane.md, Live), from `after` on or from now: over lost
+   * connections and restarts, each event once, until `signal` aborts or the loop is left.
+   */
+  follow(options?: FollowOptions): AsyncGenerator<LiveMessage>;
 };
 
 const usualPatience: Patience = { attempts: 8, firstMs: 100, mostMs: 5000 };
@@ -126,6 +132,9 @@ export function createClient(options: ClientOptions): Client {
       // Not sent again: a grant that was counted the first time is refused the second.
       const bytes = await credential.ask({ path, body: grant, signal, timeoutMs: pollMs + slackMs });
       return await settle(resultOf(bytes), ["running"], signal);
+    },
+    follow: async function* (given = {}) {
+      yield* follow(await credential.transport(), given, patience, entropy);
     },
   };
   return client;

@@ -4,7 +4,7 @@ import { payloadTypes, signEnvelope } from "../contracts/dsse.js";
 import type { IntentSubmission, SignedIntent } from "../contracts/signed-intent.js";
 import { isExoArmurError } from "../errors.js";
 import type { Clock, Signer } from "../ports.js";
-import { type LoggedIn, login } from "./login.js";
+import { login, type OpenedSession } from "./login.js";
 import { type Ask, ask, type Transport } from "./transport.js";
 
 /**
@@ -16,6 +16,8 @@ export type AgentKey = { readonly signer: Signer; readonly cellId: string; reado
 /** How a client shows who it is. Both ask once. */
 export type Credential = {
   ask(given: Ask): Promise<Uint8Array>;
+  /** What a stream is opened with. */
+  transport(): Promise<Transport>;
   /** Hands an intent in. */
   submit(intent: IntentSubmission, given: Omit<Ask, "path" | "body">, waitMs: number): Promise<Uint8Array>;
 };
@@ -27,6 +29,7 @@ const signedMs = 120_000;
 export function tokenCredential(transport: Transport): Credential {
   return {
     ask: async (given) => await ask(transport, given),
+    transport: () => Promise.resolve(transport),
     submit: async (body, given, waitMs) =>
       await ask(transport, { ...given, path: `/v1/intents?waitMs=${waitMs}`, body }),
   };
@@ -38,15 +41,15 @@ export function tokenCredential(transport: Transport): Credential {
  */
 export function keyCredential(transport: Omit<Transport, "token">, { signer, cellId, clock }: AgentKey): Credential {
   const { origin } = transport;
-  let opened: Promise<LoggedIn> | null = null;
-  const open = (): Promise<LoggedIn> => {
+  let opened: Promise<OpenedSession> | null = null;
+  const open = (): Promise<OpenedSession> => {
     const opening = login({ origin, signer, role: "agent", cellId, fetch: transport.fetch });
     // One that could not be opened is not kept.
     opening.catch(() => end(opening));
     opened = opening;
     return opening;
   };
-  const end = (session: Promise<LoggedIn>): void => {
+  const end = (session: Promise<OpenedSession>): void => {
     if (opened === session) opened = null;
   };
   return {
@@ -60,6 +63,7 @@ export function keyCredential(transport: Omit<Transport, "token">, { signer, cel
         return await ask({ ...transport, token: (await (opened ?? open())).token }, given);
       }
     },
+    transport: async () => ({ ...transport, token: (await (opened ?? open())).token }),
     submit: async (intent, given, waitMs) => {
       const now = clock.now();
       const document: SignedIntent = {

@@ -19,11 +19,22 @@ export async function withRetries<T>(
       return await work();
     } catch (error) {
       if (!(error instanceof TryAgain) || attempt >= attempts) throw error;
-      const [chance = 0] = entropy.bytes(1);
-      const full = Math.min(mostMs, firstMs * 2 ** (attempt - 1));
-      await pause(Math.max(error.afterMs, (full * (1 + chance / 255)) / 2), signal);
+      await pauseBefore(attempt + 1, error.afterMs, { firstMs, mostMs }, entropy, signal);
     }
   }
+}
+
+/** Waits as long as it takes before an attempt; the first is made at once. Rejects with `signal.reason` when that aborts. */
+export async function pauseBefore(
+  attempt: number,
+  leastMs: number,
+  { firstMs, mostMs }: Pick<Patience, "firstMs" | "mostMs">,
+  entropy: Entropy,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const [chance = 0] = entropy.bytes(1);
+  const full = attempt < 2 ? 0 : Math.min(mostMs, firstMs * 2 ** (attempt - 2));
+  await pause(Math.max(leastMs, (full * (1 + chance / 255)) / 2), signal);
 }
 
 /** Waits; rejects with the signal's reason when that aborts. */

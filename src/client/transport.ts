@@ -52,32 +52,41 @@ export function requireSafeOrigin(origin: string): void {
  * too many requests, a control plane that is closing or overloaded. Rejects with `signal.reason` when that aborts.
  */
 export async function ask(transport: Transport, one: Ask): Promise<Uint8Array> {
-  const { origin, token } = transport;
-  const { path, body, signal, timeoutMs } = one;
+  const { signal, timeoutMs } = one;
   signal?.throwIfAborted();
   const late = AbortSignal.timeout(timeoutMs ?? usualTimeoutMs);
-  let response: Response;
-  let bytes: Uint8Array;
   try {
-    response = await transport.fetch(`${origin}${path}`, {
-      method: one.method ?? (body === undefined ? "GET" : "POST"),
-      headers: {
-        ...(token === null ? {} : { authorization: `Bearer ${token}` }),
-        ...(body === undefined ? {} : { "content-type": "application/json" }),
-      },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      // A credential goes to the origin it is for and nowhere else.
-      redirect: "error",
-      signal: signal === undefined ? late : AbortSignal.any([signal, late]),
-    });
-    bytes = await readBounded(response);
+    const response = await send(transport, one, signal === undefined ? late : AbortSignal.any([signal, late]));
+    return await readBounded(response);
   } catch (cause) {
-    signal?.throwIfAborted();
-    if (cause instanceof ExoArmurError) throw cause;
-    throw new TryAgain("EXO_CONTROL_PLANE", `no answer from ${origin}`, 0, { cause });
+    throw noAnswer(cause, transport, signal);
   }
-  if (response.ok) return bytes;
-  throw refusalOf(response, bytes, origin);
+}
+
+/** Sends one request, and gives an answer that is none of a refusal. What `ask` throws, or what `fetch` does. */
+export async function send(transport: Transport, one: Ask, signal: AbortSignal): Promise<Response> {
+  const { origin, token } = transport;
+  const { path, body } = one;
+  const response = await transport.fetch(`${origin}${path}`, {
+    method: one.method ?? (body === undefined ? "GET" : "POST"),
+    headers: {
+      ...(token === null ? {} : { authorization: `Bearer ${token}` }),
+      ...(body === undefined ? {} : { "content-type": "application/json" }),
+    },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    // A credential goes to the origin it is for and nowhere else.
+    redirect: "error",
+    signal,
+  });
+  if (response.ok) return response;
+  throw refusalOf(response, await readBounded(response), origin);
+}
+
+/** What a request without an answer comes to: the caller's own reason, a refusal as it is, else what may pass. */
+export function noAnswer(cause: unknown, { origin }: Transport, signal: AbortSignal | undefined): unknown {
+  if (signal?.aborted === true) return signal.reason;
+  if (cause instanceof ExoArmurError) return cause;
+  return new TryAgain("EXO_CONTROL_PLANE", `no answer from ${origin}`, 0, { cause });
 }
 
 function refusalOf(response: Response, bytes: Uint8Array, origin: string): ExoArmurError {

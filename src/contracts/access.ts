@@ -6,7 +6,7 @@ import { actionPatternSchema } from "./policy.js";
 import type { Role } from "./trust.js";
 
 /** What somebody may do at the control plane. One request may need one of several. */
-export const controlRoles = ["agent", "viewer", "approver", "policy-author", "admin"] as const;
+export const controlRoles = ["agent", "monitor", "viewer", "approver", "policy-author", "admin"] as const;
 
 /** A role at the control plane. */
 export type ControlRole = (typeof controlRoles)[number];
@@ -44,7 +44,7 @@ export const challengeSchema = z.strictObject({
 /** A challenge. */
 export type Challenge = z.infer<typeof challengeSchema>;
 
-/** What a token is for: one agent's actions, or reading. */
+/** What a token is for: one agent's actions, the metrics of the whole cell and nothing else, or reading. */
 export const tokenGrantSchema = z.discriminatedUnion("kind", [
   z.strictObject({
     kind: z.literal("agent"),
@@ -53,6 +53,7 @@ export const tokenGrantSchema = z.discriminatedUnion("kind", [
     /** Actions that its intents may ask for; policy judges them all the same. */
     actions: z.array(actionPatternSchema).min(1).max(100),
   }),
+  z.strictObject({ kind: z.literal("monitor") }),
   z.strictObject({ kind: z.literal("viewer") }),
 ]);
 

@@ -42,6 +42,9 @@ const limit = numberText(maxPage)
   .optional();
 const cursor = z.string().min(1).max(400).optional();
 
+/** What the query of a list says of its page. */
+export const pageParts = { limit, cursor } as const;
+
 /** What is asked of the API, by route (spec/control-plane.md). Query members are texts. */
 export const requests = {
   none: z.strictObject({}),
@@ -51,6 +54,8 @@ export const requests = {
   wait: z.strictObject({ waitMs }),
   intent: z.strictObject({ intentId: ulidSchema }),
   intents: z.strictObject({
+    /** Words that all stand in an intent's id, correlation, tenant, actor, action or target, in any case. */
+    q: z.string().min(1).max(200).optional(),
     tenantId: nameSchema.optional(),
     actorId: nameSchema.optional(),
     action: actionSchema.optional(),
@@ -70,6 +75,8 @@ export const requests = {
     limit,
     cursor,
   }),
+  /** `after` is the id of the last message that was seen. */
+  live: z.strictObject({ tenantId: nameSchema.optional(), after: numberText(Number.MAX_SAFE_INTEGER).optional() }),
   approval: z.strictObject({ requestId: ulidSchema }),
   approvals: z.strictObject({
     tenantId: nameSchema.optional(),
@@ -157,7 +164,8 @@ const sessionView = z.strictObject({
   expiresAt: timeSchema,
 });
 
-const page = <T extends z.ZodType>(item: T) =>
+/** A page of a list. */
+export const page = <T extends z.ZodType>(item: T) =>
   z.strictObject({ items: z.array(item), nextCursor: z.string().nullable() });
 
 /** Root hashes and proof hashes, base64. */
@@ -185,8 +193,13 @@ export const replies = {
   events: page(eventSchema),
   trace: z.strictObject({ items: z.array(eventSchema) }),
   approvals: page(approvalHead),
-  /** The preview is null once it was dropped from the store. */
-  approval: z.strictObject({ ...approvalHead.shape, preview: previewSchema.nullable() }),
+  /** The preview, and its material, are null once they were dropped from the store. */
+  approval: z.strictObject({
+    ...approvalHead.shape,
+    preview: previewSchema.nullable(),
+    /** 32 bytes of salt and the canonical preview, base64: the request names their SHA-256, so that whoever signs can check it. */
+    previewMaterial: base64Schema.nullable(),
+  }),
   killSwitch: z.strictObject({
     global: z.boolean(),
     tenants: z.record(nameSchema, z.boolean()),
@@ -218,6 +231,12 @@ export const replies = {
   proof: z.strictObject({ index: countSchema, size: countSchema, leaf: base64Schema, hashes }),
   consistency: z.strictObject({ old: countSchema, new: countSchema, hashes }),
 } as const;
+
+/** An approval request with what its approvers are shown. */
+export type ApprovalView = z.infer<typeof replies.approval>;
+
+/** Why a live stream ended, as its last message says. */
+export const liveEndSchema = z.strictObject({ code: z.string(), message: z.string().max(4000) });
 
 /** Problem document (RFC 9457) of every error. `type` is a name of the code, not an address. */
 export const problemSchema = z.strictObject({

@@ -15,6 +15,7 @@ export const payloadTypes = {
   statement: "application/vnd.in-toto+json",
   approvalGrant: "application/vnd.exoarmur.approval-grant+json",
   policy: "application/vnd.exoarmur.policy+json",
+  policyActivation: "application/vnd.exoarmur.policy-activation+json",
   manifest: "application/vnd.exoarmur.executor+json",
   killSwitch: "application/vnd.exoarmur.kill-switch+json",
   trustScore: "application/vnd.exoarmur.trust-score+json",

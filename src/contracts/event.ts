@@ -140,6 +140,22 @@ export const eventPayloads = {
     envelopeDigest: digestSchema,
     /** How it differs from `previous`; absent where there is none, and in records from before it was told. */
     change: policyChangeSchema.optional(),
+    /** Digest of the order that put it in force; absent where it was taken from the home's file. */
+    orderDigest: digestSchema.optional(),
+  }),
+  /** A policy that an author proposed, not in force. `policyDigest` is of its document, which is kept while it waits. */
+  policy_proposed: z.strictObject({
+    policyDigest: digestSchema,
+    policyId: nameSchema,
+    version: countSchema,
+    envelopeDigest: digestSchema,
+  }),
+  /** A proposal that was taken back; `credential` is the id of the key whose session asked for it. */
+  policy_withdrawn: z.strictObject({
+    policyDigest: digestSchema,
+    policyId: nameSchema,
+    version: countSchema,
+    credential: nameSchema,
   }),
   plugin_admitted: z.strictObject({
     name: nameSchema,

@@ -4,6 +4,9 @@ import { countSchema, nameSchema } from "./common.js";
 /** Revision of how a policy change is told; another revision's word is not judged. */
 export const policyChangeRevision = 1;
 
+/** Bytes of a document up to which it is compared at all, as reading its rules costs steps as well; none larger is proposed. */
+export const maxComparedBytes = 262_144;
+
 /**
  * How a policy differs from the one before it (spec/what-if.md, Policy diff): `equal` and `narrows` are proven, `widens`
  * was shown by a request, `undecided` says why.

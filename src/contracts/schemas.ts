@@ -11,7 +11,12 @@ import { eventSchema } from "./event.js";
 import { executionRecordSchema, hostCallSchema } from "./execution.js";
 import { intentDraftSchema, intentSchema } from "./intent.js";
 import { grantsSchema, manifestDraftSchema, manifestSchema } from "./manifest.js";
-import { killSwitchOrderSchema, resolutionOrderSchema, trustScoreOrderSchema } from "./order.js";
+import {
+  killSwitchOrderSchema,
+  policyActivationSchema,
+  resolutionOrderSchema,
+  trustScoreOrderSchema,
+} from "./order.js";
 import { pluginCaseSchema, pluginProjectSchema } from "./plugin-project.js";
 import { decisionSchema, policyInputSchema, policySchema } from "./policy.js";
 import { policyCasesSchema } from "./policy-cases.js";
@@ -54,6 +59,7 @@ export const publishedSchemas: Readonly<Record<string, z.ZodType>> = {
   "exoarmur.plugin-admission.v1": pluginAdmissionSchema,
   "exoarmur.kill-switch.v1": killSwitchOrderSchema,
   "exoarmur.materials-drop.v1": materialsDropOrderSchema,
+  "exoarmur.policy-activation.v1": policyActivationSchema,
   "exoarmur.resolution.v1": resolutionOrderSchema,
   "exoarmur.trust-score.v1": trustScoreOrderSchema,
   "exoarmur.trust.v1": trustSchema,

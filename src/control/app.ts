@@ -4,11 +4,12 @@ import { ExoArmurError, errorKind, isExoArmurError } from "../errors.js";
 import { AccessDenied } from "./denied.js";
 import type { Desk } from "./desk.js";
 import { type Edge, requireOrigin } from "./edge.js";
-import { Gate, TooMany } from "./gate.js";
+import { Gate } from "./gate.js";
 import { queryOf, readBody, readTexts } from "./parts.js";
 import { problemOf } from "./problem.js";
-import type { Call, Route } from "./route.js";
+import type { Call, Reply, Route } from "./route.js";
 import { routes } from "./routes.js";
+import { TooMany } from "./too-many.js";
 
 type Bindings = { readonly incoming: IncomingMessage; readonly outgoing: ServerResponse };
 
@@ -92,20 +93,40 @@ async function answer(c: Asked, route: Route, desk: Desk, edge: Edge, gate: Gate
       progress.credential = proven.credential;
       return await gate.as(proven, route.cost, work);
     };
-    return await gate.during(principal, async () => {
+    const leave = gate.enter(principal);
+    let ended: Promise<void> | undefined;
+    try {
       const params = readTexts(route.params, c.req.param() as Record<string, string>, "path");
       const query = readTexts(route.query, queryOf(c.req.url), "query");
       const body = await readBody(route, c.req.raw);
-      const { signal, done } = untilGone(c.env.outgoing, desk.closing);
-      try {
-        const call = { desk, route: route.id, principal, params, query, body, origin, as, signal };
-        const { status = 200, body: value } = await route.handle(call);
-        return replyOf(route, status, value);
-      } finally {
-        done();
-      }
-    });
+      const reply = await handle(c, route, { desk, route: route.id, principal, params, query, body, origin, as });
+      ({ ended } = reply);
+      return replyOf(route, reply);
+    } finally {
+      if (ended === undefined) leave();
+      else void ended.finally(leave);
+    }
   });
+}
+
+/** Calls a route's handler with what it is to know of the connection, for as long as its answer lasts. */
+async function handle(
+  { env: { incoming, outgoing } }: Asked,
+  route: Route,
+  call: Omit<Parameters<Route["handle"]>[0], "signal" | "headers" | "hangUp">,
+): Promise<Reply> {
+  const { signal, done } = untilGone(outgoing, call.desk.closing);
+  const { authorization, "last-event-id": id } = incoming.headers;
+  const headers = { authorization, lastEventId: typeof id === "string" ? id : undefined };
+  let ended: Promise<void> | undefined;
+  try {
+    const reply = await route.handle({ ...call, signal, headers, hangUp: () => void outgoing.destroy() });
+    ({ ended } = reply);
+    return reply;
+  } finally {
+    if (ended === undefined) done();
+    else void ended.finally(done);
+  }
 }
 
 /** Answers with what `work` gives, or with the problem document of what it throws, under a fresh request id. */
@@ -115,6 +136,7 @@ async function settle(
   desk: Desk,
   work: (progress: Progress) => Promise<Response> | Response,
 ): Promise<Response> {
+  const began = desk.clock.now();
   const progress: Progress = { requestId: desk.ids.next(), credential: null };
   const { requestId } = progress;
   let response: Response;
@@ -126,6 +148,7 @@ async function settle(
       const credential = error.credential ?? progress.credential;
       desk.denials.count({ code, cause, route: route?.id ?? null, credential });
     }
+    if (error instanceof TooMany) countTooMany(desk, route, error);
     response = problemReply(error, requestId, desk);
   }
   for (const [name, value] of Object.entries(usualHeaders)) {
@@ -136,17 +159,27 @@ async function settle(
   // What is left of a body that was not read must not be taken for the next request.
   const mayBeLeft = response.status >= 400 && c.req.method === "POST";
   if (mayBeLeft || desk.closing.aborted) response.headers.set("connection", "close");
+  desk.metrics.add("http_requests_total", [route?.id ?? "none", String(response.status)]);
+  if (route !== null) desk.metrics.observe(route.id, Math.max(0, desk.clock.now() - began) / 1000);
   desk.logger.log("debug", "request", { requestId, route: route?.id ?? null, status: response.status });
   return response;
 }
 
-function replyOf({ reply }: Route, status: number, value: unknown): Response {
-  if ("media" in reply)
-    return new Response(value as string | Uint8Array<ArrayBuffer>, {
-      status,
-      headers: { "content-type": reply.media },
-    });
-  return new Response(JSON.stringify(value), { status, headers: { "content-type": "application/json" } });
+function replyOf({ reply }: Route, { status = 200, body }: Reply): Response {
+  const media = "media" in reply;
+  const type = media ? reply.media : "application/json";
+  // A proxy that gathers what it passes on would hold events back.
+  const headers = { "content-type": type, ...(type === "text/event-stream" ? { "x-accel-buffering": "no" } : {}) };
+  const content = media ? (body as string | Uint8Array<ArrayBuffer> | ReadableStream) : JSON.stringify(body);
+  return new Response(content, { status, headers });
+}
+
+/** What is refused for being too much is no less denied. */
+function countTooMany({ metrics, denials }: Desk, route: Route | null, { why: cause, principal }: TooMany): void {
+  metrics.add("rate_limited_total", [
+    principal === null ? "address" : principal.sessionId === null ? "token" : "session",
+  ]);
+  denials.count({ code: "EXO_RATE", cause, route: route?.id ?? null, credential: principal?.credential ?? null });
 }
 
 function problemReply(error: unknown, requestId: string, { logger }: Desk): Response {

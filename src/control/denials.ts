@@ -1,6 +1,7 @@
 import { type AccessDenial, maxAccessDenials } from "../contracts/event.js";
 import type { DeniedAccess } from "../pipeline/access.js";
 import type { Clock, Logger } from "../ports.js";
+import type { Metrics } from "./metrics.js";
 
 /** What one denied request is counted by. */
 export type Denial = Omit<AccessDenial, "count">;
@@ -13,6 +14,7 @@ export type DenialPorts = {
   readonly record: (denied: DeniedAccess) => Promise<void>;
   /** Least time between two events, in milliseconds. */
   readonly windowMs: number;
+  readonly metrics: Metrics;
 };
 
 /**
@@ -34,6 +36,7 @@ export class DenialLog {
 
   /** Counts a denied request. */
   count(denial: Denial): void {
+    this.#ports.metrics.add("access_denied_total", [denial.code, denial.cause]);
     const now = this.#ports.clock.now();
     if (this.#rows.size === 0) this.#since = now;
     this.#add(denial);

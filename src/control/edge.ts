@@ -47,7 +47,8 @@ export function requireOrigin(
     throw new AccessDenied("EXO_ORIGIN", "origin", "requests of pages of other origins are not taken");
   }
   // A link of another site may lead to the console's page, which holds nothing of anybody.
-  if (kind === "navigation" && incoming.headers["sec-fetch-mode"] === "navigate") return origin;
+  const { "sec-fetch-mode": mode, "sec-fetch-dest": dest } = incoming.headers;
+  if (kind === "navigation" && mode === "navigate" && dest === "document") return origin;
   if (site !== undefined && site !== "same-origin" && site !== "none") {
     throw new AccessDenied("EXO_ORIGIN", "origin", "requests of pages of other sites are not taken");
   }

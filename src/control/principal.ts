@@ -1,6 +1,7 @@
 import type { ControlRole, TokenRecord } from "../contracts/access.js";
 import type { ActionIntent } from "../contracts/intent.js";
 import type { TrustedKey } from "../contracts/trust.js";
+import type { IntentRecord } from "../pipeline/documents.js";
 
 /** Whom an agent's intents are by, what they may ask for, and how the agent was authenticated. */
 export type AgentGrant = {
@@ -30,6 +31,13 @@ export function reachesTenant({ tenants }: Principal, tenantId: string): boolean
   return tenants === null || tenants.includes(tenantId);
 }
 
+/** Whether a principal may see an intent: one of its tenants, and for an agent one that it handed in itself. */
+export function seesIntent(principal: Principal, { tenantId, requester }: IntentRecord): boolean {
+  if (!reachesTenant(principal, tenantId)) return false;
+  const { agent } = principal;
+  return agent === null || (requester.method !== "library" && requester.principal === agent.actor.id);
+}
+
 /** Whether a principal has one of these roles. */
 export function hasRole({ roles }: Principal, needed: readonly ControlRole[]): boolean {
   return needed.some((role) => roles.has(role));
@@ -38,6 +46,7 @@ export function hasRole({ roles }: Principal, needed: readonly ControlRole[]): b
 /** The principal of a proven token. */
 export function principalOfToken({ tokenId, tenantId, grant }: TokenRecord): Principal {
   const base = { name: tokenId, credential: tokenId, tenants: [tenantId], sessionId: null };
+  if (grant.kind === "monitor") return { ...base, roles: new Set(["monitor"]), tenants: null, agent: null };
   if (grant.kind === "viewer") return { ...base, roles: new Set(["viewer"]), agent: null };
   const { actor, actions } = grant;
   return { ...base, roles: new Set(["agent"]), agent: { actor, actions, by: "token" } };

@@ -18,10 +18,17 @@ export type Call<P, Q, B> = {
   readonly as: <T>(principal: Principal, work: () => Promise<T>) => Promise<T>;
   /** Aborts when the client is gone or the control plane closes. */
   readonly signal: AbortSignal;
+  /** Texts of headers that routes read beside the table; undefined where one was not sent. */
+  readonly headers: { readonly authorization: string | undefined; readonly lastEventId: string | undefined };
+  /** Ends the connection at once, whatever still waits to be sent on it. */
+  readonly hangUp: () => void;
 };
 
-/** What a handler answers: JSON, or for a route of another media type its text or bytes. `status` default 200. */
-export type Reply = { readonly status?: number; readonly body: unknown };
+/**
+ * What a handler answers: JSON, or for a route of another media type its text, bytes or stream. `status` default 200.
+ * The request is under way until `ended` resolves, where there is one.
+ */
+export type Reply = { readonly status?: number; readonly body: unknown; readonly ended?: Promise<void> };
 
 /**
  * How tenants bear on a route. `none`: what it shows belongs to no tenant. `filter`: it shows the caller's tenants alone,

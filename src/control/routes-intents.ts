@@ -1,19 +1,14 @@
-import { maxPage, replies, requests } from "../contracts/control.js";
+import { replies, requests } from "../contracts/control.js";
 import { envelopeSchema } from "../contracts/dsse.js";
-import type { CanonicalEvent } from "../contracts/event.js";
 import { ExoArmurError } from "../errors.js";
-import { type IntentRecord, readState } from "../pipeline/documents.js";
-import { readEvent } from "../pipeline/recorder.js";
 import { maxIntentBytes } from "../pipeline/resolve-intent.js";
-import { eventKeys, intentKeys } from "../pipeline/store-keys.js";
 import type { ExecutionResult } from "../pipeline/types.js";
 import { AccessDenied } from "./denied.js";
-import { scanPage } from "./pages.js";
 import { type Route, route } from "./route.js";
 import { requireNames } from "./signed.js";
 import { proveIntent } from "./signed-intents.js";
 import { submit } from "./submission.js";
-import { findIntent, seesIntent, shownTenants } from "./tenancy.js";
+import { findIntent } from "./tenancy.js";
 import { intentHead, resultView } from "./views.js";
 import { within } from "./waiting.js";
 
@@ -23,10 +18,6 @@ const none = requests.none;
 export function resultReply(result: ExecutionResult): { status: number; body: unknown } {
   const open = result.status === "approval_pending" || result.status === "running";
   return { status: open ? 202 : 200, body: resultView(result) };
-}
-
-function isWithin(time: string, { from, until }: { from?: string | undefined; until?: string | undefined }): boolean {
-  return (from === undefined || time >= from) && (until === undefined || time < until);
 }
 
 /** Intents and their records. */
@@ -66,41 +57,6 @@ export const intentRoutes: readonly Route[] = [
       return await as(principal, async () =>
         resultReply(await submit({ desk, principal, body: intent, query, signal })),
       );
-    },
-  }),
-  route({
-    id: "listIntents",
-    method: "get",
-    path: "/v1/intents",
-    about: "intents, newest id first",
-    roles: ["agent", "viewer"],
-    tenancy: "filter",
-    params: none,
-    query: requests.intents,
-    body: null,
-    reply: { schema: replies.intents },
-    cost: 5,
-    handle: ({ desk, principal, query }) => {
-      const { store, cursors, limits } = desk;
-      const shown = shownTenants(principal, query.tenantId);
-      const page = scanPage(store, cursors, {
-        list: "intents",
-        range: intentKeys.all,
-        reverse: true,
-        cursor: query.cursor,
-        limit: query.limit ?? maxPage,
-        scan: limits.scan,
-        read: (key) => {
-          const record = readState<IntentRecord>(store, key);
-          if (record === undefined || !shown(record.tenantId) || !seesIntent(principal, record)) return undefined;
-          if (query.state !== undefined && record.state !== query.state) return undefined;
-          const head = intentHead(store, record);
-          if (query.actorId !== undefined && head.actor.id !== query.actorId) return undefined;
-          if (query.action !== undefined && head.action !== query.action) return undefined;
-          return isWithin(head.receivedAt, query) ? head : undefined;
-        },
-      });
-      return { body: page };
     },
   }),
   route({
@@ -199,43 +155,6 @@ export const intentRoutes: readonly Route[] = [
       const { intentId } = findIntent(call, call.params.intentId);
       requireNames(call.body, "/intentId", intentId);
       return resultReply(await call.desk.pipeline.resolve(call.body));
-    },
-  }),
-  route({
-    id: "listEvents",
-    method: "get",
-    path: "/v1/events",
-    about: "events; with tenantId and correlationId one chain in order, else chain by chain, in no order of time",
-    roles: ["viewer"],
-    tenancy: "filter",
-    params: none,
-    query: requests.events,
-    body: null,
-    reply: { schema: replies.events },
-    cost: 5,
-    handle: ({ desk, principal, query }) => {
-      const { store, cursors, limits } = desk;
-      const shown = shownTenants(principal, query.tenantId);
-      const { tenantId, correlationId } = query;
-      const whole = correlationId === undefined || tenantId === undefined;
-      const page = scanPage(store, cursors, {
-        list: "events",
-        range: whole ? eventKeys.all : eventKeys.range(tenantId, correlationId),
-        reverse: false,
-        cursor: query.cursor,
-        limit: query.limit ?? maxPage,
-        scan: limits.scan,
-        read: (_key, value): CanonicalEvent | undefined => {
-          const event = readEvent(value);
-          if (!shown(event.tenantId) || !isWithin(event.recordedAt, query)) return undefined;
-          // What belongs to no intent is the whole cell's.
-          if (event.intentId === null && principal.tenants !== null) return undefined;
-          if (correlationId !== undefined && event.correlationId !== correlationId) return undefined;
-          if (query.eventType !== undefined && event.eventType !== query.eventType) return undefined;
-          return query.actorId === undefined || event.actor.id === query.actorId ? event : undefined;
-        },
-      });
-      return { body: page };
     },
   }),
 ];

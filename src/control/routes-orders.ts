@@ -2,16 +2,16 @@ import { maxPage, replies, requests } from "../contracts/control.js";
 import { envelopeSchema } from "../contracts/dsse.js";
 import { readRequest } from "../pipeline/decide.js";
 import { type ApprovalRecord, type KillSwitchState, readState } from "../pipeline/documents.js";
-import { keptPreview } from "../pipeline/present.js";
 import { approvalKeys, stateKeys } from "../pipeline/store-keys.js";
 import type { Desk } from "./desk.js";
 import { scanPage } from "./pages.js";
+import { pagePending } from "./pending.js";
 import { type Principal, reachesTenant } from "./principal.js";
 import { type Route, route } from "./route.js";
 import { resultReply } from "./routes-intents.js";
 import { requireNames } from "./signed.js";
 import { findApproval, shownTenants } from "./tenancy.js";
-import { approvalHead } from "./views.js";
+import { approvalHead, approvalView } from "./views.js";
 import { within } from "./waiting.js";
 
 const none = requests.none;
@@ -42,12 +42,14 @@ export const orderRoutes: readonly Route[] = [
       const { store, cursors, limits } = desk;
       const shown = shownTenants(principal, query.tenantId);
       const status = query.status ?? "pending";
+      const limit = query.limit ?? maxPage;
+      if (status === "pending") return { body: pagePending(desk, { shown, limit, cursor: query.cursor }) };
       const page = scanPage(store, cursors, {
         list: "approvals",
         range: approvalKeys.all,
         reverse: true,
         cursor: query.cursor,
-        limit: query.limit ?? maxPage,
+        limit,
         scan: limits.scan,
         read: (key) => {
           const record = readState<ApprovalRecord>(store, key);
@@ -73,7 +75,7 @@ export const orderRoutes: readonly Route[] = [
     cost: 1,
     handle: (call) => {
       const { record, request } = findApproval(call, call.params.requestId);
-      return { body: { ...approvalHead(record, request), preview: keptPreview(call.desk.store, request) } };
+      return { body: approvalView(call.desk.store, record, request) };
     },
   }),
   route({

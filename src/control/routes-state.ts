@@ -1,14 +1,22 @@
 import { parseCanonical } from "../canonical/read.js";
 import { controlRoles } from "../contracts/access.js";
 import { parseContract } from "../contracts/common.js";
-import { replies, requests } from "../contracts/control.js";
+import { maxPage, replies, requests } from "../contracts/control.js";
+import { policyReplies, policyRequests } from "../contracts/control-policies.js";
+import { envelopeSchema } from "../contracts/dsse.js";
+import { type CanonicalEvent, eventPayloads } from "../contracts/event.js";
+import { trustScoreOrderSchema } from "../contracts/order.js";
 import { anyPolicySchema } from "../contracts/policy-cedar.js";
-import { encodeBase64 } from "../crypto/encoding.js";
+import { decodeBase64, encodeBase64 } from "../crypto/encoding.js";
 import { ExoArmurError } from "../errors.js";
 import { type ActivePolicy, readState } from "../pipeline/documents.js";
-import { blobKey, stateKeys } from "../pipeline/store-keys.js";
+import { systemCorrelation } from "../pipeline/orders.js";
+import { readEvent } from "../pipeline/recorder.js";
+import { blobKey, eventKeys, stateKeys, trustScoreKey, trustScoreTimeKey } from "../pipeline/store-keys.js";
 import type { StoreReader } from "../ports.js";
+import { scanPage } from "./pages.js";
 import { type Route, route } from "./route.js";
+import { shownTenants } from "./tenancy.js";
 
 const none = requests.none;
 
@@ -21,6 +29,27 @@ function policyView(store: StoreReader): object {
   const { policyId, version, digest, envelopeDigest } = active;
   const document = parseContract(anyPolicySchema, parseCanonical(bytes), "stored policy");
   return { policyId, version, digest, envelopeDigest, document };
+}
+
+/** What an event says of a trust score; `stands` unless a later order set the actor's again. */
+function scoreView(store: StoreReader, { payload, actor, recordedAt }: CanonicalEvent) {
+  const { tenantId, actorId, score, envelopeDigest } = parseContract(
+    eventPayloads.trust_score_changed,
+    payload,
+    "event",
+  );
+  const envelope = store.get(blobKey(envelopeDigest));
+  if (envelope === undefined) throw new ExoArmurError("EXO_STORE_DAMAGED", `the order ${envelopeDigest} is not kept`);
+  const { payload: order } = parseContract(envelopeSchema, parseCanonical(envelope), "stored order");
+  const { signedAt } = parseContract(
+    trustScoreOrderSchema,
+    parseCanonical(decodeBase64(order) ?? new Uint8Array()),
+    "stored order",
+  );
+  const stands =
+    readState(store, trustScoreTimeKey(tenantId, actorId)) === signedAt &&
+    readState(store, trustScoreKey(tenantId, actorId)) === score;
+  return { tenantId, actorId, score, operator: actor.id, envelopeDigest, recordedAt, stands };
 }
 
 /** What is in force in the cell, and its log. */
@@ -65,6 +94,39 @@ export const stateRoutes: readonly Route[] = [
     reply: { schema: replies.policy },
     cost: 1,
     handle: ({ desk }) => ({ body: policyView(desk.store) }),
+  }),
+  route({
+    id: "listTrustScores",
+    method: "get",
+    path: "/v1/trust-scores",
+    about: "trust scores as signed orders set them, newest first; an actor without one has 1",
+    roles: ["viewer"],
+    tenancy: "filter",
+    params: none,
+    query: policyRequests.scores,
+    body: null,
+    reply: { schema: policyReplies.scores },
+    cost: 5,
+    handle: ({ desk, principal, query }) => {
+      const { store, cursors, limits, defaultTenant } = desk;
+      const shown = shownTenants(principal, query.tenantId);
+      const page = scanPage(store, cursors, {
+        list: "trust-scores",
+        range: eventKeys.range(defaultTenant, systemCorrelation),
+        reverse: true,
+        cursor: query.cursor,
+        limit: query.limit ?? maxPage,
+        scan: limits.scan,
+        read: (_key, value) => {
+          const event = readEvent(value);
+          if (event.eventType !== "trust_score_changed") return undefined;
+          const view = scoreView(store, event);
+          if (!shown(view.tenantId)) return undefined;
+          return query.actorId === undefined || view.actorId === query.actorId ? view : undefined;
+        },
+      });
+      return { body: page };
+    },
   }),
   route({
     id: "getCheckpoint",

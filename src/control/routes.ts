@@ -4,10 +4,21 @@ import { openApiDocument } from "./openapi.js";
 import { type Route, route } from "./route.js";
 import { accessRoutes } from "./routes-access.js";
 import { intentRoutes } from "./routes-intents.js";
+import { liveRoutes } from "./routes-live.js";
 import { orderRoutes } from "./routes-orders.js";
+import { policyRoutes } from "./routes-policies.js";
+import { searchRoutes } from "./routes-search.js";
 import { stateRoutes } from "./routes-state.js";
 
-const described: readonly Route[] = [...accessRoutes, ...intentRoutes, ...orderRoutes, ...stateRoutes];
+const described: readonly Route[] = [
+  ...accessRoutes,
+  ...intentRoutes,
+  ...liveRoutes,
+  ...orderRoutes,
+  ...policyRoutes,
+  ...searchRoutes,
+  ...stateRoutes,
+];
 
 const openApiRoute = route({
   id: "getOpenApi",

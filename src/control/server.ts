@@ -4,6 +4,7 @@ import { createServer as createHttpsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { getRequestListener } from "@hono/node-server";
 import { ExoArmurError } from "../errors.js";
+import { fillPositions } from "../pipeline/fill-positions.js";
 import { createApp } from "./app.js";
 import { type ControlPorts, type Desk, openDesk } from "./desk.js";
 import { hostsOf } from "./edge.js";
@@ -52,6 +53,7 @@ export type ControlServer = {
 /** Starts a control plane. EXO_LISTEN when the address cannot be listened on, EXO_KEY for an unfit certificate or key. */
 export async function startControlServer(ports: ControlPorts, listening: Listening): Promise<ControlServer> {
   const { host, tls, timeouts = usualTimeouts } = listening;
+  await fillPositions(ports.store, ports.ledger);
   const scheme = tls === undefined ? "http" : "https";
   const server = createServer(tls, timeouts);
   server.maxConnections = maxConnections;
@@ -144,4 +146,6 @@ async function close(
   await closed;
   clearTimeout(force);
   await desk.denials.flush();
+  desk.feed.close();
+  desk.gauges.close();
 }

@@ -4,17 +4,10 @@ import { readRequest } from "../pipeline/decide.js";
 import { type ApprovalRecord, type IntentRecord, readState } from "../pipeline/documents.js";
 import { approvalKeys, intentKeys } from "../pipeline/store-keys.js";
 import { AccessDenied } from "./denied.js";
-import { type Principal, reachesTenant } from "./principal.js";
+import { type Principal, reachesTenant, seesIntent } from "./principal.js";
 import type { Call } from "./route.js";
 
 type AnyCall = Pick<Call<unknown, unknown, unknown>, "desk" | "principal" | "route">;
-
-/** Whether a principal may see an intent: one of its tenants, and for an agent one that it handed in itself. */
-export function seesIntent(principal: Principal, { tenantId, requester }: IntentRecord): boolean {
-  if (!reachesTenant(principal, tenantId)) return false;
-  const { agent } = principal;
-  return agent === null || (requester.method !== "library" && requester.principal === agent.actor.id);
-}
 
 /** An intent that the caller may see. EXO_INTENT_UNKNOWN, in the same words whether it is another's or not there. */
 export function findIntent(call: AnyCall, intentId: string): IntentRecord {

@@ -1,10 +1,10 @@
 import type { ApprovalRequest } from "../contracts/approval.js";
-import type { ApprovalHead, IntentHead, ResultView } from "../contracts/control.js";
+import type { ApprovalHead, ApprovalView, IntentHead, ResultView } from "../contracts/control.js";
 import type { CanonicalEvent } from "../contracts/event.js";
 import { encodeBase64 } from "../crypto/encoding.js";
 import { ExoArmurError } from "../errors.js";
 import type { ApprovalRecord, IntentRecord } from "../pipeline/documents.js";
-import { keptIntent } from "../pipeline/present.js";
+import { keptIntent, keptShown } from "../pipeline/present.js";
 import { readEvent } from "../pipeline/recorder.js";
 import { eventKeys } from "../pipeline/store-keys.js";
 import type { ExecutionResult } from "../pipeline/types.js";
@@ -50,4 +50,15 @@ function firstEvent(store: StoreReader, { intentId, tenantId, correlationId, eve
 /** An approval request and where it stands. */
 export function approvalHead({ digest, state }: ApprovalRecord, request: ApprovalRequest): ApprovalHead {
   return { requestDigest: digest, status: state.status, decisions: [...state.decisions], request };
+}
+
+/** An approval request with what its approvers are shown. EXO_STORE_DAMAGED. */
+export function approvalView(store: StoreReader, record: ApprovalRecord, request: ApprovalRequest): ApprovalView {
+  const shown = keptShown(store, request);
+  const preview = shown?.preview ?? null;
+  return {
+    ...approvalHead(record, request),
+    preview,
+    previewMaterial: shown === null ? null : encodeBase64(shown.material),
+  };
 }

@@ -14,7 +14,12 @@ export type { ActionIntent, IntentDraft, Requester } from "../contracts/intent.j
 export { intentDraftSchema, intentSchema } from "../contracts/intent.js";
 export type { Constraints, ExecutorManifest, Grants, Limits, ManifestDraft } from "../contracts/manifest.js";
 export { grantsSchema, manifestDraftSchema, manifestSchema } from "../contracts/manifest.js";
-export { killSwitchOrderSchema, resolutionOrderSchema, trustScoreOrderSchema } from "../contracts/order.js";
+export {
+  killSwitchOrderSchema,
+  policyActivationSchema,
+  resolutionOrderSchema,
+  trustScoreOrderSchema,
+} from "../contracts/order.js";
 export type { PolicyDecision, PolicyDocument, PolicyInput, PolicyRule } from "../contracts/policy.js";
 export { decisionSchema, policyInputSchema, policySchema } from "../contracts/policy.js";
 export type { AnyPolicy, CedarPolicy } from "../contracts/policy-cedar.js";

@@ -50,6 +50,7 @@ export class GroupCommitter implements Ledger {
   /** The head whose commit is under way. */
   #next: Head | undefined;
   readonly #readNode: ReadNode;
+  readonly #watchers = new Set<() => void>();
 
   constructor(
     options: LedgerOptions,
@@ -105,6 +106,13 @@ export class GroupCommitter implements Ledger {
 
   leaf(index: number): Uint8Array {
     return storedLeaf(this.#store, index, this.size);
+  }
+
+  watch(grown: () => void): () => void {
+    // One of its own for every call: whoever watches twice ends each by itself.
+    const watcher = (): void => grown();
+    this.#watchers.add(watcher);
+    return () => void this.#watchers.delete(watcher);
   }
 
   transact<T>(operation: (tx: LedgerTx) => T | Promise<T>): Promise<T> {
@@ -189,6 +197,7 @@ export class GroupCommitter implements Ledger {
       this.#next = undefined;
     }
     this.#adopt(head);
+    for (const watcher of this.#watchers) watcher();
     return this.#sealed();
   }
 

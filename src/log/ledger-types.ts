@@ -48,6 +48,8 @@ export interface Ledger {
   consistency(oldSize: number, newSize: number): Uint8Array[];
   /** A leaf's bytes. EXO_LOG_RANGE. */
   leaf(index: number): Uint8Array;
+  /** Calls `grown`, which must not throw, after every durable commit that added leaves, until the returned function is. */
+  watch(grown: () => void): () => void;
   /** Finishes what is queued and takes no more. Does not close the store. */
   close(): Promise<void>;
 }

@@ -1,67 +1,121 @@
-import { canonicalize } from "../canonical/jcs.js";
-import { parseCanonical } from "../canonical/read.js";
-import { parseContract } from "../contracts/common.js";
-import { type Envelope, openEnvelope, payloadTypes } from "../contracts/dsse.js";
-import { plainMaterial } from "../contracts/material.js";
-import { anyPolicySchema, cedarSchemaName } from "../contracts/policy-cedar.js";
-import { roleKeys, type TrustedKey } from "../contracts/trust.js";
-import { decodeBase64 } from "../crypto/encoding.js";
-import { ExoArmurError, isExoArmurError } from "../errors.js";
+import type { Digest } from "../canonical/digest.js";
+import { parseTime } from "../canonical/time.js";
+import { type Envelope, payloadTypes } from "../contracts/dsse.js";
+import { type PolicyActivation, policyActivationSchema } from "../contracts/order.js";
+import type { AnyPolicy } from "../contracts/policy-cedar.js";
+import { ExoArmurError } from "../errors.js";
 import type { LedgerTx } from "../log/ledger-types.js";
-import { type CedarEngine, compileProgram } from "../policy/program.js";
 import { type ActivePolicy, type KillSwitchState, readState, writeState } from "./documents.js";
 import { runtimeActor } from "./intent-work.js";
 import type { PolicyInForce } from "./judge.js";
-import { appendSystemEvent } from "./orders.js";
+import { appendSystemEvent, keepOrder, openOrder } from "./orders.js";
 import { policyChange } from "./policy-change.js";
+import { dropOvertaken, requireProposal } from "./proposals.js";
+import { actsForCell, openPolicy, requireRising } from "./signed-policy.js";
 import { blobKey, stateKeys } from "./store-keys.js";
 import type { PipelinePorts } from "./types.js";
+
+/** How long before or after the present an order to activate may have been signed, in milliseconds. */
+const orderWindowMs = 900_000;
 
 /**
  * Activates a policy signed by a policy author, or takes up the one that is active already. The same policy under a new
  * signature (a rotated author key) is recorded as a change too, so that bundles carry a signature that is trusted now.
  *
+ * @param file the document of the home's file, where the policy is another that took its place
  * @throws ExoArmurError EXO_POLICY_UNSIGNED, EXO_POLICY_VERSION when the content changed and the version did not rise,
  * EXO_SCHEMA; EXO_CEDAR_ENGINE for a Cedar policy without an engine.
  */
-export function activatePolicy(
+export async function activatePolicy(
   tx: LedgerTx,
   envelope: Envelope,
   ports: PipelinePorts,
-  cedar: CedarEngine | null,
-): PolicyInForce {
-  const { trust, tenants } = ports.deployment;
-  // A policy holds for the whole cell: a key that acts for some of its tenants only cannot author it.
-  const forAll = ({ tenants: own }: TrustedKey): boolean =>
-    own === undefined || tenants.every((id) => own.includes(id));
-  const authors = roleKeys(trust, "policy-author", tx.size).flatMap(({ key, publicKey }) =>
-    forAll(key) ? [publicKey] : [],
-  );
-  const opened = openEnvelope(envelope, payloadTypes.policy, authors);
-  if (!opened.ok) throw new ExoArmurError("EXO_POLICY_UNSIGNED", opened.error.message);
-  const { payload, signers } = opened.value;
-  const policy = parseContract(anyPolicySchema, parseCanonical(payload), "policy");
-  const program = compileProgram(policy, cedar);
-  const document = plainMaterial(payload);
-  const signed = plainMaterial(canonicalize(envelope));
-  const inForce = { program, document, envelope: signed, authors: signers.map((signer) => signer.publicKey) };
+  file?: Digest,
+): Promise<PolicyInForce> {
+  const { inForce, policy } = await openPolicy(envelope, ports, tx.size);
   const active = readState<ActivePolicy>(tx, stateKeys.policy);
-  const same = active?.digest === document.digest;
-  if (same && active.envelopeDigest === signed.digest) return inForce;
-  if (active !== undefined && !same && (active.policyId !== policy.policyId || policy.version <= active.version)) {
-    throw new ExoArmurError(
-      "EXO_POLICY_VERSION",
-      `the policy changed: expected policyId ${active.policyId} with a version above ${active.version}, got ${policy.policyId} version ${policy.version}`,
-    );
+  const same = active?.digest === inForce.document.digest;
+  if (same && active.envelopeDigest === inForce.envelope.digest) {
+    if (active.file !== file) writeState(tx, stateKeys.policy, activeOf(inForce, policy, file));
+    return inForce;
   }
-  for (const material of [document, signed]) tx.put(blobKey(material.digest), material.bytes);
-  const { policyId, version } = policy;
-  writeState(tx, stateKeys.policy, {
-    digest: document.digest,
-    policyId,
-    version,
-    envelopeDigest: signed.digest,
-  } satisfies ActivePolicy);
+  if (!same) requireRising(active, policy);
+  putInForce(tx, inForce, policy, ports, { file });
+  return inForce;
+}
+
+/** What an order to activate came to; `inForce` is null when this very order was carried out before. */
+export type Activation = {
+  readonly active: ActivePolicy;
+  readonly replaced: Digest;
+  readonly inForce: PolicyInForce | null;
+};
+
+/**
+ * Puts a proposed policy in force as a signed order says, over the very policy that the order replaces (spec/control-plane.md,
+ * Policies). The same order again changes nothing.
+ *
+ * @throws ExoArmurError EXO_ORDER, EXO_ENVELOPE, EXO_TRUST, EXO_SIGNATURE; EXO_POLICY_REPLACED when another policy is in
+ * force, EXO_POLICY_UNKNOWN, EXO_STORE_DAMAGED, and activatePolicy's
+ */
+export async function activateProposal(tx: LedgerTx, envelope: Envelope, ports: PipelinePorts): Promise<Activation> {
+  const opened = openOrder<PolicyActivation>(
+    tx,
+    envelope,
+    payloadTypes.policyActivation,
+    policyActivationSchema,
+    ports,
+    "policy-author",
+  );
+  const { order, key, material, repeated } = opened;
+  if (!actsForCell(key, ports)) {
+    throw new ExoArmurError("EXO_ORDER", `${key.id} acts for some tenants, and a policy holds for the whole cell`);
+  }
+  const active = readState<ActivePolicy>(tx, stateKeys.policy);
+  const { replaces: replaced } = order;
+  if (repeated && active?.digest === order.policyDigest) return { active, replaced, inForce: null };
+  requireTimely(order, ports);
+  if (active === undefined || active.digest !== replaced) {
+    const inForce = active?.digest ?? "none";
+    throw new ExoArmurError("EXO_POLICY_REPLACED", `the order replaces ${replaced}; in force is ${inForce}`);
+  }
+  const { inForce, policy } = await openPolicy(requireProposal(tx, order.policyDigest).envelope, ports, tx.size);
+  requireRising(active, policy);
+  keepOrder(tx, opened);
+  const actor = { id: order.operator.id, type: "policy-author" };
+  const file = active.file ?? active.digest;
+  const now = putInForce(tx, inForce, policy, ports, { file, orderDigest: material.digest, actor });
+  return { active: now, replaced, inForce };
+}
+
+/** Refuses an order that was signed long ago, or by a clock that is far ahead. EXO_ORDER. */
+function requireTimely({ signedAt }: PolicyActivation, { clock }: PipelinePorts): void {
+  const apart = Math.abs(clock.now() - parseTime(signedAt));
+  if (apart <= orderWindowMs) return;
+  throw new ExoArmurError("EXO_ORDER", `the order was signed at ${signedAt}, more than 15 minutes from now`);
+}
+
+type Taken = {
+  readonly file: Digest | undefined;
+  readonly orderDigest?: Digest;
+  readonly actor?: { readonly id: string; readonly type: string };
+};
+
+/** Records that a policy is in force, and drops the proposals whose version no longer rises. */
+function putInForce(
+  tx: LedgerTx,
+  inForce: PolicyInForce,
+  policy: AnyPolicy,
+  ports: PipelinePorts,
+  { file, orderDigest, actor = runtimeActor }: Taken,
+): ActivePolicy {
+  const { document, envelope } = inForce;
+  const previous = readState<ActivePolicy>(tx, stateKeys.policy);
+  for (const material of [document, envelope]) tx.put(blobKey(material.digest), material.bytes);
+  const active = activeOf(inForce, policy, file);
+  writeState(tx, stateKeys.policy, active);
+  dropOvertaken(tx, active.version);
+  const { policyId, version } = active;
   appendSystemEvent(
     tx,
     ports,
@@ -70,25 +124,21 @@ export function activatePolicy(
       policyDigest: document.digest,
       policyId,
       version,
-      previous: active?.digest ?? null,
-      envelopeDigest: signed.digest,
-      ...(active === undefined ? {} : { change: policyChange(tx, active.digest, document.digest) }),
+      previous: previous?.digest ?? null,
+      envelopeDigest: envelope.digest,
+      ...(previous === undefined ? {} : { change: policyChange(tx, previous.digest, document.digest) }),
+      ...(orderDigest === undefined ? {} : { orderDigest }),
     },
-    runtimeActor,
+    actor,
   );
-  return inForce;
+  return active;
 }
 
-/** Whether what an envelope holds calls itself a Cedar policy: signed or not, its engine must be there to read it. */
-export function namesCedar({ payload }: Envelope): boolean {
-  const bytes = decodeBase64(payload);
-  try {
-    return bytes !== undefined && anyPolicySchema.safeParse(parseCanonical(bytes)).data?.schema === cedarSchemaName;
-  } catch (error) {
-    // Refused with its reason when it is opened.
-    if (isExoArmurError(error)) return false;
-    throw error;
-  }
+function activeOf({ document, envelope }: PolicyInForce, policy: AnyPolicy, file: Digest | undefined): ActivePolicy {
+  const { policyId, version } = policy;
+  const named = { digest: document.digest, policyId, version, envelopeDigest: envelope.digest };
+  // The home's file is named only where it says something else.
+  return file === undefined || file === document.digest ? named : { ...named, file };
 }
 
 /**

@@ -66,7 +66,25 @@ export type KillSwitchState = {
 };
 
 /** The activated policy. */
-export type ActivePolicy = { digest: Digest; policyId: string; version: number; envelopeDigest: Digest };
+export type ActivePolicy = {
+  digest: Digest;
+  policyId: string;
+  version: number;
+  envelopeDigest: Digest;
+  /** The document of the home's file that it took the place of; absent where it is the file's own. */
+  file?: Digest;
+};
+
+/** A policy that waits to be activated or withdrawn. `envelope` is over its document, signed by policy authors. */
+export type Proposal = {
+  readonly digest: Digest;
+  readonly policyId: string;
+  readonly version: number;
+  readonly envelopeDigest: Digest;
+  readonly authors: readonly { readonly id: string; readonly keyId: string }[];
+  readonly proposedAt: string;
+  readonly envelope: Envelope;
+};
 
 /** A stored bundle: what is signed, and where its leaf is. */
 export type StoredBundle = { envelope: Envelope; digest: Digest; index: number };
@@ -77,7 +95,7 @@ export type EffectHolder = { intentId: string; state: "in_flight" | "committed" 
 const decoder = new TextDecoder("utf-8", { fatal: true });
 
 /** Reads a state document, or undefined when there is none. EXO_STORE_DAMAGED when it is not JSON. */
-export function readState<T>(reader: StoreReader, key: string): T | undefined {
+export function readState<T>(reader: Pick<StoreReader, "get">, key: string): T | undefined {
   const bytes = reader.get(key);
   if (bytes === undefined) return undefined;
   try {

@@ -44,8 +44,8 @@ export type OpenedOrder<T> = {
 };
 
 /**
- * Opens an operator's order: one signature by a key of the operator role, which the order itself names, for this cell,
- * with a nonce that no other order used.
+ * Opens an order: one signature by a key of the role, which the order itself names, for this cell, with a nonce that no
+ * other order used.
  * EXO_ORDER, EXO_ENVELOPE, EXO_TRUST, EXO_SIGNATURE.
  */
 export function openOrder<T extends Order>(
@@ -54,8 +54,9 @@ export function openOrder<T extends Order>(
   payloadType: string,
   schema: z.ZodType<T>,
   ports: PipelinePorts,
+  role: "operator" | "policy-author" = "operator",
 ): OpenedOrder<T> {
-  const keys = roleKeys(ports.deployment.trust, "operator", tx.size);
+  const keys = roleKeys(ports.deployment.trust, role, tx.size);
   const opened = openEnvelope(
     envelope,
     payloadType,

@@ -1,7 +1,7 @@
-import { digestOf } from "../canonical/digest.js";
+import { openPreview } from "../approval/preview.js";
 import { parseCanonical } from "../canonical/read.js";
 import { adviceOn } from "../contracts/advice.js";
-import { type ApprovalRequest, approvalRequestSchema, type Preview, previewSchema } from "../contracts/approval.js";
+import { type ApprovalRequest, approvalRequestSchema, type Preview } from "../contracts/approval.js";
 import type { MaterialRole } from "../contracts/bundle.js";
 import { parseContract } from "../contracts/common.js";
 import { type ActionIntent, intentSchema } from "../contracts/intent.js";
@@ -108,17 +108,28 @@ export function approvalViews(reader: StoreReader): ApprovalView[] {
  * not the document the request names.
  */
 export function readPreview(reader: StoreReader, request: ApprovalRequest): Preview {
-  const bytes = reader.get(blobKey(request.previewDigest));
-  const content = bytes !== undefined && digestOf(bytes) === request.previewDigest ? unsalt(bytes) : undefined;
-  if (content === undefined)
-    throw new ExoArmurError("EXO_STORE_DAMAGED", "the preview is not the one the request names");
-  return parseContract(previewSchema, parseCanonical(content), "stored preview");
+  return readShown(reader, request).preview;
 }
+
+/** What approvers are shown: the document, and the bytes whose SHA-256 they sign, 32 of salt and its canonical ones. */
+export type Shown = { readonly preview: Preview; readonly material: Uint8Array };
 
 /** What the approvers of a request are shown, or null once it was dropped. EXO_STORE_DAMAGED. */
 export function keptPreview(reader: StoreReader, request: ApprovalRequest): Preview | null {
+  return keptShown(reader, request)?.preview ?? null;
+}
+
+/** The same, with its material. EXO_STORE_DAMAGED. */
+export function keptShown(reader: StoreReader, request: ApprovalRequest): Shown | null {
   const { dropped = [] } = readIntentRecord(reader, request.intentId);
-  return dropped.includes(request.previewDigest) ? null : readPreview(reader, request);
+  return dropped.includes(request.previewDigest) ? null : readShown(reader, request);
+}
+
+function readShown(reader: StoreReader, request: ApprovalRequest): Shown {
+  const material = reader.get(blobKey(request.previewDigest));
+  const opened = material === undefined ? undefined : openPreview(material, request);
+  if (material !== undefined && opened !== undefined) return { preview: opened, material };
+  throw new ExoArmurError("EXO_STORE_DAMAGED", "the preview is not the one the request names");
 }
 
 function contentOf(reader: StoreReader, record: IntentRecord, role: MaterialRole): Uint8Array {

@@ -1,8 +1,5 @@
-import type { z } from "zod";
-import { canonicalize } from "../canonical/jcs.js";
-import { parseCanonical } from "../canonical/read.js";
-import { parseContract } from "../contracts/common.js";
-import { type Envelope, envelopeSchema } from "../contracts/dsse.js";
+import type { Digest } from "../canonical/digest.js";
+import type { Envelope } from "../contracts/dsse.js";
 import type { CanonicalEvent } from "../contracts/event.js";
 import { type IntentDraft, type Requester, requesterSchema } from "../contracts/intent.js";
 import { loadSchemaChecks } from "../contracts/json-schema-loading.js";
@@ -11,15 +8,15 @@ import type { TrustScoreOrder } from "../contracts/order.js";
 import { ExoArmurError, ok, type Refusal, type Result } from "../errors.js";
 import type { BundleHandle } from "../proof/bundle.js";
 import { type DeniedAccess, recordDeniedAccess } from "./access.js";
-import { activatePolicy, initialiseKillSwitches, namesCedar } from "./activation.js";
+import { initialiseKillSwitches } from "./activation.js";
 import { admitSigned } from "./admission.js";
 import { takeAttestations } from "./attestations.js";
 import { decide } from "./decide.js";
 import type { KillSwitchState } from "./documents.js";
 import { runStarted } from "./execute.js";
-import type { PolicyInForce } from "./judge.js";
 import { recordKeyChanges } from "./key-changes.js";
 import { applyKillSwitch, applyResolution, applyTrustScore } from "./orders.js";
+import { Policies } from "./policies.js";
 import { type ApprovalView, approvalViews, presentBundle, presentResult, readIntentRecord } from "./present.js";
 import { readEvent } from "./recorder.js";
 import { expirePending, isApprovalPast, markInDoubt, openIntents } from "./recovery.js";
@@ -27,6 +24,7 @@ import { admitExecutor, ExecutorRegistry } from "./registry.js";
 import { type ResolvedIntent, readDraft, resolveIntent } from "./resolve-intent.js";
 import { type DropCounts, dropPart } from "./retention.js";
 import { keepCandidate } from "./shadow.js";
+import { readEnvelope, snapshot } from "./snapshot.js";
 import { eventKeys } from "./store-keys.js";
 import { type Admission, admit } from "./submit.js";
 import { type Turn, Turns } from "./turns.js";
@@ -62,10 +60,12 @@ export class ProxyPipeline {
   readonly #lost = new Map<string, unknown>();
   readonly #waiters = new Map<string, Set<() => void>>();
   readonly #turns = new Turns();
-  #policy: PolicyInForce | null = null;
+  /** The policy in force, and those that are proposed. */
+  readonly policies: Policies;
 
   constructor(ports: PipelinePorts) {
     this.#ports = ports;
+    this.policies = new Policies(ports);
   }
 
   /**
@@ -89,12 +89,13 @@ export class ProxyPipeline {
     return inDoubt;
   }
 
-  /** Puts a signed policy in force. EXO_POLICY_UNSIGNED, EXO_POLICY_VERSION, EXO_SCHEMA, EXO_CEDAR_ENGINE. */
-  async activatePolicy(envelope: Envelope): Promise<void> {
-    const signed = snapshot(envelopeSchema, envelope, "signed policy");
-    const { cedar: load } = this.#ports;
-    const cedar = load !== undefined && namesCedar(signed) ? await load() : null;
-    this.#policy = await this.#ports.ledger.transact((tx) => activatePolicy(tx, signed, this.#ports, cedar));
+  /**
+   * Puts a signed policy in force. EXO_POLICY_UNSIGNED, EXO_POLICY_VERSION, EXO_SCHEMA, EXO_CEDAR_ENGINE.
+   *
+   * @param file digest of the document of the home's file, where the policy is another that took its place
+   */
+  async activatePolicy(envelope: Envelope, file?: Digest): Promise<void> {
+    await this.policies.activate(envelope, file);
   }
 
   /**
@@ -105,7 +106,7 @@ export class ProxyPipeline {
    */
   async addExecutor(manifest: ExecutorManifest, wasm: Uint8Array, signed?: Envelope): Promise<Result<void>> {
     const { name } = manifest;
-    const envelope = signed === undefined ? undefined : snapshot(envelopeSchema, signed, "signed manifest");
+    const envelope = signed === undefined ? undefined : readEnvelope(signed, "signed manifest");
     const sealed = await admitExecutor(manifest, wasm);
     const admitted = sealed.ok ? await admitSigned(sealed.value, envelope, this.#ports) : sealed;
     if (!admitted.ok) {
@@ -154,8 +155,8 @@ export class ProxyPipeline {
     return await this.#call(async () => {
       const { value, turn } = await this.#turns.admitInTurn(async (keep) => {
         await ports.governor.takeOrders();
-        const policy = this.#policy;
         return await ports.ledger.transact(async (tx) => {
+          const policy = this.policies.inForce(tx);
           // A plugin that was replaced or taken away since is not the one to judge.
           if (!isPresent(intent, this.#registry)) intent = resolveAgain(intent, ports, this.#registry);
           const admission = await admit(tx, { intent, requester, policy, attestations, cancelled }, ports);
@@ -194,11 +195,15 @@ export class ProxyPipeline {
    */
   async decide(envelope: Envelope): Promise<ExecutionResult> {
     const ports = this.#ports;
-    const signed = snapshot(envelopeSchema, envelope, "approval grant");
+    const signed = readEnvelope(envelope, "approval grant");
     return await this.#call(async () => {
       const { value, turn } = await this.#turns.admitInTurn((keep) =>
         ports.ledger.transact(async (tx) => {
-          const decision = await decide(tx, signed, { ports, registry: this.#registry, policy: this.#policy });
+          const decision = await decide(tx, signed, {
+            ports,
+            registry: this.#registry,
+            policy: this.policies.inForce(tx),
+          });
           keep(decision.admission);
           return decision;
         }),
@@ -212,19 +217,19 @@ export class ProxyPipeline {
 
   /** Carries out a signed kill-switch order. EXO_ORDER, EXO_TRUST, EXO_SIGNATURE, EXO_TENANT_UNKNOWN. */
   async switchKill(envelope: Envelope): Promise<KillSwitchState> {
-    const signed = snapshot(envelopeSchema, envelope, "kill-switch order");
+    const signed = readEnvelope(envelope, "kill-switch order");
     return await this.#ports.ledger.transact((tx) => applyKillSwitch(tx, signed, this.#ports));
   }
 
   /** Sets an actor's trust score by a signed order. EXO_ORDER, EXO_TRUST, EXO_SIGNATURE, EXO_TENANT_UNKNOWN. */
   async setTrustScore(envelope: Envelope): Promise<TrustScoreOrder> {
-    const signed = snapshot(envelopeSchema, envelope, "trust-score order");
+    const signed = readEnvelope(envelope, "trust-score order");
     return await this.#ports.ledger.transact((tx) => applyTrustScore(tx, signed, this.#ports));
   }
 
   /** Closes an in-doubt intent by a signed order. EXO_NOT_IN_DOUBT, EXO_ORDER, EXO_INTENT_UNKNOWN. */
   async resolve(envelope: Envelope): Promise<ExecutionResult> {
-    const signed = snapshot(envelopeSchema, envelope, "resolution");
+    const signed = readEnvelope(envelope, "resolution");
     const admission = await this.#ports.ledger.transact((tx) => applyResolution(tx, signed, this.#ports));
     return await this.#settle(admission, undefined);
   }
@@ -235,7 +240,7 @@ export class ProxyPipeline {
    * EXO_INTENT_UNKNOWN, EXO_MATERIAL_KEPT.
    */
   async dropMaterials(envelope: Envelope): Promise<DropCounts> {
-    const signed = snapshot(envelopeSchema, envelope, "order to drop materials");
+    const signed = readEnvelope(envelope, "order to drop materials");
     const counts = { intents: 0, materials: 0, bytes: 0, kept: 0 };
     for (let from: string | null = ""; from !== null; ) {
       const after: string = from;
@@ -375,11 +380,6 @@ function resolveAgain({ intent }: ResolvedIntent, ports: PipelinePorts, registry
 /** True unless the executor an intent was resolved to is no longer the one of its name. */
 function isPresent({ resolved }: ResolvedIntent, registry: ExecutorRegistry): boolean {
   return !resolved.ok || registry.holds(resolved.value.executor);
-}
-
-/** Reads a caller's document once: what is checked is what is recorded. EXO_SCHEMA, EXO_JSON_*. */
-function snapshot<T>(schema: z.ZodType<T>, value: unknown, what: string): T {
-  return parseContract(schema, parseCanonical(canonicalize(value)), what);
 }
 
 /** Settles as `promise` does, or rejects with the signal's reason; the work behind the promise goes on. */

@@ -16,6 +16,7 @@ import { ExoArmurError } from "../errors.js";
 import type { LedgerTx } from "../log/ledger-types.js";
 import type { IdSource, StoreReader } from "../ports.js";
 import { readState, writeState } from "./documents.js";
+import { putPosition } from "./positions.js";
 import { eventKeys } from "./store-keys.js";
 
 /** What an event is about. `intentId` is null for system events, whose correlation is `system`. */
@@ -75,8 +76,9 @@ export function appendEvent<T extends EventType>(
   };
   const bytes = canonicalizeOwn(header);
   const digest = digestOf(bytes);
-  tx.put(eventKeys.one(subject.tenantId, subject.correlationId, header.sequence), packEvent(bytes, content.bytes));
-  tx.appendLeaf("event", digest);
+  const key = eventKeys.one(subject.tenantId, subject.correlationId, header.sequence);
+  tx.put(key, packEvent(bytes, content.bytes));
+  putPosition(tx, { index: tx.appendLeaf("event", digest), eventType, key });
   const { tenantId, correlationId } = subject;
   const next: ChainHead = {
     tenantId,

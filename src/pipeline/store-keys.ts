@@ -38,6 +38,12 @@ export const eventKeys = {
   heads: { gte: "c/", lt: "c0" },
 } as const;
 
+/** Where an event is stored, by the index of its leaf in the log (spec/home.md): its type and its key. */
+export const positionKeys = {
+  one: (index: number): string => `j/${fixed(index)}`,
+  all: { gte: "j/", lt: "j0" },
+} as const;
+
 /** State document of an intent. */
 export const intentKeys = {
   one: (intentId: string): string => `i/${intentId}`,
@@ -100,6 +106,12 @@ export function trustScoreTimeKey(tenantId: string, actorId: string): string {
 export function trustScoreKey(tenantId: string, actorId: string): string {
   return `s/trust/${hashOf(tenantId, actorId)}`;
 }
+
+/** Proposed policies, by the digest of their document. */
+export const proposalKeys = {
+  one: (digest: string): string => `r/${digest.slice("sha256:".length)}`,
+  all: { gte: "r/", lt: "r0" },
+} as const;
 
 /** Nonces of operator orders that were carried out. */
 export function orderKey(nonce: string): string {

@@ -14,7 +14,7 @@ import type { PolicyOutcome } from "../policy/evaluate.js";
 import type { PolicyProgram } from "../policy/program.js";
 import { evaluateRecorded } from "../policy/recorded.js";
 import type { StoreReader } from "../ports.js";
-import { type RecordedDecision, recordedDecisions, recordedIntents } from "./recorded-decisions.js";
+import { type FoundDecision, type RecordedDecision, recordedDecisions, recordedIntents } from "./recorded-decisions.js";
 
 /** Which decisions are evaluated: `since` is included, `until` is not. null does not limit. */
 export type BacktestFilter = Backtest["filter"];
@@ -34,41 +34,80 @@ const words: Readonly<Record<Change["class"], Readonly<Record<Change["direction"
  * cannot be read, whatever the filter.
  */
 export function backtestPolicy(store: StoreReader, candidate: PolicyProgram, filter: BacktestFilter): Backtest {
-  const counts = { intents: 0, notJudged: 0, decisions: 0, same: 0, flips: 0, notCheckable: 0 };
-  const classes: Record<string, number> = {};
-  const flips: Flip[] = [];
-  const notCheckable: Backtest["notCheckable"] = [];
-  for (const record of recordedIntents(store)) {
-    const { intentId } = record;
-    if (filter.tenant !== null && record.tenantId !== filter.tenant) continue;
-    const all = recordedDecisions(store, record);
-    const found = all.filter(({ recordedAt }) => isWithin(recordedAt, filter));
-    if (all.length === 0 && isWithin(receivedAt(store, record), filter)) {
-      counts.intents++;
-      counts.notJudged++;
-    }
-    if (found.length > 0) counts.intents++;
-    for (const { recorded, missing } of found) {
-      counts.decisions++;
-      const { flip, refusal } = missing === undefined ? judged(candidate, recorded) : { flip: null, refusal: missing };
-      if (refusal !== undefined) notCheckable.push({ intentId, code: refusal.code, message: refusal.message });
-      if (flip !== null) flips.push(flip);
-      for (const name of flip?.classes ?? []) classes[name] = (classes[name] ?? 0) + 1;
-    }
+  const tally = new BacktestTally(store, candidate, filter);
+  for (const record of recordedIntents(store)) tally.add(record);
+  return tally.report();
+}
+
+/** A backtest intent by intent, for who cannot wait for all of them at once; see backtestPolicy. */
+export class BacktestTally {
+  readonly #store: StoreReader;
+  readonly #candidate: PolicyProgram;
+  readonly #filter: BacktestFilter;
+  readonly #listed: number;
+  readonly #counts = { intents: 0, notJudged: 0, decisions: 0, flips: 0, notCheckable: 0 };
+  readonly #classes: Record<string, number> = {};
+  readonly #flips: Flip[] = [];
+  readonly #notCheckable: Backtest["notCheckable"] = [];
+
+  /** @param listed flips, and decisions that were not checkable, that the report lists; it counts all. Default: all. */
+  constructor(
+    store: StoreReader,
+    candidate: PolicyProgram,
+    filter: BacktestFilter,
+    listed: number = Number.POSITIVE_INFINITY,
+  ) {
+    this.#store = store;
+    this.#candidate = candidate;
+    this.#filter = filter;
+    this.#listed = listed;
   }
-  counts.flips = flips.length;
-  counts.notCheckable = notCheckable.length;
-  counts.same = counts.decisions - counts.flips - counts.notCheckable;
-  const { policyId, version } = candidate.document;
-  return {
-    schema: "exoarmur.backtest/v1",
-    candidate: { policyId, version, digest: digestOf(canonicalize(candidate.document)) },
-    filter,
-    result: notCheckable.length > 0 ? "unable" : flips.length > 0 ? "flips" : "same",
-    counts: { ...counts, classes },
-    flips,
-    notCheckable,
-  };
+
+  /** Evaluates the decisions of one intent. */
+  add(record: IntentRecord): void {
+    const { intentId, tenantId } = record;
+    const filter = this.#filter;
+    if (filter.tenant !== null && tenantId !== filter.tenant) return;
+    const all = recordedDecisions(this.#store, record);
+    const found = all.filter(({ recordedAt }) => isWithin(recordedAt, filter));
+    if (all.length === 0 && isWithin(receivedAt(this.#store, record), filter)) {
+      this.#counts.intents++;
+      this.#counts.notJudged++;
+    }
+    if (found.length > 0) this.#counts.intents++;
+    for (const one of found) this.#judge(intentId, one);
+  }
+
+  #judge(intentId: string, { recorded, missing }: FoundDecision): void {
+    this.#counts.decisions++;
+    const { flip, refusal } =
+      missing === undefined ? judged(this.#candidate, recorded) : { flip: null, refusal: missing };
+    if (refusal !== undefined) {
+      this.#counts.notCheckable++;
+      const { code, message } = refusal;
+      if (this.#notCheckable.length < this.#listed) this.#notCheckable.push({ intentId, code, message });
+    }
+    if (flip === null) return;
+    this.#counts.flips++;
+    if (this.#flips.length < this.#listed) this.#flips.push(flip);
+    for (const name of flip.classes) this.#classes[name] = (this.#classes[name] ?? 0) + 1;
+  }
+
+  /** What came of the intents so far. */
+  report(): Backtest {
+    const { intents, notJudged, decisions, flips, notCheckable } = this.#counts;
+    const { policyId, version } = this.#candidate.document;
+    const same = decisions - flips - notCheckable;
+    return {
+      schema: "exoarmur.backtest/v1",
+      candidate: { policyId, version, digest: digestOf(canonicalize(this.#candidate.document)) },
+      filter: this.#filter,
+      result: notCheckable > 0 ? "unable" : flips > 0 ? "flips" : "same",
+      counts: { intents, notJudged, decisions, same, flips, notCheckable, classes: this.#classes },
+      flips: this.#flips,
+      notCheckable: this.#notCheckable,
+    };
+  }
 }
 
 /** Whether a filter takes a time in; one that is not known is. Times are of one form, so their order is that of their text. */

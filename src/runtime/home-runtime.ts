@@ -1,32 +1,21 @@
-import { join } from "node:path";
-import { digestOf } from "../canonical/digest.js";
-import { canonicalize } from "../canonical/jcs.js";
-import { parseCanonical } from "../canonical/read.js";
-import { parseContract } from "../contracts/common.js";
-import { type Envelope, envelopeSchema } from "../contracts/dsse.js";
 import { formerVkeys } from "../contracts/trust.js";
-import { ExoArmurError } from "../errors.js";
 import { type AnchorWriter, createAnchorWriter, requireAnchored } from "../home/anchor.js";
-import { readBounded } from "../home/atomic.js";
 import { sweepInbox } from "../home/inbox.js";
 import { watchInbox } from "../home/inbox-watch.js";
 import { requireCurrent } from "../home/keyring.js";
 import { killFileExists } from "../home/kill-file.js";
-import { type Home, openHome, readPolicyFile } from "../home/open.js";
+import { type Home, openHome } from "../home/open.js";
 import { acquireOwner } from "../home/owner-lock.js";
 import type { HomePaths } from "../home/paths.js";
 import { readPlugins } from "../home/plugins.js";
 import { markPlugins, watchPlugins } from "../home/plugins-watch.js";
 import type { Ledger } from "../log/ledger-types.js";
-import type { ActivePolicy } from "../pipeline/documents.js";
-import { readState } from "../pipeline/documents.js";
-import { blobKey, stateKeys } from "../pipeline/store-keys.js";
 import type { Store } from "../ports.js";
 import { openLmdbStore } from "../stores/lmdb.js";
-import { addPlugins, type Core, changePlugin, openCore, signPolicy } from "./core.js";
+import { addPlugins, type Core, changePlugin, openCore } from "./core.js";
 import { safetyUnder } from "./features.js";
+import { signedPolicy } from "./home-policy.js";
 import { OrderDesk } from "./order-desk.js";
-import { readProgram } from "./policy-file.js";
 import { homeSecrets } from "./secrets.js";
 import { readShadow } from "./shadow.js";
 import type { World } from "./system.js";
@@ -94,7 +83,8 @@ export async function openHomeCore(dir: string, world: World): Promise<HomeCore>
     closers.push(() => witnesses?.close());
     await witnesses?.start();
     const inDoubt = await core.pipeline.open();
-    await core.pipeline.activatePolicy(await signedPolicy(home, store));
+    const { envelope, file } = await signedPolicy(home, store, core.ledger.size, world.logger);
+    await core.pipeline.activatePolicy(envelope, file);
     // Marked before they are read: what changes meanwhile is found changed.
     const marks = await markPlugins(home.paths);
     await addPlugins(core.pipeline, await readPlugins(home), world);
@@ -166,29 +156,7 @@ function ledgerView(ledger: Ledger): Omit<Ledger, "size" | "transact"> {
     prove: (index, size) => ledger.prove(index, size),
     consistency: (oldSize, newSize) => ledger.consistency(oldSize, newSize),
     leaf: (index) => ledger.leaf(index),
+    watch: (grown) => ledger.watch(grown),
     close: () => ledger.close(),
   };
-}
-
-/**
- * The home's policy, signed: by the author's key where it is in the home, else as it was activated before, else by
- * policy.signed.json beside it. EXO_POLICY_UNSIGNED when none fits.
- */
-async function signedPolicy(home: Home, store: Store): Promise<Envelope> {
-  const { file, bytes } = await readPolicyFile(home.paths);
-  const { document: policy } = await readProgram(bytes, file);
-  if (home.hasKey("policy-author")) return await signPolicy(policy, await home.signer("policy-author"));
-  const digest = digestOf(canonicalize(policy));
-  const active = readState<ActivePolicy>(store, stateKeys.policy);
-  const known = active?.digest === digest ? store.get(blobKey(active.envelopeDigest)) : undefined;
-  const signedFile = join(home.paths.home, "policy.signed.json");
-  const envelope = known ?? (await readBounded(signedFile, { maxBytes: 16_777_216 }))?.bytes;
-  if (envelope === undefined) {
-    throw new ExoArmurError(
-      "EXO_POLICY_UNSIGNED",
-      `${file} is not the active policy, and neither keys/author.key nor ${signedFile} is there to sign it`,
-      { file },
-    );
-  }
-  return parseContract(envelopeSchema, parseCanonical(envelope), signedFile, { file: signedFile });
 }

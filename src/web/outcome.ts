@@ -1,7 +1,7 @@
 import type { ReplayReport } from "../contracts/replay-report.js";
 import type { Story } from "../replay/story/step.js";
 import type { VerificationReport } from "../verify/report.js";
-import type { SeenStep } from "./messages.js";
+import type { SeenStep, WorkerMessage } from "./messages.js";
 
 /** What the page knows of the file it was given, and what it still waits for. */
 export type Findings = {
@@ -18,6 +18,26 @@ export type Findings = {
   /** Why the work ended early, in words; null while it goes on or when it is done. */
   readonly broken: string | null;
 };
+
+/** What is known of a file before anything was found. */
+export function noFindings(name: string, bytes: number, trustName: string | null): Findings {
+  const nothing = { verified: null, call: false, story: null, replayed: null, seen: [], digest: null, broken: null };
+  return { ...nothing, name, bytes, trustName };
+}
+
+/** What is known once the worker has told one thing more. */
+export function withMessage(findings: Findings, message: WorkerMessage): Findings {
+  switch (message.kind) {
+    case "verified":
+      return { ...findings, verified: message.report, call: message.call };
+    case "story":
+      return { ...findings, story: message.story };
+    case "replayed":
+      return { ...findings, replayed: message.report, seen: message.seen, digest: message.digest };
+    case "broken":
+      return { ...findings, broken: message.message };
+  }
+}
 
 /** The word at the top of the page. Never `pass` before everything that was asked for has been done and holds. */
 export type Outcome = "checking" | "pass" | "fail" | "unable";

@@ -1,42 +1,12 @@
 import { render } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
-import { formatCount } from "../replay/story/format.js";
-import { type Check, maxBytes, startCheck } from "./check.js";
+import { useEffect, useState } from "preact/hooks";
 import { Comparison } from "./comparison.js";
-import type { WorkerMessage } from "./messages.js";
-import type { Findings } from "./outcome.js";
+import { type Named, readFile } from "./files.js";
 import { Timeline } from "./timeline.js";
+import { useCheck } from "./use-check.js";
 import { Checks, Verdict } from "./verdict.js";
 
 // Entry point of the page. It reads the files it is given, hands them to a worker and shows what that finds.
-
-type Named = { readonly name: string; readonly bytes: Uint8Array };
-
-const nothing = { verified: null, call: false, story: null, replayed: null, seen: [], digest: null } as const;
-
-function withMessage(findings: Findings, message: WorkerMessage): Findings {
-  switch (message.kind) {
-    case "verified":
-      return { ...findings, verified: message.report, call: message.call };
-    case "story":
-      return { ...findings, story: message.story };
-    case "replayed":
-      return { ...findings, replayed: message.report, seen: message.seen, digest: message.digest };
-    case "broken":
-      return { ...findings, broken: message.message };
-  }
-}
-
-/** Reads one chosen file; says why when it is too large or cannot be read. */
-async function readFile(file: File): Promise<Named | string> {
-  if (file.size > maxBytes)
-    return `${file.name} has ${formatCount(file.size)} bytes, at most ${formatCount(maxBytes)} are read`;
-  try {
-    return { name: file.name, bytes: new Uint8Array(await file.arrayBuffer()) };
-  } catch (error) {
-    return `${file.name} could not be read: ${String(error)}`;
-  }
-}
 
 /** What `exoarmur verify --open` puts into the page: files in base64. */
 function givenFiles(): { bundle: Named; trust: Named | null } | null {
@@ -51,32 +21,11 @@ function givenFiles(): { bundle: Named; trust: Named | null } | null {
 }
 
 function Page() {
-  const [findings, setFindings] = useState<Findings | null>(null);
   const [trust, setTrust] = useState<Named | null>(null);
   const [bundle, setBundle] = useState<Named | null>(null);
   const [over, setOver] = useState(false);
   const [problem, setProblem] = useState<string | null>(null);
-  const check = useRef<Check | null>(null);
-
-  const start = (file: Named, trusted: Named | null): void => {
-    check.current?.stop("another file was opened");
-    const base: Findings = {
-      ...nothing,
-      name: file.name,
-      bytes: file.bytes.length,
-      trustName: trusted?.name ?? null,
-      broken: null,
-    };
-    setFindings(base);
-    const job = { bundle: file.bytes.slice(), trust: trusted?.bytes.slice() ?? null };
-    let found = base;
-    const tell = (message: WorkerMessage): void => {
-      found = withMessage(found, message);
-      if (check.current === mine) setFindings(found);
-    };
-    const mine = startCheck(job, tell);
-    check.current = mine;
-  };
+  const { findings, start, stop } = useCheck();
 
   const take = async (files: readonly File[], asTrust: boolean): Promise<void> => {
     const read = await Promise.all(files.slice(0, 2).map(readFile));
@@ -124,7 +73,7 @@ function Page() {
       )}
       {findings !== null && (
         <>
-          <Verdict findings={findings} onStop={() => check.current?.stop("it was stopped")} />
+          <Verdict findings={findings} onStop={() => stop("it was stopped")} />
           <Checks findings={findings} />
           <Comparison findings={findings} />
           {findings.story !== null && (

@@ -225,8 +225,8 @@ describe("rules across members", () => {
     expect([...irreproducibleStatuses]).toEqual(["timed_out", "host_fault", "in_doubt"]);
   });
 
-  test("event types: twenty-three", () => {
-    expect(Object.keys(eventPayloads)).toHaveLength(23);
+  test("event types: twenty-five", () => {
+    expect(Object.keys(eventPayloads)).toHaveLength(25);
   });
 
   test("every published schema is strict at its top", () => {

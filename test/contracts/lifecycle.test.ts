@@ -39,7 +39,7 @@ describe("the life of an intent", () => {
     );
     expect(found).toHaveLength(steps.length);
     expect(new Set(found.map((step) => step.join(" ")))).toEqual(new Set(steps.map((step) => step.join(" "))));
-    expect(states.length * types.length).toBe(13 * 23);
+    expect(states.length * types.length).toBe(13 * 25);
   });
 
   test.each(["", "constructor", "toString", "__proto__", "hasOwnProperty", "intent_received ", "INTENT_RECEIVED"])(

@@ -1,8 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { digestOfJson } from "../../src/canonical/digest.js";
 import { parseBearer } from "../../src/contracts/access.js";
 import type { ApprovalRequest } from "../../src/contracts/approval.js";
+import type { Envelope } from "../../src/contracts/dsse.js";
 import { routes } from "../../src/control/routes.js";
-import { grant, killOrder, resolution } from "../support/sign.js";
+import { policyOf, usualRules } from "../support/rig.js";
+import { activation, grant, killOrder, resolution, signedPolicy } from "../support/sign.js";
 import { keys } from "../support/world.js";
 import { codeOf, openPlane, type Plane } from "./support.js";
 
@@ -15,7 +18,7 @@ const agreed: Readonly<Record<string, readonly [method: string, path: string, ro
   closeSession: ["delete", "/v1/auth/sessions/current", "viewer approver policy-author admin", "none"],
   listSessions: ["get", "/v1/auth/sessions", "admin", "cell"],
   revokeSession: ["delete", "/v1/auth/sessions/{sessionId}", "admin", "cell"],
-  whoAmI: ["get", "/v1/whoami", "agent viewer approver policy-author admin", "none"],
+  whoAmI: ["get", "/v1/whoami", "agent monitor viewer approver policy-author admin", "none"],
   submitIntent: ["post", "/v1/intents", "agent", "filter"],
   submitSignedIntent: ["post", "/v1/signed-intents", "signed", "filter"],
   listIntents: ["get", "/v1/intents", "agent viewer", "filter"],
@@ -25,17 +28,27 @@ const agreed: Readonly<Record<string, readonly [method: string, path: string, ro
   getIntentBundle: ["get", "/v1/intents/{intentId}/bundle", "agent viewer", "object"],
   resolveIntent: ["post", "/v1/intents/{intentId}/resolution", "admin", "object"],
   listEvents: ["get", "/v1/events", "viewer", "filter"],
+  followEvents: ["get", "/v1/live", "agent viewer", "filter"],
+  getMetrics: ["get", "/v1/metrics", "monitor viewer", "cell"],
   listApprovals: ["get", "/v1/approvals", "viewer", "filter"],
   getApproval: ["get", "/v1/approvals/{requestId}", "viewer", "object"],
   decideApproval: ["post", "/v1/approvals/{requestId}/grants", "approver", "object"],
   getKillSwitch: ["get", "/v1/killswitch", "viewer", "filter"],
   orderKillSwitch: ["post", "/v1/killswitch", "admin", "signed"],
+  listPolicies: ["get", "/v1/policies", "viewer", "none"],
+  proposePolicy: ["post", "/v1/policies", "policy-author", "signed"],
+  getProposedPolicy: ["get", "/v1/policies/{digest}", "viewer", "none"],
+  withdrawPolicy: ["delete", "/v1/policies/{digest}", "policy-author", "cell"],
+  backtestPolicy: ["post", "/v1/policies/{digest}/backtest", "viewer", "filter"],
+  testPolicy: ["post", "/v1/policies/{digest}/test", "viewer", "none"],
+  activatePolicy: ["post", "/v1/policies/{digest}/activate", "policy-author", "signed"],
   listPlugins: ["get", "/v1/plugins", "viewer", "none"],
   getPolicy: ["get", "/v1/policy", "viewer", "none"],
-  getCheckpoint: ["get", "/v1/log/checkpoint", "agent viewer approver policy-author admin", "none"],
+  getCheckpoint: ["get", "/v1/log/checkpoint", "agent monitor viewer approver policy-author admin", "none"],
+  listTrustScores: ["get", "/v1/trust-scores", "viewer", "filter"],
   getInclusionProof: ["get", "/v1/log/proofs/{index}", "viewer", "none"],
   getConsistencyProof: ["get", "/v1/log/consistency", "viewer", "none"],
-  getOpenApi: ["get", "/v1/openapi.json", "agent viewer approver policy-author admin", "none"],
+  getOpenApi: ["get", "/v1/openapi.json", "agent monitor viewer approver policy-author admin", "none"],
 };
 
 /** Everybody who asks: roles, and the tenant they are limited to. `sees` is whether the intent below is theirs to see. */
@@ -44,6 +57,7 @@ const askers = {
   agent: { roles: ["agent"], tenant: "default", sees: true },
   "another agent of the tenant": { roles: ["agent"], tenant: "default", sees: false },
   "the same agent of another tenant": { roles: ["agent"], tenant: "other", sees: false },
+  monitor: { roles: ["monitor"], tenant: null, sees: false },
   reader: { roles: ["viewer"], tenant: "default", sees: true },
   "a reader of another tenant": { roles: ["viewer"], tenant: "other", sees: false },
   admin: { roles: ["viewer", "admin"], tenant: null, sees: true },
@@ -51,6 +65,7 @@ const askers = {
   approver: { roles: ["viewer", "approver"], tenant: null, sees: true },
   "an approver of another tenant": { roles: ["viewer", "approver"], tenant: "other", sees: false },
   author: { roles: ["viewer", "policy-author"], tenant: null, sees: true },
+  "an author of another tenant": { roles: ["viewer", "policy-author"], tenant: "other", sees: false },
 } as const;
 
 type Asker = keyof typeof askers;
@@ -60,6 +75,9 @@ let tokens: Readonly<Record<Asker, () => Promise<string | undefined>>>;
 let intentId: string;
 let request: ApprovalRequest;
 let open: Map<string, string>;
+/** A policy that is proposed whenever its route is asked. */
+let proposal: Envelope;
+const proposed = digestOfJson(policyOf(usualRules, 7));
 
 const reportAgent = { id: "report-agent", type: "agent" };
 
@@ -86,6 +104,7 @@ beforeAll(async () => {
     "the same agent of another tenant": fixed(
       plane.token({ kind: "agent", actor: reportAgent, actions: ["*"] }, "other"),
     ),
+    monitor: fixed(plane.token({ kind: "monitor" })),
     reader: fixed(plane.token({ kind: "viewer" })),
     "a reader of another tenant": fixed(plane.token({ kind: "viewer" }, "other")),
     admin: session("admin"),
@@ -93,6 +112,7 @@ beforeAll(async () => {
     approver: session("approver"),
     "an approver of another tenant": session("otherApprover"),
     author: session("author"),
+    "an author of another tenant": session("otherAuthor"),
   };
   const submit = async (action: string, idempotencyKey: string) =>
     await plane.ask("/v1/intents", {
@@ -101,7 +121,21 @@ beforeAll(async () => {
     });
   intentId = (await submit("fs.read", "setup-1")).json["intentId"] as string;
   request = (await submit("fs.remove", "setup-2")).json["approval"] as ApprovalRequest;
+  proposal = await signedPolicy(policyOf(usualRules, 7));
   bodies = {
+    proposePolicy: await signedPolicy(policyOf(usualRules, 9), keys.publisher),
+    backtestPolicy: {},
+    testPolicy: {
+      schema: "exoarmur.policy-cases/v1",
+      cases: [
+        {
+          name: "tried",
+          intent: { actor: "a", action: "fs.read", target: "data/x", parameters: {} },
+          expect: { verdict: "allow" },
+        },
+      ],
+    },
+    activatePolicy: await activation(proposed, proposed, {}, keys.publisher),
     createChallenge: { keyId: keys.operator.keyId, role: "operator" },
     openSession: await killOrder(true, {}, keys.publisher),
     submitIntent: { action: "fs.read", parameters: { path: "data/orders.csv" }, idempotencyKey: "tried" },
@@ -118,6 +152,7 @@ function pathOf(path: string): string {
     .replace("{intentId}", intentId)
     .replace("{requestId}", request.requestId)
     .replace("{sessionId}", "01KA4X6F7J2Z8Q0V5N3T9RBCDE")
+    .replace("{digest}", proposed)
     .replace("{index}", "0");
   return path === "/v1/log/consistency" ? `${filled}?old=1&new=2` : filled;
 }
@@ -164,6 +199,7 @@ describe.each(Object.keys(agreed))("%s", (id) => {
   it.each(Object.keys(askers) as Asker[])("asked by %s", async (who) => {
     const [method = "", path = ""] = agreed[id] ?? [];
     const token = await tokens[who]();
+    if (path.includes("{digest}")) await plane.rig.pipeline.policies.propose(proposal);
     const answer = await plane.ask(pathOf(path), { method: method.toUpperCase(), token, body: bodies[id] });
     if (id === "closeSession") for (const [name, text] of open) if (text === token) open.delete(name);
     const want = expected(id, who);
@@ -171,7 +207,8 @@ describe.each(Object.keys(agreed))("%s", (id) => {
     else if (id === "openSession") expect(codeOf(answer)).toBe("401 EXO_AUTHENTICATION");
     else if (id === "closeSession" && parseBearer(token ?? "")?.kind === "token") {
       expect(codeOf(answer)).toBe("403 EXO_FORBIDDEN");
-    } else if (["resolveIntent", "decideApproval", "orderKillSwitch"].includes(id)) {
+    } else if (id === "proposePolicy") expect(codeOf(answer)).toBe("422 EXO_POLICY_UNSIGNED");
+    else if (["resolveIntent", "decideApproval", "orderKillSwitch", "activatePolicy"].includes(id)) {
       // Let in at the door; the signature by a key without the role is refused behind it.
       expect(codeOf(answer)).toBe("422 EXO_TRUST");
     } else expect(answer.status).toBe(200);

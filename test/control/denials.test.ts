@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { DenialLog } from "../../src/control/denials.js";
+import { Metrics } from "../../src/control/metrics.js";
 import type { DeniedAccess } from "../../src/pipeline/access.js";
 import { openRig } from "../support/rig.js";
 import { startMs, type TestClock, testClock } from "../support/world.js";
@@ -19,6 +20,7 @@ beforeEach(() => {
   log = new DenialLog({
     clock,
     windowMs: 60_000,
+    metrics: new Metrics(),
     logger: { log: (_level, message) => void logged.push(message) },
     record: async (denied) => {
       if (fails) throw new Error("the disk is full");

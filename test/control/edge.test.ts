@@ -215,7 +215,7 @@ describe("limits", () => {
   });
 
   it("of documents that one page looks at: it holds what it found, and its cursor goes on", async () => {
-    const one = await plane({ limits: { scan: 2 } });
+    const one = await plane({ limits: { scan: 2, indexed: 0 } });
     const [mine, other, reader] = [agentOf(one), one.token({ kind: "viewer" }, "other"), one.token({ kind: "viewer" })];
     for (const key of ["a", "b", "c", "d", "e"]) await one.ask("/v1/intents", { token: mine, body: read(key) });
     const pages = async (token: string): Promise<number[]> => {

@@ -10,6 +10,7 @@ import {
   type TokenRecord,
 } from "../../src/contracts/access.js";
 import { payloadTypes, signEnvelope } from "../../src/contracts/dsse.js";
+import type { ConsolePage } from "../../src/control/console-page.js";
 import { type ControlLimits, defaultLimits } from "../../src/control/desk.js";
 import { routes } from "../../src/control/routes.js";
 import { type ControlServer, type Listening, startControlServer } from "../../src/control/server.js";
@@ -43,12 +44,14 @@ const people = {
   author: { role: "policy-author", signer: key("author") },
   otherApprover: { role: "approver", signer: key("carol") },
   otherAdmin: { role: "operator", signer: key("mallory") },
+  otherAuthor: { role: "policy-author", signer: key("otherAuthor") },
 } as const satisfies Record<string, { role: SessionRole; signer: Signer }>;
 
 const trustKeys = [
   ...usualKeys.filter(({ id }) => id !== "carol"),
   trusted("approver", "carol", keys.carol, { tenants: ["other"] }),
   trusted("operator", "other-ops", keys.mallory, { tenants: ["other"] }),
+  trusted("policy-author", "other-author", keys.otherAuthor, { tenants: ["other"] }),
 ];
 
 /** A control plane over a rig, on a real socket. */
@@ -68,6 +71,7 @@ export type PlaneOptions = {
   readonly rig?: RigOptions;
   readonly limits?: Partial<ControlLimits>;
   readonly listening?: Partial<Listening>;
+  readonly page?: ConsolePage;
 };
 
 /** Opens a control plane on a free port of this machine. Nothing is limited but what the options say. */
@@ -86,9 +90,10 @@ export async function openPlane(options: PlaneOptions = {}): Promise<Plane> {
       },
       trust: rig.trust,
       cellId: "local",
+      defaultTenant: "default",
       killed: () => rig.governor.killFile,
       findToken: async (id) => tokens.get(id),
-      page: null,
+      page: options.page ?? null,
       limits: { ...defaultLimits, principal: plenty, address: plenty, ...options.limits },
     },
     { host: "127.0.0.1", port: 0, ...options.listening },
@@ -151,9 +156,14 @@ async function send(port: number, path: string, { method, token, body, raw, head
       },
       (response) => {
         let text = "";
-        response.setEncoding("utf8").on("data", (part: string) => (text += part));
+        response.setEncoding("utf8").on("data", (part: string) => {
+          text += part;
+          // A stream has no end; here its first message is the answer.
+          if (response.headers["content-type"] === "text/event-stream") response.emit("end");
+        });
         response.on("error", reject);
-        response.on("end", () => {
+        response.once("end", () => {
+          if (!response.complete) response.destroy();
           const isJson = /json/.test(response.headers["content-type"] ?? "") && text !== "";
           const json = isJson ? (JSON.parse(text) as Record<string, unknown>) : {};
           const answer = { status: response.statusCode ?? 0, headers: response.headers, text, json };

@@ -4,6 +4,8 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { signGrantWith } from "../../src/approval/sign.js";
 import { canonicalize } from "../../src/canonical/jcs.js";
+import { createClient } from "../../src/client/client.js";
+import type { LiveMessage } from "../../src/client/live.js";
 import type { Challenge } from "../../src/contracts/access.js";
 import type { ApprovalRequest } from "../../src/contracts/approval.js";
 import { payloadTypes, signEnvelope } from "../../src/contracts/dsse.js";
@@ -107,6 +109,24 @@ describe("a control plane in a process of its own", () => {
     expect((await ask("/v1/killswitch", session)).json).toMatchObject({ global: false, killFile: false });
   });
 
+  it("follows its log and tells its metrics, to a token that is for nothing else", async () => {
+    const reader = String(jsonOf(await near(shell, ["tokens", "new", "--viewer", "--json"]))["token"]);
+    const following = createClient({ origin, token: reader }).follow();
+    const { value: ready } = await following.next();
+    await following.return(undefined);
+    expect(ready).toMatchObject({ kind: "ready" });
+    const made = jsonOf(await near(shell, ["tokens", "new", "--monitor", "--json"]));
+    expect(made).toMatchObject({ grant: { kind: "monitor" }, state: "active" });
+    const monitor = String(made["token"]);
+    const scraped = await fetch(`${origin}/v1/metrics`, { headers: { authorization: `Bearer ${monitor}` } });
+    const text = await scraped.text();
+    expect(text).toContain('exoarmur_executions_total{status="completed"} 2\n');
+    expect(text).toContain(`exoarmur_log_size ${Number((ready as LiveMessage).id) + 1}\n`);
+    expect((await ask("/v1/events", monitor)).json).toMatchObject({ code: "EXO_FORBIDDEN" });
+    const both = await near(shell, ["tokens", "new", "--monitor", "--viewer"]);
+    expect([both.code, both.stdout]).toEqual([2, ""]);
+  });
+
   it("a second process on the home is refused, serve or run", async () => {
     const second = await near(shell, ["serve", "--port", "0", "--json"], { env: flags });
     expect([second.code, errorOf(second)]).toEqual([1, "EXO_HOME_LOCKED"]);
@@ -185,7 +205,7 @@ describe("serve is refused", () => {
     expect(await of("revoke", "01KA4X6F7J2Z8Q0V5N3T9RBCDE")).toEqual([1, "EXO_TOKEN"]);
     const listed = await near(shell, ["tokens", "list"]);
     expect(listed.stdout).toMatch(
-      new RegExp(`^${tokenId} {3}tenant default {3}me {3}table\\.\\* fs\\.remove {3}until .* {3}revoked\\n$`),
+      new RegExp(`^${tokenId} {3}tenant default +me +table\\.\\* fs\\.remove {3}until .* {3}revoked\\n`),
     );
     expect(listed.stdout).not.toContain(token.slice(-43));
   });

@@ -92,7 +92,8 @@ export const usualRules: readonly PolicyRule[] = [
   { id: "defer-list", match: { action: "fs.list" }, verdict: "defer" },
 ];
 
-function policyOf(rules: readonly PolicyRule[], version = 1): PolicyDocument {
+/** A policy of the tests. */
+export function policyOf(rules: readonly PolicyRule[], version = 1): PolicyDocument {
   return { schema: "exoarmur.policy/v1", policyId: "test", version, rules: [...rules] };
 }
 

@@ -3,7 +3,8 @@ import { canonicalize } from "../../src/canonical/jcs.js";
 import { formatTime } from "../../src/canonical/time.js";
 import type { ApprovalGrant, ApprovalRequest } from "../../src/contracts/approval.js";
 import { type Envelope, payloadTypes, signEnvelope } from "../../src/contracts/dsse.js";
-import type { KillSwitchOrder, ResolutionOrder, TrustScoreOrder } from "../../src/contracts/order.js";
+import type { KillSwitchOrder, PolicyActivation, ResolutionOrder, TrustScoreOrder } from "../../src/contracts/order.js";
+import type { AnyPolicy } from "../../src/contracts/policy-cedar.js";
 import { droppableRoles, type MaterialsDropOrder } from "../../src/contracts/retention.js";
 import { encodeBase64Url } from "../../src/crypto/encoding.js";
 import type { Signer } from "../../src/ports.js";
@@ -95,6 +96,35 @@ export async function dropOrder(
     ...more,
   };
   return await signEnvelope(payloadTypes.materialsDrop, canonicalize(order), signer);
+}
+
+/** A signed policy. */
+export async function signedPolicy(
+  policy: AnyPolicy,
+  signer: Signer = keys.author,
+  payloadType: string = payloadTypes.policy,
+): Promise<Envelope> {
+  return await signEnvelope(payloadType, canonicalize(policy), signer);
+}
+
+/** A signed order to put a proposed policy in force. */
+export async function activation(
+  policyDigest: string,
+  replaces: string,
+  more: Partial<PolicyActivation> = {},
+  signer: Signer = keys.author,
+): Promise<Envelope> {
+  const order = {
+    schema: "exoarmur.policy-activation/v1",
+    cellId: "local",
+    policyDigest,
+    replaces,
+    operator: { id: "author", keyId: signer.keyId },
+    nonce: freshNonce(),
+    signedAt: formatTime(startMs),
+    ...more,
+  };
+  return await signEnvelope(payloadTypes.policyActivation, canonicalize(order), signer);
 }
 
 /** A signed resolution of an in-doubt intent. */

@@ -8,12 +8,13 @@ import type { VerificationReport } from "../../src/verify/report.js";
 import { type Findings, outcomeOf } from "../../src/web/outcome.js";
 
 const pages = [
-  ["verifier.html", 1_500_000],
-  ["verifier-cedar.html", 7_000_000],
+  ["verifier.html", 1_500_000, "'none'", "<!-- given -->\n<script>"],
+  ["verifier-cedar.html", 7_000_000, "'none'", "<!-- given -->\n<script>"],
+  ["console.html", 2_500_000, "'self'", "</script>\n<script>"],
 ] as const;
 const hash = (text: string): string => `'sha256-${createHash("sha256").update(text).digest("base64")}'`;
 
-describe.each(pages)("the built page %s", (name, maxBytes) => {
+describe.each(pages)("the built page %s", (name, maxBytes, connect, start) => {
   const page = readFileSync(new URL(`../../dist/web/${name}`, import.meta.url), "utf8");
   const inner = (start: string, end: string): string =>
     page.slice(page.indexOf(start) + start.length, page.indexOf(end));
@@ -27,11 +28,11 @@ describe.each(pages)("the built page %s", (name, maxBytes) => {
   });
 
   it("runs its one script and nothing else, and reaches nobody", () => {
-    const script = inner("<!-- given -->\n<script>", "</script>\n</body>");
+    const script = inner(start, "</script>\n</body>");
     const style = inner("<style>", "</style>");
     expect(inner('Policy" content="', '">\n<meta name="viewport')).toBe(
       `default-src 'none'; script-src ${hash(script)} 'wasm-unsafe-eval'; style-src ${hash(style)}; worker-src blob:; ` +
-        "connect-src 'none'; img-src 'none'; base-uri 'none'; form-action 'none'",
+        `connect-src ${connect}; img-src 'none'; base-uri 'none'; form-action 'none'`,
     );
   });
 });

@@ -1,13 +1,12 @@
 import { z } from "zod";
 import { payloadTypes } from "../../contracts/dsse.js";
-import { killSwitchOrderSchema } from "../../contracts/order.js";
+import { killSwitchOrder, signOrder } from "../../contracts/order.js";
 import { ExoArmurError, isExoArmurError } from "../../errors.js";
 import { removeKillFile, writeKillFile } from "../../home/kill-file.js";
 import { type Home, openHome } from "../../home/open.js";
 import { hasFlag, type Options, textOption } from "../action.js";
 import { type CliContext, homeDir } from "../context.js";
 import { type ExitCode, exitCodes } from "../exit-codes.js";
-import { signOrder } from "../operator.js";
 import { deliverOrder } from "../order-delivery.js";
 import { formatRows, printJson, shownPath } from "../output.js";
 import { withProgress } from "../progress.js";
@@ -67,13 +66,7 @@ async function record(
   tenantId: string | null,
   on: boolean,
 ): Promise<z.infer<typeof stateSchema>> {
-  const order = {
-    schema: killSwitchOrderSchema.shape.schema.value,
-    cellId: home.resolved.cellId,
-    scope: tenantId === null ? "global" : "tenant",
-    tenantId,
-    on,
-  };
+  const order = killSwitchOrder(home.resolved.cellId, tenantId, on);
   const envelope = await withSigningKey(context, home, "operator", options, (key) =>
     signOrder(context, key, payloadTypes.killSwitch, order),
   );

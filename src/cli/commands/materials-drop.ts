@@ -2,6 +2,7 @@ import { z } from "zod";
 import { isUlid } from "../../canonical/ids.js";
 import { formatTime } from "../../canonical/time.js";
 import { payloadTypes } from "../../contracts/dsse.js";
+import { signOrder } from "../../contracts/order.js";
 import {
   type DroppableRole,
   droppableRoles,
@@ -22,7 +23,7 @@ import { hasFlag, type Options, textOption, textsOption, timeOption, type Work }
 import { type CliContext, homeDir } from "../context.js";
 import { exitCodes } from "../exit-codes.js";
 import { withHomeView } from "../home-view.js";
-import { isConfirmed, signOrder } from "../operator.js";
+import { isConfirmed } from "../operator.js";
 import { deliverOrder } from "../order-delivery.js";
 import { countOf, formatCount, formatRows, printJson, shownPath } from "../output.js";
 import { withProgress } from "../progress.js";

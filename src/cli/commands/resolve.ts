@@ -1,13 +1,12 @@
 import { digestOf } from "../../canonical/digest.js";
 import { checkUlid } from "../../canonical/ids.js";
 import { payloadTypes } from "../../contracts/dsse.js";
-import { resolutionOrderSchema } from "../../contracts/order.js";
+import { resolutionOrderSchema, signOrder } from "../../contracts/order.js";
 import { openHome } from "../../home/open.js";
 import { hasFlag, type Options, textOption } from "../action.js";
 import { type CliContext, homeDir } from "../context.js";
 import { type ExitCode, exitCodes } from "../exit-codes.js";
 import { inputs, readInput } from "../files.js";
-import { signOrder } from "../operator.js";
 import { deliverOrder } from "../order-delivery.js";
 import { readOrderSummary } from "../order-summary.js";
 import { formatRows, printJson, shownPath } from "../output.js";

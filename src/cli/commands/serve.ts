@@ -64,6 +64,7 @@ export const serve: Work = async (context, _args, options) => {
         store,
         trust,
         cellId: resolved.cellId,
+        defaultTenant: resolved.tenantId,
         killed: () => killFileExists(paths),
         findToken: async (id) => await readToken(paths, id),
         limits: defaultLimits,
@@ -71,7 +72,7 @@ export const serve: Work = async (context, _args, options) => {
       },
       place,
     );
-    show(context, core, server.origin, place.origin, options);
+    show(context, core, { listening: server.origin, reached: place.origin, digest: page.digest }, options);
     try {
       if (!context.signal.aborted) await once(context.signal, "abort");
       context.stderr("closing: what runs is finished and recorded; once more ends it at once\n");
@@ -97,21 +98,20 @@ async function requireFlag(context: CliContext, dir: string): Promise<void> {
   throw new ExoArmurError("EXO_USAGE", `the control plane is off; to turn it on, ${words}`);
 }
 
-function show(
-  context: CliContext,
-  core: HomeCore,
-  origin: string,
-  reached: string | undefined,
-  options: Options,
-): void {
+/** What is told of a control plane that listens. `digest`: of the console it serves. */
+type Serving = { readonly listening: string; readonly reached: string | undefined; readonly digest: string };
+
+function show(context: CliContext, core: HomeCore, { listening, reached, digest }: Serving, options: Options): void {
   const { inDoubt, home } = core;
-  const place = reached ?? origin;
+  const origin = reached ?? listening;
   if (hasFlag(options, "json")) {
-    printJson(context, { schema: "exoarmur.serve/v1", origin: place, listening: origin, pid: process.pid, inDoubt });
+    const { pid } = process;
+    printJson(context, { schema: "exoarmur.serve/v1", origin, listening, console: digest, pid, inDoubt });
     return;
   }
   const rows = [
-    ["control plane", place, shownPath(context, home.paths.home)],
+    ["control plane", origin, shownPath(context, home.paths.home)],
+    ["console", `${origin}/`, digest],
     ["log in", "sign a challenge with a key of trust.json, or bring a token of: exoarmur tokens new"],
   ];
   if (inDoubt.length > 0) rows.push(["in doubt", ...inDoubt]);

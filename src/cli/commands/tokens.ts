@@ -55,11 +55,15 @@ export const endToken: Work = async (context, [id = ""], options) => {
 };
 
 function readGrant(options: Options): TokenGrant {
+  if (hasFlag(options, "monitor")) return { kind: "monitor" };
   if (hasFlag(options, "viewer")) return { kind: "viewer" };
   const id = textOption(options, "actor");
   const actions = textsOption(options, "action");
   if (id === undefined || actions.length === 0) {
-    throw new ExoArmurError("EXO_USAGE", "an agent's token needs --actor and at least one --action, or --viewer");
+    throw new ExoArmurError(
+      "EXO_USAGE",
+      "an agent's token needs --actor and at least one --action; or give --viewer, or --monitor",
+    );
   }
   const actor = { id, type: textOption(options, "type") ?? "agent" };
   return parseContract(tokenGrantSchema, { kind: "agent", actor, actions: [...actions] }, "token");
@@ -84,6 +88,7 @@ function viewOf(record: TokenRecord, clock: Clock): object {
 
 function describe(record: TokenRecord, clock: Clock): string[] {
   const { tokenId, tenantId, grant, expiresAt } = record;
-  const what = grant.kind === "viewer" ? ["viewer", "reads"] : [grant.actor.id, grant.actions.join(" ")];
-  return [tokenId, `tenant ${tenantId}`, ...what, `until ${expiresAt}`, stateOf(record, clock)];
+  const what = grant.kind === "agent" ? [grant.actor.id, grant.actions.join(" ")] : [grant.kind, "reads"];
+  const where = grant.kind === "monitor" ? "metrics of the cell" : `tenant ${tenantId}`;
+  return [tokenId, where, ...what, `until ${expiresAt}`, stateOf(record, clock)];
 }

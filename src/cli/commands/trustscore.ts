@@ -1,12 +1,11 @@
 import { z } from "zod";
 import { payloadTypes } from "../../contracts/dsse.js";
-import { trustScoreOrderSchema } from "../../contracts/order.js";
+import { signOrder, trustScoreOrderSchema } from "../../contracts/order.js";
 import { ExoArmurError } from "../../errors.js";
 import { openHome } from "../../home/open.js";
 import { hasFlag, textOption, type Work } from "../action.js";
 import { homeDir } from "../context.js";
 import { exitCodes } from "../exit-codes.js";
-import { signOrder } from "../operator.js";
 import { deliverOrder } from "../order-delivery.js";
 import { formatRows, printJson } from "../output.js";
 import { withProgress } from "../progress.js";

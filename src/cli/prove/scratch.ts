@@ -10,12 +10,13 @@ import { decodeBase64 } from "../../crypto/encoding.js";
 import { signerFromSeed } from "../../crypto/signer.js";
 import { createHome } from "../../home/create.js";
 import { generateKey, trustEntryOf } from "../../home/keys.js";
-import { type Home, openHome, readPolicyFile } from "../../home/open.js";
+import { type Home, openHome } from "../../home/open.js";
 import type { HomePaths } from "../../home/paths.js";
 import type { Entropy, Signer } from "../../ports.js";
 import { loadCedar } from "../../runtime/cedar.js";
-import { readProgram } from "../../runtime/policy-file.js";
+import { readHomePolicy } from "../../runtime/home-policy.js";
 import type { Engines } from "../../verify/report.js";
+import { withHomeView } from "../home-view.js";
 import { guestFiles, readGuests, scratchActions, scratchNames, standIn } from "./guests.js";
 import { type Ask, ownAsk } from "./own-ask.js";
 
@@ -66,8 +67,10 @@ export type ScratchPorts = { readonly entropy: Entropy; readonly listener: numbe
  */
 export async function makeScratch(dir: string, { entropy, listener }: ScratchPorts): Promise<Scratch> {
   const home = await openHome(dir);
-  const { file, bytes } = await readPolicyFile(home.paths);
-  const { document: policy } = await readProgram(bytes, file);
+  const { document: policy } = await withHomeView(
+    dir,
+    async ({ store }) => (await readHomePolicy(home.paths, store)).program,
+  );
   const folder = await mkdtemp(join(tmpdir(), "exoarmur-prove-"));
   try {
     const { tenantId, cellId } = home.resolved;

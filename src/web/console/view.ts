@@ -1,17 +1,8 @@
 import type { ComponentChild } from "preact";
 import type { z } from "zod";
-import type { SessionRole } from "../../contracts/access.js";
 import type { replies } from "../../contracts/control.js";
-import type { Signer } from "../../ports.js";
 import type { Api } from "./api.js";
-
-/** Whose key signs in this browser. The key itself never leaves it. */
-export type Identity = {
-  /** Id of the key in the trust file. */
-  readonly id: string;
-  readonly role: SessionRole;
-  readonly signer: Signer;
-};
+import type { Identity } from "./identity.js";
 
 /** What the control plane says of the credential. */
 export type Me = z.infer<typeof replies.principal>;
