@@ -21,6 +21,7 @@ export const payloadTypes = {
   trustScore: "application/vnd.exoarmur.trust-score+json",
   resolution: "application/vnd.exoarmur.resolution+json",
   challenge: "application/vnd.exoarmur.control-challenge+json",
+  signedIntent: "application/vnd.exoarmur.signed-intent+json",
   materialsDrop: "application/vnd.exoarmur.materials-drop+json",
 } as const;
 

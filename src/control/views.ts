@@ -24,7 +24,10 @@ export function resultView(result: ExecutionResult): ResultView {
   }
   if (result.status === "failed") view.execution = result.execution;
   if (result.status === "approval_pending") view.approval = result.approval;
-  if ("reason" in result) view.reason = result.reason;
+  if ("reason" in result) {
+    view.reason = result.reason;
+    view.advice = result.advice;
+  }
   if ("bundle" in result) view.bundle = result.bundle.digest;
   return view;
 }
