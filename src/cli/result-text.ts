@@ -1,4 +1,6 @@
 import { parseTime } from "../canonical/time.js";
+import type { Advice } from "../contracts/advice.js";
+import type { Reason } from "../contracts/event.js";
 import { encodeBase64 } from "../crypto/encoding.js";
 import type { ExecutionResult } from "../pipeline/types.js";
 import type { CliContext } from "./context.js";
@@ -36,11 +38,17 @@ export function formatResult(context: CliContext, result: ExecutionResult, facts
     case "denied": {
       const { code, ruleIds, message } = result.reason;
       const rules = ruleIds.length === 0 ? "" : `rule ${ruleIds.join(", ")}`;
-      return formatRows([["denied", code, rules, message], ...before, ...bundle]);
+      return formatRows([
+        ["denied", code, rules, message],
+        ...adviceRows(result.reason, result.advice),
+        ...before,
+        ...bundle,
+      ]);
     }
     case "failed": {
       const fuel = `${formatCount(result.execution.fuel.used)} fuel`;
-      return formatRows([["failed", result.reason.code, executor, fuel, result.reason.message], ...before, ...bundle]);
+      const failed = ["failed", result.reason.code, executor, fuel, result.reason.message];
+      return formatRows([failed, ...adviceRows(result.reason, result.advice), ...before, ...bundle]);
     }
     case "approval_pending":
       return formatPending(context, result, rule, facts);
@@ -54,6 +62,15 @@ export function formatResult(context: CliContext, result: ExecutionResult, facts
       ]);
     }
   }
+}
+
+/** The grant that was missing, unless the reason says so itself, and who can do what next. */
+function adviceRows(reason: Reason, { missing, nextSteps }: Advice): string[][] {
+  const lacking =
+    missing === undefined || missing.message === reason.message
+      ? []
+      : [["missing", missing.capability, missing.message]];
+  return [...lacking, ...nextSteps.map(({ by, text }) => ["next", by, text])];
 }
 
 function formatPending(

@@ -4,18 +4,22 @@ import type { Envelope } from "../contracts/dsse.js";
 import type { IntentDraft } from "../contracts/intent.js";
 import { encodeBase64Url } from "../crypto/encoding.js";
 import { systemEntropy } from "../crypto/random.js";
+import { ExoArmurError } from "../errors.js";
 import type { Entropy } from "../ports.js";
+import { type AgentKey, type Credential, keyCredential, tokenCredential } from "./credential.js";
 import { type FollowOptions, follow, type LiveMessage } from "./live.js";
 import { type RemoteResult, remoteResult } from "./result.js";
 import { type Patience, withRetries } from "./retry.js";
-import { type Ask, ask, readAnswer, requireSafeOrigin, type Transport } from "./transport.js";
+import { type Ask, readAnswer, requireSafeOrigin } from "./transport.js";
 
 /** What a client is made with. */
 export type ClientOptions = {
   /** Origin of the control plane: https, or http on this machine. */
   readonly origin: string;
   /** An agent's token, or the token of an operator's session. */
-  readonly token: string;
+  readonly token?: string;
+  /** Instead of a token the agent's own key: what is to be done is signed (spec/control-plane.md, Signed intents). */
+  readonly agent?: AgentKey;
   /** Default the platform's. */
   readonly fetch?: typeof fetch;
   readonly entropy?: Entropy;
@@ -64,16 +68,19 @@ const longestPollMs = 30_000;
 /** Beyond a poll, for the way there and back. */
 const slackMs = 15_000;
 
-/** A client of a control plane. EXO_USAGE for an origin to which the token would travel in the clear. */
+/**
+ * A client of a control plane. EXO_USAGE for an origin to which the token would travel in the clear, and unless there is
+ * either a token or an agent's key.
+ */
 export function createClient(options: ClientOptions): Client {
   requireSafeOrigin(options.origin);
-  const { origin, token, entropy = systemEntropy } = options;
-  const transport: Transport = { origin, token, fetch: options.fetch ?? fetch };
+  const { entropy = systemEntropy } = options;
+  const credential = credentialOf(options);
   const patience = { ...usualPatience, ...options.patience };
   const pollMs = Math.max(1, Math.min(options.pollMs ?? longestPollMs, longestPollMs));
 
   const get = async (given: Ask, attempts = patience.attempts): Promise<Uint8Array> =>
-    await withRetries(() => ask(transport, given), { ...patience, attempts }, entropy, given.signal);
+    await withRetries(() => credential.ask(given), { ...patience, attempts }, entropy, given.signal);
   const resultOf = (bytes: Uint8Array): RemoteResult => {
     const view = readAnswer(replies.result, bytes);
     return remoteResult(view, () => get({ path: `/v1/intents/${view.intentId}/bundle` }));
@@ -92,9 +99,10 @@ export function createClient(options: ClientOptions): Client {
 
   const client: Client = {
     execute: async (draft, { signal } = {}) => {
-      const body = { ...draft, idempotencyKey: draft.idempotencyKey ?? encodeBase64Url(entropy.bytes(24)) };
-      const path = `/v1/intents?waitMs=${pollMs}`;
-      const bytes = await get({ path, body, signal, timeoutMs: pollMs + slackMs });
+      const intent = { ...draft, idempotencyKey: draft.idempotencyKey ?? encodeBase64Url(entropy.bytes(24)) };
+      const given = { signal, timeoutMs: pollMs + slackMs };
+      const send = async () => await credential.submit(intent, given, pollMs);
+      const bytes = await withRetries(send, patience, entropy, signal);
       return await settle(resultOf(bytes), ["running"], signal);
     },
     call: async (action, parameters, { signal, ...given } = {}) =>
@@ -125,7 +133,17 @@ export function createClient(options: ClientOptions): Client {
       const bytes = await get({ path, body: grant, signal, timeoutMs: pollMs + slackMs });
       return await settle(resultOf(bytes), ["running"], signal);
     },
-    follow: (given = {}) => follow(transport, given, patience, entropy),
+    follow: async function* (given = {}) {
+      yield* follow(await credential.transport(), given, patience, entropy);
+    },
   };
   return client;
+}
+
+function credentialOf(options: ClientOptions): Credential {
+  const { origin, token, agent } = options;
+  const transport = { origin, fetch: options.fetch ?? fetch };
+  if (token !== undefined && agent === undefined) return tokenCredential({ ...transport, token });
+  if (token === undefined && agent !== undefined) return keyCredential(transport, agent);
+  throw new ExoArmurError("EXO_USAGE", "expected either a token or an agent's key");
 }

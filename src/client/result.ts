@@ -25,15 +25,17 @@ export function remoteResult(view: ResultView, fetchBundle: () => Promise<Uint8A
   const { intentId, correlationId, status, decision, safety, output, bundle: digest, ...rest } = view;
   const judged = { intentId, correlationId, decision, safety };
   const bundle = digest === undefined ? undefined : { digest, bytes: async () => checked(digest, await fetchBundle()) };
-  const { reason, execution, approval, fuel, hostCalls, outputDropped, heldUntil } = rest;
+  const { reason, advice, execution, approval, fuel, hostCalls, outputDropped, heldUntil } = rest;
   if (status === "running") return { ...judged, status };
   if (status === "approval_pending" && approval !== undefined) {
     return { ...judged, status, approval, ...(heldUntil === undefined ? {} : { heldUntil }) };
   }
-  if (status === "in_doubt" && reason !== undefined) return { ...judged, status, reason };
-  if (status === "denied" && reason !== undefined && bundle !== undefined) return { ...judged, status, reason, bundle };
-  if (status === "failed" && reason !== undefined && execution !== undefined && bundle !== undefined) {
-    return { ...judged, status, reason, execution, bundle };
+  if (reason !== undefined && advice !== undefined) {
+    if (status === "in_doubt") return { ...judged, status, reason, advice };
+    if (status === "denied" && bundle !== undefined) return { ...judged, status, reason, advice, bundle };
+    if (status === "failed" && execution !== undefined && bundle !== undefined) {
+      return { ...judged, status, reason, advice, execution, bundle };
+    }
   }
   const value = output === undefined ? undefined : outputOf(output);
   if (

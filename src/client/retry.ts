@@ -37,7 +37,8 @@ export async function pauseBefore(
   await pause(Math.max(leastMs, (full * (1 + chance / 255)) / 2), signal);
 }
 
-async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+/** Waits; rejects with the signal's reason when that aborts. */
+export async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
   signal?.throwIfAborted();
   await new Promise<void>((resolve, reject) => {
     const timer = setTimeout(() => {

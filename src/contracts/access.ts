@@ -13,6 +13,7 @@ export type ControlRole = (typeof controlRoles)[number];
 
 /** Roles of the trust file whose keys open a session, and what the session may do (spec/control-plane.md, Roles). */
 export const sessionRoles = {
+  agent: ["agent"],
   approver: ["viewer", "approver"],
   "policy-author": ["viewer", "policy-author"],
   operator: ["viewer", "admin"],
@@ -22,7 +23,7 @@ export const sessionRoles = {
 export type SessionRole = keyof typeof sessionRoles;
 
 /** The same as a schema. */
-export const sessionRoleSchema = z.enum(["approver", "policy-author", "operator"]);
+export const sessionRoleSchema = z.enum(["agent", "approver", "policy-author", "operator"]);
 
 /**
  * What an operator signs to open a session, as DSSE over its canonical bytes. `audience` is the control plane's origin,

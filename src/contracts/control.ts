@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { challengeSchema, controlRoles, sessionRoleSchema } from "./access.js";
+import { adviceSchema, nextStepsSchema } from "./advice.js";
 import { approvalRequestSchema, previewSchema } from "./approval.js";
 import {
   actionSchema,
@@ -15,10 +16,11 @@ import {
 } from "./common.js";
 import { eventSchema, reasonSchema } from "./event.js";
 import { executionRecordSchema } from "./execution.js";
-import { intentDraftSchema, requesterSchema } from "./intent.js";
+import { requesterSchema } from "./intent.js";
 import { decisionSchema } from "./policy.js";
 import { anyPolicySchema } from "./policy-cedar.js";
 import { safetyVerdictSchema } from "./safety.js";
+import { submissionSchema } from "./signed-intent.js";
 
 /** Longest long poll, in milliseconds. */
 const maxWaitMs = 30_000;
@@ -48,12 +50,7 @@ export const requests = {
   none: z.strictObject({}),
   challenge: z.strictObject({ keyId: keyIdSchema, role: sessionRoleSchema }),
   session: z.strictObject({ sessionId: ulidSchema }),
-  /** An intent as an agent hands it in. The key makes a retry the same request; actor and tenant default to the token's. */
-  submission: z.strictObject({
-    ...intentDraftSchema.shape,
-    actor: intentDraftSchema.shape.actor.optional(),
-    idempotencyKey: nameSchema,
-  }),
+  submission: submissionSchema,
   wait: z.strictObject({ waitMs }),
   intent: z.strictObject({ intentId: ulidSchema }),
   intents: z.strictObject({
@@ -128,6 +125,8 @@ const result = z.strictObject({
   fuel: z.strictObject({ limit: countSchema, used: countSchema }).optional(),
   hostCalls: countSchema.optional(),
   reason: reasonSchema.optional(),
+  /** With every reason: what can be done about it. */
+  advice: adviceSchema.optional(),
   execution: executionRecordSchema.optional(),
   approval: approvalRequestSchema.optional(),
   /** Enough people approved, and the run waits for this time. */
@@ -251,6 +250,8 @@ export const problemSchema = z.strictObject({
   requestId: ulidSchema,
   /** Where in the body or query the error sits. */
   pointer: z.string().optional(),
+  /** What can be done, where there is something. */
+  nextSteps: nextStepsSchema.optional(),
 });
 
 /** A problem document. */

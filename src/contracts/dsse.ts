@@ -22,6 +22,7 @@ export const payloadTypes = {
   resolution: "application/vnd.exoarmur.resolution+json",
   notification: "application/vnd.exoarmur.notification+json",
   challenge: "application/vnd.exoarmur.control-challenge+json",
+  signedIntent: "application/vnd.exoarmur.signed-intent+json",
   materialsDrop: "application/vnd.exoarmur.materials-drop+json",
 } as const;
 

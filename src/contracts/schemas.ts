@@ -29,6 +29,7 @@ import { replayReportSchema } from "./replay-report.js";
 import { materialsDropOrderSchema } from "./retention.js";
 import { finalVerdictSchema, safetyConfigSchema, safetySnapshotSchema, safetyVerdictSchema } from "./safety.js";
 import { shadowReportSchema, shadowStatementSchema } from "./shadow.js";
+import { signedIntentSchema } from "./signed-intent.js";
 import { trustSchema } from "./trust.js";
 
 /** Every published contract by name; spec/schemas holds the JSON Schema generated from each. */
@@ -65,6 +66,7 @@ export const publishedSchemas: Readonly<Record<string, z.ZodType>> = {
   "exoarmur.trust-score.v1": trustScoreOrderSchema,
   "exoarmur.trust.v1": trustSchema,
   "exoarmur.control-challenge.v1": challengeSchema,
+  "exoarmur.signed-intent.v1": signedIntentSchema,
   "exoarmur.token.v1": tokenSchema,
   "exoarmur.config.v1": configSchema,
   "exoarmur.statement.v1": statementSchema,

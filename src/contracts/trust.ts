@@ -6,9 +6,11 @@ import { isExoArmurError } from "../errors.js";
 import { base64Schema, countSchema, digestSchema, keyIdSchema, nameSchema } from "./common.js";
 import { originSchema } from "./origin.js";
 import { type EnvelopeKey, envelopeKeyOf, passkeySchema } from "./passkey.js";
+import { actionPatternSchema } from "./policy.js";
 
 /** Roles a key can hold. One key, one role. */
 export const roleSchema = z.enum([
+  "agent",
   "runtime",
   "log",
   "approver",
@@ -47,6 +49,8 @@ export const trustedKeySchema = z.strictObject({
   roles: z.array(nameSchema).min(1).optional(),
   /** For counterparties, and only for them: whose answers the key signs. */
   origins: z.array(originSchema).min(1).max(100).optional(),
+  /** For agents, and only for them: what its signed intents may ask for. */
+  actions: z.array(actionPatternSchema).min(1).max(100).optional(),
   from: countSchema.nullable(),
   until: countSchema.nullable(),
   /** Why it ends, for people; only with `until`. */
@@ -55,6 +59,11 @@ export const trustedKeySchema = z.strictObject({
 
 /** One key of a trust file. */
 export type TrustedKey = z.infer<typeof trustedKeySchema>;
+
+/** An agent's key says what it is for; nothing is open to it by being left out. */
+function isAgentsOrWithoutActions({ role, tenants, actions }: TrustedKey): boolean {
+  return role === "agent" ? tenants !== undefined && actions !== undefined : actions === undefined;
+}
 
 /** Key id of a trust file's entry. */
 export function entryKeyId({ publicKey }: Pick<TrustedKey, "publicKey">): string {
@@ -91,6 +100,10 @@ export const trustSchema = z
   })
   .refine(({ keys }) => keys.every(({ reason, until }) => reason === undefined || until !== null), {
     error: "expected a reason only with keys that end",
+    path: ["keys"],
+  })
+  .refine(({ keys }) => keys.every(isAgentsOrWithoutActions), {
+    error: "expected tenants and actions with every key of the role agent, and actions with no other",
     path: ["keys"],
   })
   .superRefine((trust, context) => {

@@ -7,7 +7,7 @@ import { type Edge, requireOrigin } from "./edge.js";
 import { Gate } from "./gate.js";
 import { queryOf, readBody, readTexts } from "./parts.js";
 import { problemOf } from "./problem.js";
-import type { Reply, Route } from "./route.js";
+import type { Call, Reply, Route } from "./route.js";
 import { routes } from "./routes.js";
 import { TooMany } from "./too-many.js";
 
@@ -88,14 +88,18 @@ async function answer(c: Asked, route: Route, desk: Desk, edge: Edge, gate: Gate
       throw new ExoArmurError("EXO_CLOSED", "the control plane is closing");
     }
     const principal = await gate.admit(route, c.env.incoming);
-    if (route.roles !== "open") progress.credential = principal.credential;
+    if (route.roles !== "open" && route.roles !== "signed") progress.credential = principal.credential;
+    const as: Call<unknown, unknown, unknown>["as"] = async (proven, work) => {
+      progress.credential = proven.credential;
+      return await gate.as(proven, route.cost, work);
+    };
     const leave = gate.enter(principal);
     let ended: Promise<void> | undefined;
     try {
       const params = readTexts(route.params, c.req.param() as Record<string, string>, "path");
       const query = readTexts(route.query, queryOf(c.req.url), "query");
       const body = await readBody(route, c.req.raw);
-      const reply = await handle(c, route, { desk, route: route.id, principal, params, query, body, origin });
+      const reply = await handle(c, route, { desk, route: route.id, principal, params, query, body, origin, as });
       ({ ended } = reply);
       return replyOf(route, reply);
     } finally {

@@ -7,6 +7,7 @@ import {
   parseBearer,
   type SessionRole,
   secretDigestOf,
+  sessionRoleSchema,
   sessionRoles,
   type TokenRecord,
 } from "../contracts/access.js";
@@ -19,7 +20,7 @@ import { keyIdOf } from "../crypto/key-id.js";
 import { isExoArmurError, ok, type Refusal, type Result } from "../errors.js";
 import type { Clock, Entropy, IdSource, Logger } from "../ports.js";
 import { ChallengeDesk } from "./challenges.js";
-import { type Principal, principalOfToken } from "./principal.js";
+import { type Principal, principalOfAgentKey, principalOfToken } from "./principal.js";
 import { type Session, Sessions } from "./sessions.js";
 
 /** Why a credential does not count, as denials are counted by. */
@@ -89,7 +90,7 @@ export class Authenticator {
     audience: string,
   ): { readonly proven: true; readonly text: string; readonly session: Session } | Unproven {
     const { trust, logSize } = this.#ports;
-    const candidates = (["approver", "policy-author", "operator"] as const).flatMap((role) =>
+    const candidates = sessionRoleSchema.options.flatMap((role) =>
       roleKeys(trust, role, logSize()).map(({ key, ...keys }) => ({ role, id: key.id, ...keys })),
     );
     const opened = openEnvelope(
@@ -135,6 +136,7 @@ export class Authenticator {
       this.sessions.close(id);
       return unproven("key_ended", "the key that opened the session counts no more", keyId);
     }
+    if (role === "agent") return { proven: true, principal: principalOfAgentKey(held.key, keyId, id) };
     const { id: name, tenants = null } = held.key;
     const roles = new Set(sessionRoles[role]);
     return { proven: true, principal: { name, credential: keyId, roles, tenants, sessionId: id, agent: null } };
@@ -169,7 +171,8 @@ function isSecretOf(secret: Uint8Array, digest: string): boolean {
   return equalSecrets(encodeUtf8(secretDigestOf(secret)), encodeUtf8(digest));
 }
 
-function unproven(cause: DenialCause, message: string, credential: string | null = null): Unproven {
+/** A credential that does not count. */
+export function unproven(cause: DenialCause, message: string, credential: string | null = null): Unproven {
   return { proven: false, error: { code: "EXO_AUTHENTICATION", message }, cause, credential };
 }
 

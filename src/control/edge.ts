@@ -36,6 +36,9 @@ export function requireOrigin(
   kind: "request" | "navigation" = "request",
 ): string {
   const { host = "", origin: from, "sec-fetch-site": site } = incoming.headers;
+  if (namesHostTwice(incoming)) {
+    throw new AccessDenied("EXO_ORIGIN", "host", "expected one Host header");
+  }
   const origin = edge.hosts.get(host.toLowerCase());
   if (origin === undefined) {
     throw new AccessDenied("EXO_ORIGIN", "host", "the Host header is none of this control plane's");
@@ -50,6 +53,11 @@ export function requireOrigin(
     throw new AccessDenied("EXO_ORIGIN", "origin", "requests of pages of other sites are not taken");
   }
   return origin;
+}
+
+/** Of two the parser gives the first; a proxy in front may have gone by the other. */
+function namesHostTwice({ rawHeaders }: IncomingMessage): boolean {
+  return rawHeaders.filter((text, at) => at % 2 === 0 && text.toLowerCase() === "host").length > 1;
 }
 
 /** Address of the client, as rate limits go by. */

@@ -23,6 +23,7 @@ export class Gate {
   readonly #edge: Edge;
   readonly #principals: Buckets;
   readonly #open: Buckets;
+  readonly #signed: Buckets;
   readonly #failures: Buckets;
   readonly #inFlight = new Map<string, number>();
 
@@ -32,14 +33,15 @@ export class Gate {
     this.#edge = edge;
     this.#principals = new Buckets(clock, limits.principal);
     this.#open = new Buckets(clock, limits.address);
+    this.#signed = new Buckets(clock, limits.principal);
     this.#failures = new Buckets(clock, limits.address);
   }
 
   /** Who a request is by, once it may go on. EXO_AUTHENTICATION, EXO_FORBIDDEN, EXO_RATE. */
   async admit(route: Route, incoming: IncomingMessage): Promise<Principal> {
     const address = clientAddress(this.#edge, incoming);
-    if (route.roles === "open") {
-      take(this.#open, address, route.cost, null);
+    if (route.roles === "open" || route.roles === "signed") {
+      take(route.roles === "open" ? this.#open : this.#signed, address, route.cost, null);
       return nobody;
     }
     const proof = await this.#desk.auth.prove(incoming.headers.authorization);
@@ -52,6 +54,17 @@ export class Gate {
     take(this.#principals, principal.credential, route.cost, principal);
     requireFit(route, principal);
     return principal;
+  }
+
+  /** Goes on as whom a signed body proved. EXO_RATE. */
+  async as<T>(principal: Principal, cost: number, work: () => Promise<T>): Promise<T> {
+    take(this.#principals, principal.credential, cost, principal);
+    const leave = this.enter(principal);
+    try {
+      return await work();
+    } finally {
+      leave();
+    }
   }
 
   /**
@@ -79,7 +92,7 @@ export class Gate {
 /** Refuses a principal whose roles or tenants are not those of a route. EXO_FORBIDDEN. */
 export function requireFit({ roles, tenancy }: Pick<Route, "roles" | "tenancy">, principal: Principal): void {
   const { credential } = principal;
-  if (roles !== "open" && !hasRole(principal, roles)) {
+  if (typeof roles !== "string" && !hasRole(principal, roles)) {
     throw new AccessDenied("EXO_FORBIDDEN", "role", `expected the role ${roles.join(" or ")}`, credential);
   }
   if (tenancy === "cell" && principal.tenants !== null) {

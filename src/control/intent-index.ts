@@ -159,7 +159,7 @@ export function readIndexed(store: StoreReader, { index, key }: Position): Index
   const { action, target } = contentOf(store, record);
   const text = textOf([intentId, correlationId, actor.id, tenantId, action ?? "", target]);
   const state = record?.state ?? "";
-  const agent = record?.requester.method === "token" ? record.requester.principal : null;
+  const agent = record === undefined || record.requester.method === "library" ? null : record.requester.principal;
   return { index, intentId, tenantId, actorId: actor.id, agent, action, recordedAt, text, state };
 }
 

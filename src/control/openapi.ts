@@ -63,7 +63,7 @@ function operationOf(route: Route, schemas: Schemas): Schema {
   return {
     operationId: id,
     summary: about,
-    ...(roles === "open" ? { security: [] } : {}),
+    ...(roles === "open" || roles === "signed" ? { security: [] } : {}),
     "x-exoarmur-roles": roles,
     "x-exoarmur-tenancy": tenancy,
     parameters: [...parametersOf(route.params, "path", schemas), ...parametersOf(route.query, "query", schemas)],

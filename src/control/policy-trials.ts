@@ -46,12 +46,14 @@ export class PolicyTrials {
 
   /**
    * Evaluates recorded decisions again under a proposal, newest first, those of tenants that `shows` lets through.
-   * `complete` is false when there are older ones. Records nothing. EXO_OVERLOADED, EXO_CEDAR_ENGINE.
+   * `complete` is false when there are older ones. Records nothing. EXO_OVERLOADED, EXO_CEDAR_ENGINE,
+   * EXO_CLOSED when `signal` aborts.
    */
   async backtest(
     proposal: Proposal,
     filter: BacktestFilter,
     shows: (tenantId: string) => boolean,
+    signal: AbortSignal,
   ): Promise<{ backtest: ReturnType<BacktestTally["report"]>; complete: boolean }> {
     return await this.#alone(async () => {
       const tally = new BacktestTally(this.#store, programOf(proposal), filter, policyBounds.listed);
@@ -67,18 +69,18 @@ export class PolicyTrials {
           if (record !== undefined && shows(record.tenantId)) tally.add(record);
         }
         before = keys.at(-1) ?? before;
-        await othersFirst();
+        await othersFirst(signal);
       }
     });
   }
 
-  /** Judges cases under a proposal, as `policy test` does. EXO_OVERLOADED, EXO_CEDAR_ENGINE. */
-  async test(proposal: Proposal, cases: readonly PolicyCase[]): Promise<CaseOutcome[]> {
+  /** Judges cases under a proposal, as `policy test` does. EXO_OVERLOADED, EXO_CEDAR_ENGINE, EXO_CLOSED. */
+  async test(proposal: Proposal, cases: readonly PolicyCase[], signal: AbortSignal): Promise<CaseOutcome[]> {
     return await this.#alone(async () => {
       const program = programOf(proposal);
       const outcomes: CaseOutcome[] = [];
       for (const [index, one] of cases.entries()) {
-        if (index > 0 && index % turn === 0) await othersFirst();
+        if (index > 0 && index % turn === 0) await othersFirst(signal);
         outcomes.push(runPolicyCase(program, one));
       }
       return outcomes;
@@ -111,6 +113,8 @@ function programOf(proposal: Proposal): PolicyProgram {
   );
 }
 
-async function othersFirst(): Promise<void> {
+/** Lets other requests have their turn. EXO_CLOSED when nobody waits for the trial any more. */
+async function othersFirst(signal: AbortSignal): Promise<void> {
   await new Promise((resolve) => setImmediate(resolve));
+  if (signal.aborted) throw new ExoArmurError("EXO_CLOSED", "the trial was given up");
 }

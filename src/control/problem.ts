@@ -1,3 +1,4 @@
+import { nextStepsOf } from "../contracts/advice.js";
 import type { Problem } from "../contracts/control.js";
 import { type ErrorCode, type ErrorKind, ExoArmurError, errorKind, errorTable } from "../errors.js";
 
@@ -49,6 +50,7 @@ export function problemOf(error: unknown, requestId: string): Problem {
   const code = known?.code ?? "EXO_INTERNAL";
   const shown = known !== undefined && errorKind(code) !== "internal";
   const { pointer } = known?.place ?? {};
+  const nextSteps = nextStepsOf(code);
   return {
     type: `urn:exoarmur:error:${code}`,
     title: errorTable[code][1],
@@ -57,5 +59,6 @@ export function problemOf(error: unknown, requestId: string): Problem {
     code,
     requestId,
     ...(pointer === undefined || pointer === "" ? {} : { pointer }),
+    ...(nextSteps.length === 0 ? {} : { nextSteps }),
   };
 }

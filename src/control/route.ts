@@ -14,6 +14,8 @@ export type Call<P, Q, B> = {
   readonly body: B;
   /** The control plane's origin as the request named it, such as `http://localhost:7411`. */
   readonly origin: string;
+  /** Goes on as a principal that the body proved: its requests are limited, and denials are counted, as its own. */
+  readonly as: <T>(principal: Principal, work: () => Promise<T>) => Promise<T>;
   /** Aborts when the client is gone or the control plane closes. */
   readonly signal: AbortSignal;
   /** Texts of headers that routes read beside the table; undefined where one was not sent. */
@@ -44,8 +46,8 @@ export type Row<P, Q, B> = {
   /** As OpenAPI writes it: `/v1/intents/{intentId}`. */
   readonly path: string;
   readonly about: string;
-  /** Roles of which one is needed; `open` needs no credential. */
-  readonly roles: readonly ControlRole[] | "open";
+  /** Roles of which one is needed; `open` needs no credential, and of a `signed` route the body is the credential. */
+  readonly roles: readonly ControlRole[] | "open" | "signed";
   readonly tenancy: Tenancy;
   readonly params: z.ZodType<P>;
   readonly query: z.ZodType<Q>;

@@ -3,8 +3,10 @@ import { envelopeSchema } from "../contracts/dsse.js";
 import { ExoArmurError } from "../errors.js";
 import { maxIntentBytes } from "../pipeline/resolve-intent.js";
 import type { ExecutionResult } from "../pipeline/types.js";
+import { AccessDenied } from "./denied.js";
 import { type Route, route } from "./route.js";
 import { requireNames } from "./signed.js";
+import { proveIntent } from "./signed-intents.js";
 import { submit } from "./submission.js";
 import { findIntent } from "./tenancy.js";
 import { intentHead, resultView } from "./views.js";
@@ -33,6 +35,29 @@ export const intentRoutes: readonly Route[] = [
     reply: { schema: replies.result },
     cost: 1,
     handle: async (call) => resultReply(await submit(call)),
+  }),
+  route({
+    id: "submitSignedIntent",
+    method: "post",
+    path: "/v1/signed-intents",
+    about: "hand an intent in that an agent's key signed, which is the credential; else as submitIntent",
+    roles: "signed",
+    tenancy: "filter",
+    params: none,
+    query: requests.wait,
+    body: { schema: envelopeSchema, maxBytes: maxIntentBytes },
+    reply: { schema: replies.result },
+    cost: 1,
+    handle: async ({ desk, body, origin, query, signal, as }) => {
+      const { clock, trust, cellId, ledger } = desk;
+      const proof = proveIntent(body, origin, { clock, trust, cellId, logSize: () => ledger.size });
+      if (!proof.proven)
+        throw new AccessDenied("EXO_AUTHENTICATION", proof.cause, proof.error.message, proof.credential);
+      const { principal, intent } = proof;
+      return await as(principal, async () =>
+        resultReply(await submit({ desk, principal, body: intent, query, signal })),
+      );
+    },
   }),
   route({
     id: "getIntent",

@@ -116,11 +116,12 @@ export const policyRoutes: readonly Route[] = [
     body: { schema: policyRequests.backtest, maxBytes: 4096 },
     reply: { schema: policyReplies.backtest },
     cost: 50,
-    handle: async ({ desk, principal, params, body }) => {
+    handle: async ({ desk, principal, params, body, signal }) => {
       const { since = null, until = null, tenantId } = body;
       const shows = shownTenants(principal, tenantId);
       const proposal = requireProposal(desk.store, params.digest);
-      return { body: await desk.trials.backtest(proposal, { since, until, tenant: tenantId ?? null }, shows) };
+      const filter = { since, until, tenant: tenantId ?? null };
+      return { body: await desk.trials.backtest(proposal, filter, shows, signal) };
     },
   }),
   route({
@@ -135,8 +136,8 @@ export const policyRoutes: readonly Route[] = [
     body: { schema: policyRequests.cases, maxBytes: 1_048_576 },
     reply: { schema: policyReplies.tested },
     cost: 20,
-    handle: async ({ desk, params, body }) => {
-      const cases = await desk.trials.test(requireProposal(desk.store, params.digest), body.cases);
+    handle: async ({ desk, params, body, signal }) => {
+      const cases = await desk.trials.test(requireProposal(desk.store, params.digest), body.cases, signal);
       const failed = cases.filter(({ problems }) => problems.length > 0).length;
       return { body: { passed: cases.length - failed, failed, cases } };
     },

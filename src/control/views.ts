@@ -27,7 +27,10 @@ export function resultView(result: ExecutionResult): ResultView {
     view.approval = result.approval;
     if (result.heldUntil !== undefined) view.heldUntil = result.heldUntil;
   }
-  if ("reason" in result) view.reason = result.reason;
+  if ("reason" in result) {
+    view.reason = result.reason;
+    view.advice = result.advice;
+  }
   if ("bundle" in result) view.bundle = result.bundle.digest;
   return view;
 }

@@ -40,7 +40,8 @@ export function proveLeaf(reader: StoreReader, log: LogProver, index: number): P
     const checkpoint = readStored(value);
     return { index, proof: log.prove(index, readCheckpoint(checkpoint).size), checkpoint };
   }
-  return { index, proof: log.prove(index), checkpoint: log.checkpoint() };
+  const checkpoint = log.checkpoint();
+  return { index, proof: log.prove(index, readCheckpoint(checkpoint).size), checkpoint };
 }
 
 /** The kept note of a checkpoint of this size, or undefined. EXO_STORE_DAMAGED. */

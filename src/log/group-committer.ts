@@ -1,4 +1,4 @@
-import { encodeUtf8 } from "../crypto/encoding.js";
+import { encodeUtf8, equalBytes } from "../crypto/encoding.js";
 import { ExoArmurError } from "../errors.js";
 import type { Store, StoreChange } from "../ports.js";
 import type { Checkpoint } from "./checkpoint.js";
@@ -29,6 +29,9 @@ type Job = {
 /** A job that ran: what it returned or threw. */
 type Ran = Job & ({ readonly tx: OperationTx; readonly value: unknown } | { readonly error: unknown });
 
+/** A tree, its signed checkpoint, and the hashes every proof of its newest group needs: its own nodes and the peaks before. */
+type Head = { readonly frontier: Frontier; readonly note: string; readonly recent: ReadonlyMap<string, Uint8Array> };
+
 type Group = { readonly ran: Ran[]; readonly overlay: Overlay; readonly leaves: Uint8Array[] };
 
 /** The Ledger over a store: queued operations run in groups, and each group is one commit under one checkpoint. */
@@ -43,10 +46,9 @@ export class GroupCommitter implements Ledger {
   #pump: Promise<void> | undefined;
   #closed = false;
   #failure: ExoArmurError | undefined;
-  #frontier: Frontier;
-  #note: string;
-  /** Hashes every proof of the newest group needs: its own nodes and the peaks it was appended to. */
-  #recent = new Map<string, Uint8Array>();
+  #head: Head;
+  /** The head whose commit is under way. */
+  #next: Head | undefined;
   readonly #readNode: ReadNode;
   readonly #watchers = new Set<() => void>();
 
@@ -62,18 +64,34 @@ export class GroupCommitter implements Ledger {
     this.#sign = sign;
     this.#maxOperations = options.limits?.groupOperations ?? GROUP_OPERATIONS;
     this.#maxBytes = options.limits?.groupBytes ?? GROUP_BYTES;
-    this.#frontier = frontier;
-    this.#note = note;
+    this.#head = { frontier, note, recent: new Map() };
     const stored = nodeReader(options.store);
-    this.#readNode = (level, index) => this.#recent.get(nodeKey(level, index)) ?? stored(level, index);
+    this.#readNode = (level, index) => this.#head.recent.get(nodeKey(level, index)) ?? stored(level, index);
   }
 
   get size(): number {
-    return this.#frontier.size;
+    return this.#present().frontier.size;
   }
 
   checkpoint(): string {
-    return this.#note;
+    return this.#present().note;
+  }
+
+  /**
+   * The head as the store has it. A commit can be seen in the store before it resolves here, and whoever then reads of
+   * a leaf asks for its proof.
+   */
+  #present(): Head {
+    const next = this.#next;
+    if (next === undefined) return this.#head;
+    const stored = this.#store.get(CHECKPOINT_KEY);
+    if (stored !== undefined && equalBytes(stored, encodeUtf8(next.note))) this.#adopt(next);
+    return this.#head;
+  }
+
+  #adopt(head: Head): void {
+    this.#head = head;
+    this.#next = undefined;
   }
 
   prove(index: number, size = this.size): Uint8Array[] {
@@ -160,7 +178,7 @@ export class GroupCommitter implements Ledger {
       if (changes.length > 0) await this.#commit(changes);
       return this.#sealed();
     }
-    const before = this.#frontier;
+    const before = this.#head.frontier;
     const { frontier, size, nodes, root } = appendLeaves(before, leaves.map(leafHash));
     const note = await this.#sign({ origin: this.#origin, size, root });
     const recent = new Map(before.peaks.map(({ level, index, hash }) => [nodeKey(level, index), hash]));
@@ -171,21 +189,25 @@ export class GroupCommitter implements Ledger {
       if (level > 0) changes.push({ key, value: hash });
     }
     changes.push({ key: CHECKPOINT_KEY, value: encodeUtf8(note) });
-    await this.#commit(changes);
-    this.#frontier = frontier;
-    this.#note = note;
-    this.#recent = recent;
+    const head = { frontier, note, recent };
+    this.#next = head;
+    try {
+      await this.#commit(changes);
+    } finally {
+      this.#next = undefined;
+    }
+    this.#adopt(head);
     for (const watcher of this.#watchers) watcher();
     return this.#sealed();
   }
 
   #sealed(): Sealed {
-    const { size } = this;
+    const { frontier, note } = this.#head;
     return {
-      checkpoint: this.#note,
-      size,
-      root: frontierRoot(this.#frontier),
-      prove: (index) => this.prove(index, size),
+      checkpoint: note,
+      size: frontier.size,
+      root: frontierRoot(frontier),
+      prove: (index) => this.prove(index, frontier.size),
     };
   }
 

@@ -4,6 +4,7 @@ import { canonicalize } from "../canonical/jcs.js";
 import { type Broker, createBroker } from "../capabilities/broker.js";
 import { createKvPerformers } from "../capabilities/kv/performers.js";
 import type { KeyValueView } from "../capabilities/kv/view.js";
+import { adviceOn } from "../contracts/advice.js";
 import type { Reason } from "../contracts/event.js";
 import type { ExecutionRecord } from "../contracts/execution.js";
 import { type Material, saltedMaterial } from "../contracts/material.js";
@@ -185,7 +186,8 @@ async function recordEnd(tx: LedgerTx, started: Start, ran: Ran): Promise<() => 
   const reason = failureReason(end, execution, !wrote);
   record.reason = reason;
   const bundle: () => BundleHandle = await finish(tx, work, "execution_failed", { execution, reason }, now);
-  return () => ({ ...judged, status: "failed", reason, execution, bundle: bundle() });
+  const advice = adviceOn("failed", reason, end.status === "capability_denied" ? broker.denied() : null);
+  return () => ({ ...judged, status: "failed", reason, advice, execution, bundle: bundle() });
 }
 
 function recordDoubt(tx: LedgerTx, started: Start, ran: Ran): () => ExecutionResult {
@@ -206,7 +208,7 @@ function recordDoubt(tx: LedgerTx, started: Start, ran: Ran): () => ExecutionRes
   tellDoubt(tx, work, now);
   work.save(tx);
   const reason = record.reason;
-  return () => ({ ...judgedOf(record, judgement), status: "in_doubt", reason });
+  return () => ({ ...judgedOf(record, judgement), status: "in_doubt", reason, advice: adviceOn("in_doubt", reason) });
 }
 
 /** What an in-doubt intent tells its caller. */

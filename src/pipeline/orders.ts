@@ -2,6 +2,7 @@ import type { z } from "zod";
 import { excludedNames, holdersOf } from "../approval/exclusion.js";
 import { canonicalize } from "../canonical/jcs.js";
 import { parseCanonical } from "../canonical/read.js";
+import { adviceOn } from "../contracts/advice.js";
 import { parseContract } from "../contracts/common.js";
 import { type Envelope, openEnvelope, payloadTypes } from "../contracts/dsse.js";
 import type { EventPayload, EventType } from "../contracts/event.js";
@@ -230,5 +231,6 @@ export async function applyResolution(tx: LedgerTx, envelope: Envelope, ports: P
   const judged = judgedBefore(tx, record);
   const payload = { outcome, evidence, resolver: operator.id, envelopeDigest: material.digest };
   await finish(tx, work, "execution_resolved", payload, now, { id: operator.id, type: "operator" });
-  return { kind: "settled", work, result: () => ({ ...judged, status: "in_doubt", reason }) };
+  const advice = adviceOn("resolved", reason);
+  return { kind: "settled", work, result: () => ({ ...judged, status: "in_doubt", reason, advice }) };
 }

@@ -1,5 +1,6 @@
 import { openPreview } from "../approval/preview.js";
 import { parseCanonical } from "../canonical/read.js";
+import { adviceOn } from "../contracts/advice.js";
 import { type ApprovalRequest, approvalRequestSchema, type Preview } from "../contracts/approval.js";
 import type { MaterialRole } from "../contracts/bundle.js";
 import { parseContract } from "../contracts/common.js";
@@ -12,6 +13,7 @@ import { ExoArmurError, isExoArmurError } from "../errors.js";
 import type { LogProver } from "../log/cosigned.js";
 import type { StoreReader } from "../ports.js";
 import type { BundleHandle } from "../proof/bundle.js";
+import { deniedCallOf } from "./advice.js";
 import { readRequest } from "./approvals.js";
 import { heldUntil } from "./decide.js";
 import { type ApprovalRecord, type IntentRecord, readState } from "./documents.js";
@@ -69,10 +71,16 @@ export function presentResult(reader: StoreReader, log: LogProver, intentId: str
   }
   const { reason } = record;
   if (reason === null) throw new ExoArmurError("EXO_STORE_DAMAGED", `intent ${intentId} rests in the state ${state}`);
-  if (state === "in_doubt" || state === "resolved") return { ...judged, status: "in_doubt", reason };
-  if (state === "denied") return { ...judged, status: "denied", reason, bundle: storedBundle(reader, log, record) };
+  if (state === "in_doubt" || state === "resolved") {
+    return { ...judged, status: "in_doubt", reason, advice: adviceOn(state, reason) };
+  }
+  if (state === "denied") {
+    const bundle = storedBundle(reader, log, record);
+    return { ...judged, status: "denied", reason, advice: adviceOn("denied", reason), bundle };
+  }
   if (state === "failed" && execution !== null) {
-    return { ...judged, status: "failed", reason, execution, bundle: storedBundle(reader, log, record) };
+    const advice = adviceOn("failed", reason, deniedCallOf(reader, record));
+    return { ...judged, status: "failed", reason, advice, execution, bundle: storedBundle(reader, log, record) };
   }
   throw new ExoArmurError("EXO_STORE_DAMAGED", `intent ${intentId} rests in the state ${state}`);
 }

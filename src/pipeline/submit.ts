@@ -1,5 +1,6 @@
 import type { Digest } from "../canonical/digest.js";
 import { parseTime } from "../canonical/time.js";
+import { adviceOn } from "../contracts/advice.js";
 import type { Reason } from "../contracts/event.js";
 import type { Requester } from "../contracts/intent.js";
 import { requestDigestOf } from "../contracts/invocation.js";
@@ -195,5 +196,6 @@ export async function deny(
   work.record.reason = reason;
   const judged = judgement === null ? judgedBefore(tx, work.record) : judgedOf(work.record, judgement);
   const bundle = await finish(tx, work, "intent_denied", { reason }, now);
-  return { kind: "settled", work, result: () => ({ ...judged, status: "denied", reason, bundle: bundle() }) };
+  const advice = adviceOn("denied", reason);
+  return { kind: "settled", work, result: () => ({ ...judged, status: "denied", reason, advice, bundle: bundle() }) };
 }

@@ -1,4 +1,5 @@
 import type { JsonValue } from "../canonical/jcs.js";
+import type { Advice } from "../contracts/advice.js";
 import type { ApprovalRequest } from "../contracts/approval.js";
 import type { Reason } from "../contracts/event.js";
 import type { ExecutionRecord } from "../contracts/execution.js";
@@ -30,17 +31,23 @@ export type ExecutionResult = Judged &
     | {
         readonly status: "failed";
         readonly reason: Reason;
+        readonly advice: Advice;
         readonly execution: ExecutionRecord;
         readonly bundle: BundleHandle;
       }
-    | { readonly status: "denied"; readonly reason: Reason; readonly bundle: BundleHandle }
+    | {
+        readonly status: "denied";
+        readonly reason: Reason;
+        readonly advice: Advice;
+        readonly bundle: BundleHandle;
+      }
     | {
         readonly status: "approval_pending";
         readonly approval: ApprovalRequest;
         /** Enough people approved, and the run waits for this time (the request's `notBefore`). */
         readonly heldUntil?: string;
       }
-    | { readonly status: "in_doubt"; readonly reason: Reason }
+    | { readonly status: "in_doubt"; readonly reason: Reason; readonly advice: Advice }
     | {
         /** Started and not ended yet, in this process. */
         readonly status: "running";

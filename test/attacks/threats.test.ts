@@ -60,6 +60,7 @@ const threats = [
   "Policies in force against their author's will",
   "Pages of other origins",
   "Oversized, endless and slow requests",
+  "Two requests in one, and paths in disguise",
   "Floods of denied requests",
   "Single-bit flips",
   "Published vectors",

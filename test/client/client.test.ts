@@ -83,6 +83,10 @@ describe("execute", () => {
       status: "denied",
       reason: { code: "EXO_POLICY_DENIED", approvalCouldHelp: false },
     });
+    const there = plane.rig.pipeline.status(result.intentId);
+    if (result.status !== "denied" || there.status !== "denied") throw new Error(result.status);
+    expect(result.advice).toEqual(there.advice);
+    expect(result.advice.nextSteps.map(({ step }) => step)).toEqual(["ask_less", "allow_in_policy"]);
   });
 
   it.each([

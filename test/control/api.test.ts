@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { canonicalize } from "../../src/canonical/jcs.js";
+import type { Advice } from "../../src/contracts/advice.js";
 import type { ApprovalRequest } from "../../src/contracts/approval.js";
 import { payloadTypes, signEnvelope } from "../../src/contracts/dsse.js";
 import { cedarOf, engine, schemaOf } from "../policy/cedar/support.js";
@@ -69,6 +70,13 @@ describe("an intent over HTTP", () => {
     const denied = await plane.ask("/v1/intents", { token: agent, body: intent("fs.mkdir") });
     expect([denied.status, denied.json["status"]]).toEqual([200, "denied"]);
     expect(denied.json["reason"]).toMatchObject({ approvalCouldHelp: false });
+    const { nextSteps } = denied.json["advice"] as Advice;
+    expect(nextSteps.map(({ step, by }) => [step, by])).toEqual([
+      ["ask_less", "agent"],
+      ["allow_in_policy", "policy-author"],
+    ]);
+    const shown = await plane.ask(`/v1/intents/${String(denied.json["intentId"])}`, { token: agent });
+    expect(shown.json["result"]).toEqual(denied.json);
   });
 
   it("submit, pending, review, sign, executed; the poll that waited is answered", async () => {

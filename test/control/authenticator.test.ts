@@ -277,7 +277,7 @@ describe("tokens", () => {
       proven: true,
       principal: {
         tenants: ["default"],
-        agent: { tenantId: "default", actor: { id: "report-agent", type: "agent" }, actions: ["fs.*"] },
+        agent: { actor: { id: "report-agent", type: "agent" }, actions: ["fs.*"], by: "token" },
       },
     });
     if (proof.proven) expect([...proof.principal.roles]).toEqual(["agent"]);

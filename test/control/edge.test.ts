@@ -331,6 +331,9 @@ describe("faults and the end", () => {
       detail: "expected Authorization: Bearer and a credential",
       code: "EXO_AUTHENTICATION",
       requestId: answer.headers["x-request-id"],
+      nextSteps: [
+        { step: "new_credential", by: "operator", text: "make a credential that counts: exoarmur tokens new" },
+      ],
     });
   });
 

@@ -273,11 +273,27 @@ describe("a trial of a proposed policy", () => {
     const trials = new PolicyTrials(plane.rig.store);
     const proposal = requireProposal(plane.rig.store, digestOfJson(narrower));
     const filter = { since: null, until: null, tenant: null };
-    const backtest = () => trials.backtest(proposal, filter, () => true);
+    const { signal } = new AbortController();
+    const backtest = () => trials.backtest(proposal, filter, () => true, signal);
     const busy = { status: "rejected", reason: expect.objectContaining({ code: "EXO_OVERLOADED" }) };
-    const asked = await Promise.allSettled([backtest(), backtest(), trials.test(proposal, [])]);
+    const asked = await Promise.allSettled([backtest(), backtest(), trials.test(proposal, [], signal)]);
     expect(asked).toEqual([expect.objectContaining({ status: "fulfilled" }), busy, busy]);
-    expect(await trials.test(proposal, [])).toEqual([]);
+    expect(await trials.test(proposal, [], signal)).toEqual([]);
+  });
+});
+
+describe("a trial that nobody waits for", () => {
+  it("ends, and makes room for the next", async () => {
+    await submit("fs.read");
+    await propose(narrower);
+    const trials = new PolicyTrials(plane.rig.store);
+    const proposal = requireProposal(plane.rig.store, digestOfJson(narrower));
+    const filter = { since: null, until: null, tenant: null };
+    const gone = new AbortController();
+    const given = trials.backtest(proposal, filter, () => true, gone.signal);
+    gone.abort();
+    await expect(given).rejects.toThrow(expect.objectContaining({ code: "EXO_CLOSED" }));
+    expect((await trials.backtest(proposal, filter, () => true, new AbortController().signal)).complete).toBe(true);
   });
 });
 

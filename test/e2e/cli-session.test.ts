@@ -71,7 +71,9 @@ describe("a session at the terminal", () => {
 
   it("run denies what the policy does not name", async () => {
     const { code, stdout } = await shell.run({ ...removeIntent, parameters: { path: "secrets/keys.csv" } });
-    const [denied = "", bundle = ""] = steady(stdout).split("\n");
+    const [denied = "", next = "", policy = "", bundle = ""] = steady(stdout).split("\n");
+    expect(next).toBe("next       agent   ask for what the rules of ruleIds allow, or leave it");
+    expect(policy).toMatch(/^next {7}policy-author {3}sign a policy /);
     expect(denied).toMatch(/^denied {5}EXO_POLICY_DENIED {3}rule default {3}\S/);
     expect(bundle).toBe("bundle     .exoarmur/bundles/<ID>.proof.json");
     expect(code).toBe(3);
@@ -130,7 +132,9 @@ describe("a session at the terminal", () => {
 
   it("an execution that fails has its exit code and its bundle", async () => {
     const { code, stdout } = await shell.run(statsIntent);
-    const [failed = "", bundle = ""] = steady(stdout).split("\n");
+    const [failed = "", next = "", plugin = "", bundle = ""] = steady(stdout).split("\n");
+    expect(next).toBe("next       agent   correct what the message names, and ask under a new idempotencyKey");
+    expect(plugin).toMatch(/^next {7}plugin-author {3}mend the plugin/);
     expect(failed).toMatch(/^failed {5}EXO_GUEST_ERROR {3}table-stats@1\.0\.0 stats {3}<N> fuel {3}.*EXO_FS_NOT_FOUND/);
     expect(bundle).toBe("bundle     .exoarmur/bundles/<ID>.proof.json");
     expect(code).toBe(5);

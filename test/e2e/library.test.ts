@@ -53,7 +53,7 @@ describe("the package", () => {
       "verifyInclusion",
     ],
     "exoarmur/approval": ["signGrant"],
-    "exoarmur/client": ["createClient", "login"],
+    "exoarmur/client": ["createClient", "login", "nextStepsOf"],
     "exoarmur/wasm": ["inspectModule", "meterModule", "meterRevision"],
     "exoarmur/cedar": ["loadCedar"],
     "exoarmur/what-if": ["backtestPolicy", "diffPolicies"],

@@ -35,6 +35,49 @@ const append =
   (tx: LedgerTx): number =>
     tx.appendLeaf("event", digest(name));
 
+describe("a commit that the store shows before it resolves", () => {
+  it("can be proven to whoever sees it there, and what it does not show yet cannot", async () => {
+    const inner = createMemoryStore();
+    let [show, resolve] = [(): void => undefined, (): void => undefined];
+    const shown = new Promise<void>((done) => {
+      show = done;
+    });
+    const resolved = new Promise<void>((done) => {
+      resolve = done;
+    });
+    let holds = false;
+    const store: Store = {
+      ...watched().store,
+      get: (key) => inner.get(key),
+      range: (range) => inner.range(range),
+      acquire: () => inner.acquire(),
+      commit: async (changes, epoch) => {
+        if (holds) await shown;
+        await inner.commit(changes, epoch);
+        if (holds) await resolved;
+      },
+    };
+    const ledger = await openOver(store);
+    await ledger.transact(append("first"));
+    holds = true;
+    const second = ledger.transact(append("second"));
+    await new Promise(setImmediate);
+    expect([ledger.size, openCheckpoint(ledger.checkpoint(), [VKEY]).size]).toEqual([1, 1]);
+    expect(() => ledger.prove(1)).toThrow(expect.objectContaining({ code: "EXO_LOG_RANGE" }));
+    show();
+    await new Promise(setImmediate);
+    const { size, root } = openCheckpoint(ledger.checkpoint(), [VKEY]);
+    expect([ledger.size, size]).toEqual([2, 2]);
+    const leaf = leafBytes("event", digest("second"));
+    expect(verifyInclusion({ leaf, index: 1, size, root, proof: ledger.prove(1) })).toBe(true);
+    resolve();
+    expect(await second).toBe(1);
+    holds = false;
+    expect(await ledger.transact(append("third"))).toBe(2);
+    expect(auditTree(store)).toMatchObject({ ok: true });
+  });
+});
+
 describe("a new log", () => {
   it("begins with the signed checkpoint of the empty tree", async () => {
     const store = createMemoryStore();

@@ -185,7 +185,27 @@ describe("grants of a run", () => {
       status: "failed",
       reason: { code: "EXO_CAPABILITY_DENIED", message: "could not write", retrySafe: true },
       execution: { status: "capability_denied", transcript: { size: 1 } },
+      // The guest's words say nothing of it; the record of the run does.
+      advice: {
+        missing: {
+          capability: "fs_write",
+          message:
+            'fs_write is not granted; its manifest must list it and config.json must grant it: "grants": {"fs":{"fs_write":{"roots":["data"]}}}',
+        },
+      },
     });
+    if (failed.status !== "failed") throw new Error("unreachable");
+    expect(failed.advice.nextSteps.map(({ step }) => step)).toEqual(["ask_less", "grant"]);
+    const shown = rig.pipeline.status(failed.intentId);
+    expect(shown.status === "failed" && shown.advice).toEqual(failed.advice);
+    const recorded = rig.pipeline.trace(failed.intentId).at(-1)?.payload["reason"];
+    expect(Object.keys(recorded as object).sort()).toEqual([
+      "approvalCouldHelp",
+      "code",
+      "message",
+      "retrySafe",
+      "ruleIds",
+    ]);
     checkStore(rig);
   });
 });

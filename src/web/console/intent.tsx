@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import type { Advice } from "../../contracts/advice.js";
 import { replies } from "../../contracts/control.js";
 import type { CanonicalEvent, Reason } from "../../contracts/event.js";
 import { endStates } from "../../contracts/lifecycle.js";
@@ -81,7 +82,7 @@ function Head({ intent }: { readonly intent: IntentView }) {
 
 /** What became of it: the output or the reason, what it took, and what can be done next. */
 function Outcome({ intent: { result, state }, approver }: { readonly intent: IntentView; readonly approver: boolean }) {
-  const { decision, safety, reason, fuel, hostCalls, output, outputDropped, approval } = result;
+  const { decision, safety, advice, reason, fuel, hostCalls, output, outputDropped, approval } = result;
   const requestId = approval?.requestId;
   return (
     <>
@@ -90,7 +91,7 @@ function Outcome({ intent: { result, state }, approver }: { readonly intent: Int
         <p>It waits for people. {approver && <a href={`#/approvals/${requestId}`}>Review the approval request</a>}</p>
       )}
       {state === "in_doubt" && <p>Nobody knows whether it took effect. An operator resolves it, with evidence.</p>}
-      {reason !== undefined && <ReasonOf reason={reason} />}
+      {reason !== undefined && <ReasonOf reason={reason} advice={advice} />}
       <dl class="facts">
         {decision !== null && (
           <>
@@ -148,10 +149,12 @@ function Outcome({ intent: { result, state }, approver }: { readonly intent: Int
   );
 }
 
-function ReasonOf({ reason }: { readonly reason: Reason }) {
-  const { code, message, ruleIds, approvalCouldHelp, retrySafe } = reason;
+/** Why it was not done, which grant it lacked, and who can do what about it. */
+function ReasonOf({ reason, advice }: { readonly reason: Reason; readonly advice: Advice | undefined }) {
+  const { code, message, ruleIds, retrySafe } = reason;
+  const helps = advice?.approvalCouldHelp ?? reason.approvalCouldHelp;
   const next = [
-    approvalCouldHelp ? "An approval could help." : "No approval would help.",
+    helps ? "An approval could help." : "No approval would help.",
     retrySafe ? "A retry is safe." : "A retry is not safe.",
   ];
   return (
@@ -164,7 +167,21 @@ function ReasonOf({ reason }: { readonly reason: Reason }) {
           By <Given text={ruleIds.join(", ")} />.
         </p>
       )}
+      {advice?.missing !== undefined && (
+        <p>
+          <code>{advice.missing.capability}</code> <Given text={advice.missing.message} />
+        </p>
+      )}
       <p class="quiet">{next.join(" ")}</p>
+      {advice !== undefined && advice.nextSteps.length > 0 && (
+        <ul class="steps-next">
+          {advice.nextSteps.map(({ step, by, text }) => (
+            <li key={step}>
+              <span class="quiet">{by.replace("-", " ")}:</span> {text}
+            </li>
+          ))}
+        </ul>
+      )}
     </div>
   );
 }

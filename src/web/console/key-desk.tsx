@@ -1,12 +1,21 @@
 import { useState } from "preact/hooks";
-import { type SessionRole, sessionRoleSchema } from "../../contracts/access.js";
 import { readFile } from "../files.js";
-import { entryOf, importKeyFile, keepPasskey, makeKey, ownerOf, removeKey, type StoredKey } from "./key-store.js";
+import {
+  type ConsoleRole,
+  consoleRoleSchema,
+  entryOf,
+  importKeyFile,
+  keepPasskey,
+  makeKey,
+  ownerOf,
+  removeKey,
+  type StoredKey,
+} from "./key-store.js";
 import { createPasskey } from "./passkey.js";
 import { saveDocument } from "./save-file.js";
 import { Failure, Given } from "./shown.js";
 
-const roleWords: Readonly<Record<SessionRole, string>> = {
+const roleWords: Readonly<Record<ConsoleRole, string>> = {
   approver: "approver: decides requests",
   "policy-author": "policy author: proposes and activates policies",
   operator: "operator: kill switch, resolutions, sessions",
@@ -22,7 +31,7 @@ type DeskProps = {
 export function KeyDesk({ keys, onChange }: DeskProps) {
   const [error, setError] = useState<unknown>(null);
   const [id, setId] = useState("");
-  const [role, setRole] = useState<SessionRole>("approver");
+  const [role, setRole] = useState<ConsoleRole>("approver");
   const [done, setDone] = useState("");
   const run = (work: () => Promise<string>): void => {
     setError(null);
@@ -67,9 +76,9 @@ export function KeyDesk({ keys, onChange }: DeskProps) {
           <select
             id="key-role"
             value={role}
-            onChange={(event) => setRole(sessionRoleSchema.parse(event.currentTarget.value))}
+            onChange={(event) => setRole(consoleRoleSchema.parse(event.currentTarget.value))}
           >
-            {sessionRoleSchema.options.map((one) => (
+            {consoleRoleSchema.options.map((one) => (
               <option key={one} value={one}>
                 {roleWords[one]}
               </option>

@@ -1,5 +1,6 @@
+import type { z } from "zod";
 import { readJson } from "../../canonical/read.js";
-import { type SessionRole, sessionRoleSchema } from "../../contracts/access.js";
+import { sessionRoleSchema } from "../../contracts/access.js";
 import { parseContract } from "../../contracts/common.js";
 import { keyFileSchema } from "../../contracts/trust.js";
 import { concatBytes, decodeBase64, encodeBase64, equalBytes } from "../../crypto/encoding.js";
@@ -9,13 +10,19 @@ import type { Signer } from "../../ports.js";
 import { type Identity, passkeyIdentity, signingIdentity } from "./identity.js";
 import { type PasskeyEntry, readPasskeyEntry } from "./passkey.js";
 
+/** Roles of the people who come here; an agent's key is in its own program. */
+export const consoleRoleSchema = sessionRoleSchema.exclude(["agent"]);
+
+/** A role of a key of this browser. */
+export type ConsoleRole = z.infer<typeof consoleRoleSchema>;
+
 /** A key as this browser keeps it (spec/console.md, Keys). */
 export type StoredKey =
   | {
       readonly kind: "ed25519";
       readonly keyId: string;
       readonly id: string;
-      readonly role: SessionRole;
+      readonly role: ConsoleRole;
       /** Raw, base64. */
       readonly publicKey: string;
       /** Cannot be exported, not even by this page. */
@@ -53,7 +60,7 @@ export async function listKeys(): Promise<readonly StoredKey[]> {
 }
 
 /** Makes an Ed25519 key that never leaves this browser. EXO_KEY where the browser cannot. */
-export async function makeKey(id: string, role: SessionRole): Promise<StoredKey> {
+export async function makeKey(id: string, role: ConsoleRole): Promise<StoredKey> {
   const pair = await crypto.subtle.generateKey("Ed25519", false, ["sign", "verify"]).catch(refused);
   if (!("privateKey" in pair)) throw new ExoArmurError("EXO_KEY", "the browser made no key pair");
   const publicKey = new Uint8Array(await crypto.subtle.exportKey("raw", pair.publicKey));
@@ -67,8 +74,8 @@ export async function makeKey(id: string, role: SessionRole): Promise<StoredKey>
  */
 export async function importKeyFile(bytes: Uint8Array): Promise<StoredKey> {
   const file = parseContract(keyFileSchema, readJson(bytes, { maxBytes: 65_536 }), "key file");
-  const role = sessionRoleSchema.safeParse(file.role);
-  if (!role.success) throw new ExoArmurError("EXO_KEY", `a key of the role ${file.role} opens no session`);
+  const role = consoleRoleSchema.safeParse(file.role);
+  if (!role.success) throw new ExoArmurError("EXO_KEY", `a key of the role ${file.role} is not for the console`);
   const publicKey = decodeBase64(file.publicKey) ?? new Uint8Array(0);
   const seed = decodeBase64(file.seed) ?? new Uint8Array(0);
   if (seed.length !== 32) throw new ExoArmurError("EXO_KEY", `expected a seed of 32 bytes, got ${seed.length}`);
@@ -123,7 +130,7 @@ function signerOf({ publicKey, privateKey, keyId }: StoredKey & { kind: "ed25519
   };
 }
 
-async function keep(id: string, role: SessionRole, publicKey: Uint8Array, privateKey: CryptoKey): Promise<StoredKey> {
+async function keep(id: string, role: ConsoleRole, publicKey: Uint8Array, privateKey: CryptoKey): Promise<StoredKey> {
   const keyId = keyIdOf(publicKey);
   const stored = { kind: "ed25519", keyId, id, role, publicKey: encodeBase64(publicKey), privateKey } as const;
   await transact("readwrite", (store) => store.put(stored));
