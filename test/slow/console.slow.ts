@@ -156,6 +156,30 @@ describe.skipIf(!present)("the console in Chromium", () => {
     await bob.context.close();
   });
 
+  it("what is approved and held waits, and another approver's denial stops it", async () => {
+    const bob = await enter(browser(), home, "bob");
+    const asked = await home.submit("fs.mkdir", { path: "data/later" });
+    const requestId = asked.approval?.requestId ?? "";
+    await review(alice.page, requestId);
+    await alice.page.getByText("data/later").first().waitFor();
+    await decide(alice.page, "approve");
+    await said(alice.page, /The action is approved, and held until/);
+    await bob.page.evaluate(`location.hash = "#/approvals"`);
+    await bob.page.getByText(/held until/).waitFor();
+    await review(bob.page, requestId);
+    await bob.page.getByText("A denial still stops it").waitFor();
+    expect(await bob.page.getByRole("button", { name: "Approve", exact: true }).isDisabled()).toBe(true);
+    await decide(bob.page, "deny", "not today");
+    await said(bob.page, /The action is denied\./);
+    expect(await home.ended(asked.intentId)).toMatchObject({
+      status: "denied",
+      reason: { code: "EXO_APPROVAL_DENIED" },
+    });
+    expect(await home.starts(asked.intentId)).toBe(0);
+    expect(home.shell.list("data")).not.toContain("later");
+    await bob.context.close();
+  });
+
   it("the kill switch, signed by an operator, stops an action that waits", async () => {
     const operator = await enter(browser(), home, "operator");
     const asked = await home.askRemoval("orders-4.csv");

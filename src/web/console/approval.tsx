@@ -5,6 +5,7 @@ import { type ApprovalView, type IntentHead, replies } from "../../contracts/con
 import type { Envelope } from "../../contracts/dsse.js";
 import { envelopeSchema } from "../../contracts/dsse.js";
 import { readFile } from "../files.js";
+import { formatMoment } from "../format.js";
 import { may } from "./access.js";
 import type { Api } from "./api.js";
 import { collect } from "./collect.js";
@@ -53,6 +54,8 @@ export function Approval({ api, me, identity, path }: ViewProps) {
   const send = async (envelope: Envelope): Promise<string> => {
     const result = await api.post(replies.result, `/v1/approvals/${requestId}/grants?waitMs=10000`, envelope);
     again();
+    if (result.heldUntil !== undefined)
+      return `The action is approved, and held until ${formatMoment(result.heldUntil)}.`;
     return `The action is ${statusWords[result.status]}.${result.reason === undefined ? "" : ` ${result.reason.code}: ${result.reason.message}`}`;
   };
   return (

@@ -3,7 +3,7 @@ import { type ApprovalHead, type IntentHead, replies } from "../../contracts/con
 import { may } from "./access.js";
 import { collect } from "./collect.js";
 import { useAnswer, useQuietly, useTick } from "./live.js";
-import { barOf, leftWords } from "./review.js";
+import { barOf, isHeld, leftWords } from "./review.js";
 import { Failure, Given, Moment } from "./shown.js";
 import { useNow } from "./use-now.js";
 import type { ViewProps } from "./view.js";
@@ -16,13 +16,19 @@ export function Approvals({ api, me, identity }: ViewProps) {
   const viewer = may(me, "viewer");
   const { value, error } = useAnswer(async (signal) => {
     if (!viewer) return null;
-    const [requests, intents] = await Promise.all([
+    const [requests, approved, intents] = await Promise.all([
       collect(api, replies.approvals, { path: "/v1/approvals", pages, signal }),
+      collect(api, replies.approvals, { path: "/v1/approvals?status=approved", pages: 1, signal }),
       collect(api, replies.intents, { path: "/v1/intents?state=pending", pages, signal }),
     ]);
-    return { requests, intents: new Map(intents.items.map((intent) => [intent.intentId, intent])) };
+    const items = [...requests.items, ...approved.items.filter(isHeld)];
+    return {
+      items,
+      more: requests.next !== null,
+      intents: new Map(intents.items.map((intent) => [intent.intentId, intent])),
+    };
   }, useTick());
-  const count = value?.requests.items.length ?? 0;
+  const count = value?.items.length ?? 0;
   const said = useQuietly(value === null ? "" : `${count} ${count === 1 ? "request waits" : "requests wait"}`);
   return (
     <section aria-labelledby="approvals-title">
@@ -32,8 +38,8 @@ export function Approvals({ api, me, identity }: ViewProps) {
       </p>
       {!viewer && <p class="quiet">Approval requests are shown to viewers.</p>}
       <Failure error={error} />
-      {value !== null && <Queue {...value} items={value.requests.items} keyId={identity?.keyId ?? null} />}
-      {(value?.requests.next ?? null) !== null && <p class="quiet">There are more. Decide these first.</p>}
+      {value !== null && <Queue {...value} keyId={identity?.keyId ?? null} />}
+      {value?.more === true && <p class="quiet">There are more. Decide these first.</p>}
     </section>
   );
 }
@@ -82,10 +88,10 @@ function Queue({ items, intents, keyId }: QueueProps) {
                 </td>
                 <td>{intent !== undefined && <Given text={intent.actor.id} short />}</td>
                 <td>
-                  {decisions.length} of {request.threshold}
+                  {isHeld(one) ? `held until ${request.notBefore}` : `${decisions.length} of ${request.threshold}`}
                 </td>
                 <td>{leftWords(parseTime(request.expiresAt), now)}</td>
-                <td>{barOf(one, keyId, now) === null ? "may decide" : <span class="quiet">may not</span>}</td>
+                <td>{barOf(one, "deny", keyId, now) === null ? "may decide" : <span class="quiet">may not</span>}</td>
               </tr>
             );
           })}

@@ -22,7 +22,9 @@ export function Decision({ view, preview, identity, onSigned }: DecisionProps) {
   // With what was shown when it was asked for: the list is read again meanwhile.
   const [asked, setAsked] = useState<Asked | null>(null);
   const [done, setDone] = useState("");
-  const bar = barOf(view, identity?.role === "approver" ? identity.keyId : null, now);
+  const keyId = identity?.role === "approver" ? identity.keyId : null;
+  const bar = barOf(view, "deny", keyId, now);
+  const noMore = barOf(view, "approve", keyId, now);
   const given = reason.trim();
   const ask = (decision: Choice["decision"]): void => {
     if (preview !== null)
@@ -48,8 +50,14 @@ export function Decision({ view, preview, identity, onSigned }: DecisionProps) {
               onInput={(event) => setReason(event.currentTarget.value)}
             />
           </div>
+          {noMore !== null && <p class="quiet">A denial still stops it: {visible(noMore)}.</p>}
           <div class="buttons">
-            <button type="button" class="main" disabled={preview === null} onClick={() => ask("approve")}>
+            <button
+              type="button"
+              class="main"
+              disabled={preview === null || noMore !== null}
+              onClick={() => ask("approve")}
+            >
               Approve
             </button>
             <button

@@ -1,7 +1,7 @@
 import { openPreview } from "../../approval/preview.js";
 import { digestOfJson } from "../../canonical/digest.js";
 import { parseTime } from "../../canonical/time.js";
-import type { Preview } from "../../contracts/approval.js";
+import type { ApprovalGrant, Preview } from "../../contracts/approval.js";
 import type { ApprovalView } from "../../contracts/control.js";
 import { decodeBase64 } from "../../crypto/encoding.js";
 
@@ -41,13 +41,21 @@ function readPreview(material: string, request: ApprovalView["request"]): Previe
   }
 }
 
-/** Why a key may not decide a request now; null when it may. `now` in milliseconds. */
+/** Enough people approved, and the run waits for the time that the request names: a denial still stops it. */
+export function isHeld({ request, status }: Pick<ApprovalView, "request" | "status">): boolean {
+  return status === "approved" && request.notBefore !== undefined;
+}
+
+/** Why a key may not decide a request so now; null when it may. `now` in milliseconds. */
 export function barOf(
-  { request, status, decisions }: Pick<ApprovalView, "request" | "status" | "decisions">,
+  view: Pick<ApprovalView, "request" | "status" | "decisions">,
+  decision: ApprovalGrant["decision"],
   keyId: string | null,
   now: number,
 ): string | null {
-  if (status !== "pending") return `the request is ${status}`;
+  const { request, status, decisions } = view;
+  if (isHeld(view) && decision === "approve") return `it is approved, and held until ${request.notBefore}`;
+  if (status !== "pending" && !isHeld(view)) return `the request is ${status}`;
   if (now > parseTime(request.expiresAt)) return `the request expired at ${request.expiresAt}`;
   if (keyId === null) return "there is no key to sign with: log in with an approver's";
   const person = request.roster.find(({ keyIds }) => keyIds.includes(keyId))?.id;

@@ -25,6 +25,7 @@ const rules = [
     verdict: "require_approval",
     obligations: { expiresInSeconds: 3 },
   },
+  { id: "held", match: { action: "fs.mkdir" }, verdict: "require_approval", obligations: { holdSeconds: 600 } },
   { id: "stats", match: { action: "table.stats" }, verdict: "allow" },
 ];
 
@@ -66,7 +67,7 @@ export class ConsoleHome {
       ...config,
       grants: {
         ...(config["grants"] as object),
-        fs: { fs_read: roots, fs_list: roots, fs_remove: roots, fs_write: roots, fs_append: roots },
+        fs: { fs_read: roots, fs_list: roots, fs_remove: roots, fs_write: roots, fs_append: roots, fs_mkdir: roots },
       },
     }));
     const made = jsonOf(await this.exo(["tokens", "new", "--actor", "report-agent", "--action", "*", "--json"]));

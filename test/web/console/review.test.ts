@@ -111,11 +111,11 @@ describe("who may decide", () => {
   const now = parseTime(view.request.requestedAt);
 
   it("is who is in the roster, until the request expires, once", () => {
-    expect(barOf(view, keyId, now)).toBeNull();
-    expect(barOf(view, keyId, parseTime(view.request.expiresAt))).toBeNull();
-    expect(barOf(view, keyId, parseTime(view.request.expiresAt) + 1)).toMatch(/expired at/);
-    expect(barOf(view, "0".repeat(32), now)).toMatch(/not in the roster/);
-    expect(barOf(view, null, now)).toMatch(/no key to sign with/);
+    expect(barOf(view, "approve", keyId, now)).toBeNull();
+    expect(barOf(view, "approve", keyId, parseTime(view.request.expiresAt))).toBeNull();
+    expect(barOf(view, "approve", keyId, parseTime(view.request.expiresAt) + 1)).toMatch(/expired at/);
+    expect(barOf(view, "approve", "0".repeat(32), now)).toMatch(/not in the roster/);
+    expect(barOf(view, "approve", null, now)).toMatch(/no key to sign with/);
     const decision = {
       approver: person?.id ?? "",
       keyId,
@@ -123,11 +123,21 @@ describe("who may decide", () => {
       envelopeDigest: view.requestDigest,
       signedAt: view.request.requestedAt,
     } as const;
-    expect(barOf({ ...view, decisions: [decision] }, keyId, now)).toMatch(/has decided/);
+    expect(barOf({ ...view, decisions: [decision] }, "deny", keyId, now)).toMatch(/has decided/);
   });
 
   it.each(["approved", "denied", "expired", "superseded", "spent"] as const)("is nobody once it is %s", (status) => {
-    expect(barOf({ ...view, status }, keyId, now)).toBe(`the request is ${status}`);
+    for (const choice of ["approve", "deny"] as const) {
+      expect(barOf({ ...view, status }, choice, keyId, now)).toBe(`the request is ${status}`);
+    }
+  });
+
+  it("is who may deny, while what is approved is held; nobody approves once more", () => {
+    const request = { ...view.request, notBefore: view.request.expiresAt };
+    const held = { ...view, request, status: "approved" } as const;
+    expect(barOf(held, "deny", keyId, now)).toBeNull();
+    expect(barOf(held, "approve", keyId, now)).toBe(`it is approved, and held until ${request.notBefore}`);
+    expect(barOf({ ...held, status: "spent" }, "deny", keyId, now)).toBe("the request is spent");
   });
 
   it.each([
