@@ -9,7 +9,7 @@ import { anyPolicySchema } from "./policy-cedar.js";
 import { policyChangeSchema } from "./policy-change.js";
 
 /** Cases that one request may bring. */
-export const maxCases = 1000;
+const maxCases = 1000;
 
 /** Intents that one backtest looks at, flips and refusals that it lists, and widenings that a proposal shows. */
 export const policyBounds = { intents: 2000, listed: 100, widenings: 20 } as const;

@@ -30,7 +30,7 @@ export type Asking = {
 };
 
 /** Whether a time is within the bounds of a list. */
-export function isWithin(time: string, { from, until }: Pick<IntentQuery, "from" | "until">): boolean {
+function isWithin(time: string, { from, until }: Pick<IntentQuery, "from" | "until">): boolean {
   return (from === undefined || time >= from) && (until === undefined || time < until);
 }
 

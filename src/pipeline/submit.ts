@@ -144,7 +144,7 @@ function refusalBeforeJudging(
 }
 
 /** Goes on from a judgement: denial, approval request, or start. */
-export async function proceed(
+async function proceed(
   tx: LedgerTx,
   work: IntentWork,
   resolved: Resolved,

@@ -10,7 +10,7 @@ import { grant } from "./sign.js";
 import { keys } from "./world.js";
 
 /** Seconds of the hold. */
-export const holdSeconds = 60;
+const holdSeconds = 60;
 
 const rules: readonly PolicyRule[] = [
   {

@@ -59,7 +59,7 @@ export function passkeyIdentity(entry: PasskeyEntry): Identity {
 }
 
 /** As whom the key's owner decides a request: the roster says whose each key is. EXO_APPROVAL_APPROVER. */
-export function personInRoster(request: Pick<ApprovalRequest, "roster">, keyId: string): string {
+function personInRoster(request: Pick<ApprovalRequest, "roster">, keyId: string): string {
   const person = request.roster.find(({ keyIds }) => keyIds.includes(keyId))?.id;
   if (person !== undefined) return person;
   throw new ExoArmurError("EXO_APPROVAL_APPROVER", `key ${keyId} is not in the request's roster`);

@@ -1,10 +1,11 @@
-import { useRef, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 import { Comparison } from "../comparison.js";
 import { type Named, readFile } from "../files.js";
 import { Timeline } from "../timeline.js";
 import { useCheck } from "../use-check.js";
 import { Checks, Verdict } from "../verdict.js";
 import type { Api } from "./api.js";
+import { saveFile } from "./save-file.js";
 import { Failure } from "./shown.js";
 
 /** The trust file that the viewer chose, kept while the page is open. It comes from the viewer, never from a server. */
@@ -18,7 +19,6 @@ export function Proof({ api, intentId }: ProofProps) {
   const [trust, setTrust] = useState(chosenTrust);
   const [error, setError] = useState<unknown>(null);
   const [busy, setBusy] = useState<"verify" | "save" | null>(null);
-  const link = useRef<HTMLAnchorElement>(null);
   const name = `${intentId}.proof.json`;
 
   const withBundle = (what: "verify" | "save", use: (bundle: Uint8Array) => void): void => {
@@ -29,17 +29,6 @@ export function Proof({ api, intentId }: ProofProps) {
       .then(use)
       .catch(setError)
       .finally(() => setBusy(null));
-  };
-  const save = (bytes: Uint8Array): void => {
-    const url = URL.createObjectURL(new Blob([bytes.slice()], { type: "application/json" }));
-    const one = link.current;
-    if (one !== null) {
-      one.href = url;
-      one.click();
-      one.removeAttribute("href");
-    }
-    // The browser reads it after this turn.
-    setTimeout(() => URL.revokeObjectURL(url), 60_000);
   };
   const takeTrust = async (file: File | undefined): Promise<void> => {
     const read = file === undefined ? null : await readFile(file);
@@ -60,13 +49,13 @@ export function Proof({ api, intentId }: ProofProps) {
         >
           Verify and replay here
         </button>
-        <button type="button" disabled={busy !== null} onClick={() => withBundle("save", save)}>
+        <button
+          type="button"
+          disabled={busy !== null}
+          onClick={() => withBundle("save", (bytes) => saveFile(name, bytes))}
+        >
           Download bundle
         </button>
-        {/* biome-ignore lint/a11y/useValidAnchor: it carries a download, which a button cannot */}
-        <a ref={link} download={name} hidden tabIndex={-1}>
-          {name}
-        </a>
         <label class="file">
           <input
             id="trust-file"
