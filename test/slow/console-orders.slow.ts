@@ -1,6 +1,9 @@
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { digestOf } from "../../src/canonical/digest.js";
+import { encodeUtf8 } from "../../src/crypto/encoding.js";
 import { realPool } from "../support/real.js";
 import { draft, requestOf } from "../support/rig.js";
 import { grant } from "../support/sign.js";
@@ -41,6 +44,53 @@ describe.skipIf(!present)("orders signed in the console", () => {
     await page.emulateMedia({ colorScheme: "light" });
     if (size !== null) await page.setViewportSize(size);
   };
+
+  describe("an action in doubt", () => {
+    let page: Page;
+    let seen: string[];
+    beforeAll(async () => {
+      ({ page, seen } = await openConsole(browser(), world, { key: "operator", id: "ops", role: "operator" }));
+    });
+    const open = async (): Promise<void> => {
+      await page.evaluate(`location.hash = "#/in-doubt"`);
+      await page.getByRole("button", { name: `Resolve ${world.ids.doubt}` }).click();
+    };
+
+    it("is not resolved without an outcome and something that shows it, nor by what is given up", async () => {
+      const before = logSize();
+      await open();
+      const sign = page.getByRole("button", { name: "Sign and resolve" });
+      expect(await sign.isDisabled()).toBe(true);
+      await page.getByRole("radio", { name: /^not executed/ }).check();
+      expect(await sign.isDisabled()).toBe(true);
+      const file = fileIn(folder, "ledger.txt", "no such line in the bank's ledger");
+      await page.setInputFiles("#evidence", file);
+      await page.getByText(digestOf(readFileSync(file))).waitFor();
+      await shots(page, "in-doubt");
+      await page.keyboard.press("Escape");
+      await page.locator("dialog").waitFor({ state: "detached" });
+      expect(logSize()).toBe(before);
+      expect(world.plane.rig.pipeline.status(world.ids.doubt).status).toBe("in_doubt");
+    });
+
+    it("is closed by what an operator signed, with the digest of the evidence and not the evidence", async () => {
+      const sent: string[] = [];
+      page.on("request", (request) => sent.push(request.postData() ?? ""));
+      await open();
+      await page.getByRole("radio", { name: /^not executed/ }).check();
+      await page.setInputFiles("#evidence", fileIn(folder, "ledger.txt", "no such line in the bank's ledger"));
+      await page.getByRole("button", { name: "Sign and resolve" }).click();
+      await page.getByText(`${world.ids.doubt} was resolved as not executed.`).waitFor();
+      await page.getByText("Nothing is in doubt.").waitFor();
+      const resolved = world.plane.rig.pipeline.trace(world.ids.doubt).at(-1);
+      expect(resolved).toMatchObject({
+        eventType: "execution_resolved",
+        payload: { outcome: "not_executed", evidence: [digestOf(encodeUtf8("no such line in the bank's ledger"))] },
+      });
+      expect(sent.filter((body) => body.includes("ledger"))).toEqual([]);
+      expect(seen).toEqual([]);
+    });
+  });
 
   describe("the kill switch", () => {
     let page: Page;
